@@ -1,0 +1,35 @@
+"""What is decided per thread: whether gradients are recorded, and who listens."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .sink import Sink
+
+
+class Mode(threading.local):
+    """Grad mode and sink of the current thread; a new thread starts with gradients on and no sink."""
+
+    grad: bool = True
+    inference: bool = False
+    sink: Sink | None = None
+
+
+mode = Mode()
+
+
+def set_sink(sink: Sink | None) -> Sink | None:
+    """Makes `sink` the one that hears of this thread's ops; returns the previous one."""
+    previous, mode.sink = mode.sink, sink
+    return previous
+
+
+def _forked() -> None:
+    mode.sink = None                    # a DataLoader worker must not write to its parent's tape
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -1,0 +1,128 @@
+/** What views rely on. RunStore implements it; nothing here knows Jupyter or the DOM. */
+
+export interface Host {
+  send(message: object, buffers?: ArrayBuffer[]): void;
+  listen(handler: (message: any, buffers: DataView[]) => void): () => void;
+  /** Optional services of the page around us. */
+  openSource?(source: { file: string; line: number; cell: string }): void;
+}
+
+/** A view owns the DOM under `el` until the returned function runs. */
+export type View = (el: HTMLElement, host: Host) => () => void;
+
+export type Kind =
+  | 'graph' | 'clocks' | 'gradients' | 'scalars' | 'stats' | 'histograms'
+  | 'tensor' | 'projection' | 'findings' | 'debug' | 'status';
+
+/** Growable typed column: `data.subarray(0, length)` is what has arrived. */
+export interface Column<T extends Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array> {
+  data: T;
+  length: number;
+}
+
+/** One structure of the program: columns named as in ARCHITECTURE.md, strings resolved through `RunStore.text`. */
+export interface Graph {
+  id: number;
+  version: number;                 // grows with every appended row
+  ops: { count: number; name: Uint32Array; module: Int32Array; site: Int32Array; flags: Uint8Array; shape: Uint32Array; dtype: Uint32Array; label: Uint32Array;
+         inStart: Uint32Array; inCount: Uint16Array; ins: Int32Array };
+  sources: { count: number; kind: Uint8Array; name: Uint32Array; shape: Uint32Array; dtype: Uint32Array; module: Int32Array };
+  modules: { count: number; parent: Int32Array; path: Uint32Array; cls: Uint32Array; call: Int32Array; first: Int32Array; last: Int32Array };
+  nodes: { count: number; name: Uint32Array; op: Int32Array; source: Int32Array; nextStart: Uint32Array; nextCount: Uint16Array; nexts: Int32Array };
+  sites: { count: number; file: Uint32Array; line: Int32Array; text: Uint32Array; fn: Uint32Array; cell: Uint32Array };
+}
+
+export interface Series { tag: string; step: Column<Int32Array>; time: Column<Float64Array>; value: Column<Float64Array> }
+
+export interface Stats {
+  key: string;
+  step: Column<Int32Array>;
+  fields: Record<'mean' | 'std' | 'min' | 'max' | 'norm' | 'nan' | 'inf' | 'zero' | 'subnormal' | 'count', Column<Float32Array>>;
+}
+
+/** Sparse rows of the 2,048 value-ordered bins; row r is counts[start[r] .. start[r] + length[r]) beginning at bin first[r]. */
+export interface Histograms {
+  key: string;
+  step: Column<Int32Array>;
+  first: Column<Uint16Array>;
+  size: Column<Uint16Array>;
+  start: Column<Uint32Array>;
+  counts: Column<Uint32Array>;
+}
+
+export interface TensorValue { key: string; step: number; shape: number[]; dtype: string; strided: number; stats: Record<string, number>; values: Float32Array }
+export interface Projection { key: string; step: number; n: number; method: string; explained: number[]; xyz: Float32Array; label: Int32Array | null }
+
+export interface Finding {
+  id: string; rule: string; severity: 'info' | 'warning' | 'error'; title: string; cause: string; fix: string;
+  value: number | string | null; threshold: number | string | null; source: [string, number, string] | null;
+  graph: number | null; node: number | null; op: number | null; step: number | null; parameter: string | null;
+}
+
+export interface TensorSummary {
+  name: string; shape: number[]; dtype: string; bytes: number; min: number | null; max: number | null; mean: number | null; norm: number | null;
+  nonfinite: number; values: Float32Array | null;
+}
+
+export interface DebugState {
+  state: 'held' | 'running' | 'done' | 'aborted' | 'none';
+  graph: number; index: number; total: number; node: number; reason: string;
+  at: {
+    name: string; label: string; module: string; source: [string, number, string, string] | null; formula: string;
+    grad_in: TensorSummary[]; saved: TensorSummary[]; grad_out: TensorSummary[]; shares: { from: string; share: number }[];
+  } | null;
+  arrived: { parameter: string; norm: number }[];
+}
+
+export interface Status {
+  step: number; state: 'recording' | 'stopped'; level: string; overhead: number; dropped: number; step_rate: number;
+  capabilities: Record<string, boolean>;
+}
+
+export interface RunStore {
+  readonly id: string;
+  name: string;
+  status: Status | null;
+  text(index: number): string;
+  graphs: Map<number, Graph>;
+  graph: Graph | null;                                 // the current structure
+  clocks: { graph: number; step: number; opUs: Float32Array; nodeUs: Float32Array } | null;   // newest
+  gradients: { graph: number; step: number; node: Int32Array; norm: Float32Array; nonfinite: Uint8Array } | null;
+  series: Map<string, Series>;
+  stats: Map<string, Stats>;
+  histograms: Map<string, Histograms>;
+  tensors: Map<string, TensorValue[]>;
+  projections: Map<string, Projection[]>;
+  findings: Finding[];
+  debug: DebugState | null;
+  /** Runs `fn`, at most once per animation frame, after data of that kind arrived. */
+  on(kind: Kind, fn: () => void): () => void;
+}
+
+/** Everything a page looks at: set one field, and every view hears of it. */
+export interface Selection {
+  op: number | null; node: number | null; module: number | null; source: number | null;
+  key: string | null;                                  // tensor or histogram key: "weight/fc1.weight"
+  step: number | null; site: number | null; point: number | null; finding: string | null;
+}
+
+export interface Link {
+  state: 'connecting' | 'live' | 'dead' | 'replay';
+  reason: string;                                      // why it is not live, in words for the reader
+  kernel: string | null;
+  recordings: { id: string; name: string; state: string; step: number; capabilities: Record<string, boolean> }[];
+  on(fn: () => void): () => void;
+  command(verb: string, args?: object): Promise<any>;
+}
+
+/** What a view gets from the hub: `const run = hubOf().attach(host, 'latest')`. */
+export interface Attachment {
+  link: Link;
+  /** The store that is followed; null until something was recorded. Changes when a newer recording starts. */
+  store(): RunStore | null;
+  onStore(fn: (store: RunStore | null) => void): () => void;
+  /** Reference-counted: the first one sends `subscribe`, the last release sends `unsubscribe`. */
+  need(kind: Kind, options?: { id?: string }): () => void;
+  selection: { get(): Selection; set(change: Partial<Selection>): void; on(fn: (s: Selection, change: Partial<Selection>) => void): () => void };
+  release(): void;
+}
