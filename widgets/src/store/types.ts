@@ -5,6 +5,10 @@ export interface Host {
   listen(handler: (message: any, buffers: DataView[]) => void): () => void;
   /** Optional services of the page around us. */
   openSource?(source: { file: string; line: number; cell: string }): void;
+  /** What the one who made the view asked of it: `{ key: 'fc1' }`, `{ theme: 'dark' }`. */
+  options?: Record<string, unknown>;
+  /** The recording to show: an id, or "latest" (the default). */
+  recording?: string;
 }
 
 /** A view owns the DOM under `el` until the returned function runs. */
@@ -30,18 +34,23 @@ export interface Graph {
   modules: { count: number; parent: Int32Array; path: Uint32Array; cls: Uint32Array; call: Int32Array; first: Int32Array; last: Int32Array };
   nodes: { count: number; name: Uint32Array; op: Int32Array; source: Int32Array; nextStart: Uint32Array; nextCount: Uint16Array; nexts: Int32Array };
   sites: { count: number; file: Uint32Array; line: Int32Array; text: Uint32Array; fn: Uint32Array; cell: Uint32Array };
+  /** First and last step that ran this structure, and how many did. */
+  steps?: [first: number, last: number, count: number];
 }
 
-export interface Series { tag: string; step: Column<Int32Array>; time: Column<Float64Array>; value: Column<Float64Array> }
+/** Rows are appended until a cap, then older rows are thinned in place and `epoch` grows: whoever keeps a summary rebuilds it. */
+export interface Thinned { epoch?: number }
 
-export interface Stats {
+export interface Series extends Thinned { tag: string; step: Column<Int32Array>; time: Column<Float64Array>; value: Column<Float64Array> }
+
+export interface Stats extends Thinned {
   key: string;
   step: Column<Int32Array>;
   fields: Record<'mean' | 'std' | 'min' | 'max' | 'norm' | 'nan' | 'inf' | 'zero' | 'subnormal' | 'count', Column<Float32Array>>;
 }
 
 /** Sparse rows of the 2,048 value-ordered bins; row r is counts[start[r] .. start[r] + length[r]) beginning at bin first[r]. */
-export interface Histograms {
+export interface Histograms extends Thinned {
   key: string;
   step: Column<Int32Array>;
   first: Column<Uint16Array>;
@@ -123,6 +132,8 @@ export interface Attachment {
   onStore(fn: (store: RunStore | null) => void): () => void;
   /** Reference-counted: the first one sends `subscribe`, the last release sends `unsubscribe`. */
   need(kind: Kind, options?: { id?: string }): () => void;
+  /** Asks once; what comes goes into the store like everything else. Resolves when the last page has arrived. */
+  query(kind: Kind, options?: { id?: string; steps?: [number, number] }): Promise<void>;
   selection: { get(): Selection; set(change: Partial<Selection>): void; on(fn: (s: Selection, change: Partial<Selection>) => void): () => void };
   release(): void;
 }

@@ -1,0 +1,48 @@
+// Bundles: one self-contained ES module a view for anywidget (its text is imported from a blob: address, so nothing can be split off),
+// and workers as strings, because a blob: module has no place to load a worker from either.
+import { build, context } from 'esbuild';
+import { mkdir, readdir, writeFile, readFile, rm } from 'node:fs/promises';
+import { dirname, join, basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = join(here, '../kernel_lib/tapescope/static');
+const flags = new Set(process.argv.slice(2));
+const common = {
+  bundle: true, format: 'esm', target: 'es2022', jsx: 'automatic', jsxImportSource: 'preact', legalComments: 'none', logLevel: 'warning',
+  loader: { '.css': 'text' },
+};
+
+const list = async (dir, end) => {
+  try {
+    return (await readdir(join(here, dir))).filter(name => name.endsWith(end)).map(name => join(here, dir, name));
+  } catch { return []; }
+};
+
+/** src/engines/x.worker.ts -> src/generated/x.worker.ts: `export const source: string`. */
+async function workers() {
+  await mkdir(join(here, 'src/generated'), { recursive: true });
+  for (const entry of await list('src/engines', '.worker.ts')) {
+    const { outputFiles } = await build({ ...common, entryPoints: [entry], format: 'iife', minify: true, write: false });
+    const file = join(here, 'src/generated', basename(entry));
+    const text = `/** Made by build.mjs from ${basename(entry)}. */\nexport const source: string = ${JSON.stringify(outputFiles[0].text)};\n`;
+    if (await readFile(file, 'utf8').catch(() => '') !== text) await writeFile(file, text);
+  }
+}
+
+async function views() {
+  await rm(out, { recursive: true, force: true });
+  await build({ ...common, entryPoints: await list('src/anywidget', '.ts'), outdir: out, minify: flags.has('--production') });
+}
+
+/** A page to look at any view without a kernel: dev.html?view=graph&theme=dark. */
+async function dev() {
+  const served = await context({ ...common, entryPoints: [join(here, 'src/testing/dev.ts')], outdir: join(here, 'build/dev'), sourcemap: 'inline' });
+  const at = flags.has('--once') ? null : await served.serve({ servedir: here, host: '127.0.0.1', port: 8123 });
+  if (at) console.log(`http://127.0.0.1:${at.port}/dev.html?view=dashboard&theme=dark`);
+  else { await served.rebuild(); await served.dispose(); }
+}
+
+await workers();
+if (flags.has('--dev')) await dev();
+else if (!flags.has('--workers')) await views();

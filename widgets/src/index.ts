@@ -1,0 +1,5 @@
+/** What other packages may use: the views, the hub and the contract's types. */
+
+export { hubOf, type Hub } from './hub';
+export { PROTOCOL, type Incoming, type Outgoing, type RecordingInfo } from './wire/messages';
+export type * from './store/types';

@@ -1,0 +1,192 @@
+/** All that a page knows of one kernel process: its recordings, the stores, and which host carries the stream. */
+
+import { SelectionBus } from './selection';
+import { Run } from './store/run';
+import type { Kind } from './store/types';
+import type { Ticker } from './ticker';
+import { decodeFrame } from './wire/frame';
+import type { FrameMessage, RecordingInfo } from './wire/messages';
+
+export interface Interest { kind: Kind; recording: string; id?: string; steps?: [number, number] }
+
+/** What the room asks of a host's end. */
+export interface Carrier {
+  open(interest: Interest, verb: 'subscribe' | 'query'): string;
+  close(request: string, verb: 'unsubscribe' | 'cancel'): void;
+  trouble(reason: string): void;
+}
+
+interface Stream { interest: Interest; holders: number; request: string | null; fresh: boolean }
+interface Query { interest: Interest; resolve: () => void; reject: (error: Error) => void }
+
+export class KernelRoom {
+  recordings: RecordingInfo[] = [];
+  private readonly order: string[] = [];                // recordings from oldest to newest, as far as we have heard
+  private readonly runs = new Map<string, Run>();
+  private readonly buses = new Map<string, SelectionBus>();
+  private readonly streams = new Map<string, Stream>();
+  private readonly byRequest = new Map<string, Stream>();
+  private readonly queries = new Map<string, Query>();
+  private readonly listeners = new Set<() => void>();
+  private readonly carriers: Carrier[] = [];
+
+  constructor(readonly kernel: string, private readonly ticker: Ticker, private readonly gone: () => void) {}
+
+  get active(): Carrier | null {
+    return this.carriers[0] ?? null;
+  }
+
+  /** A host that reaches this kernel. The first carries the stream; one that comes back after a break starts its subscriptions again. */
+  join(carrier: Carrier): void {
+    if (!this.carriers.includes(carrier)) this.carriers.push(carrier);
+    if (this.active === carrier) this.resubscribe();
+  }
+
+  /** `silent`: the way is already cut, so nothing can be unsubscribed. */
+  quit(carrier: Carrier, silent: boolean): void {
+    const at = this.carriers.indexOf(carrier);
+    if (at < 0) return;
+    this.carriers.splice(at, 1);
+    if (at > 0) return;
+    if (!silent) for (const stream of this.streams.values()) if (stream.request) carrier.close(stream.request, 'unsubscribe');
+    for (const query of this.queries.values()) query.reject(new Error('the connection that asked has gone'));
+    this.queries.clear();
+    if (this.active) this.resubscribe();
+    else {
+      for (const stream of this.streams.values()) stream.request = null;
+      this.byRequest.clear();
+    }
+  }
+
+  /** Nobody looks any more: stores and selection may go. */
+  closeIfEmpty(): void {
+    if (this.carriers.length === 0 && this.streams.size === 0) this.gone();
+  }
+
+  want(interest: Interest): void {
+    const key = streamKey(interest);
+    let stream = this.streams.get(key);
+    if (!stream) {
+      stream = { interest: { ...interest }, holders: 0, request: null, fresh: true };
+      this.streams.set(key, stream);
+      this.open(stream);
+    }
+    stream.holders++;
+  }
+
+  drop(interest: Interest): void {
+    const key = streamKey(interest);
+    const stream = this.streams.get(key);
+    if (!stream || --stream.holders > 0) return;
+    this.streams.delete(key);
+    if (stream.request) {
+      this.byRequest.delete(stream.request);
+      this.active?.close(stream.request, 'unsubscribe');
+    }
+  }
+
+  query(interest: Interest): Promise<void> {
+    const carrier = this.active;
+    if (!carrier) return Promise.reject(new Error('no connection to the kernel'));
+    return new Promise((resolve, reject) => this.queries.set(carrier.open(interest, 'query'), { interest, resolve, reject }));
+  }
+
+  store(recording: string): Run | null {
+    const id = recording === 'latest' ? this.order.at(-1) : recording;
+    return id !== undefined && this.order.includes(id) ? this.run(id) : null;
+  }
+
+  selection(recording: string): SelectionBus {
+    let bus = this.buses.get(recording);
+    if (!bus) this.buses.set(recording, (bus = new SelectionBus()));
+    return bus;
+  }
+
+  onRecordings(fn: () => void): () => void {
+    this.listeners.add(fn);
+    return () => this.listeners.delete(fn);
+  }
+
+  setRecordings(recordings: RecordingInfo[]): void {
+    this.recordings = recordings;
+    for (const info of recordings) {
+      this.meet(info.id);
+      const run = this.runs.get(info.id);
+      if (run && info.name) run.name = info.name;
+    }
+    this.tell();
+  }
+
+  /** Applies a frame; throws WireError, in words for the reader, when it cannot be read. */
+  receive(message: FrameMessage, buffers: readonly ArrayBufferView[]): void {
+    const stream = this.byRequest.get(message.request);
+    const query = this.queries.get(message.request);
+    if (!stream && !query) return;                      // it crossed our unsubscribe on the way
+    const news = this.meet(message.recording);
+    const run = this.run(message.recording);
+    if (message.strings) run.extendStrings(message.strings[0], message.strings[1]);
+    if (stream?.fresh) {
+      stream.fresh = false;
+      run.restart(stream.interest.kind, stream.interest.id);
+    }
+    try {
+      run.apply(decodeFrame(message, buffers));
+    } finally {
+      if (query && !message.more) {
+        this.queries.delete(message.request);
+        query.resolve();
+      }
+      if (news) this.tell();
+    }
+  }
+
+  /** A subscription or query was refused. */
+  refuse(request: string, error: string): boolean {
+    const query = this.queries.get(request);
+    this.queries.delete(request);
+    query?.reject(new Error(error));
+    return Boolean(query) || this.byRequest.has(request);
+  }
+
+  /** Recordings are met in the order in which they began, so the last one met is the latest. */
+  private meet(id: string): boolean {
+    if (this.order.includes(id)) return false;
+    this.order.push(id);
+    this.buses.get('latest')?.forgetRows();
+    return true;
+  }
+
+  private run(id: string): Run {
+    let run = this.runs.get(id);
+    if (!run) {
+      run = new Run(id, this.ticker);
+      run.name = this.recordings.find(info => info.id === id)?.name ?? '';
+      this.runs.set(id, run);
+      this.trim();
+    }
+    return run;
+  }
+
+  /** Keeps the stores that somebody follows, and the few newest. */
+  private trim(): void {
+    const held = new Set([...this.streams.values()].map(stream => stream.interest.recording));
+    for (const id of this.order.slice(0, -4)) if (!held.has(id)) this.runs.delete(id);
+  }
+
+  private resubscribe(): void {
+    this.byRequest.clear();
+    for (const stream of this.streams.values()) this.open(stream);
+  }
+
+  private open(stream: Stream): void {
+    stream.fresh = true;
+    stream.request = this.active?.open(stream.interest, 'subscribe') ?? null;
+    if (stream.request) this.byRequest.set(stream.request, stream);
+  }
+
+  private tell(): void {
+    for (const fn of [...this.listeners]) this.ticker.guard(fn);
+  }
+}
+
+const streamKey = ({ recording, kind, id }: Interest): string => JSON.stringify([recording, kind, id ?? null]);
