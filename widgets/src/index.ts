@@ -3,3 +3,4 @@
 export { hubOf, type Hub } from './hub';
 export { PROTOCOL, type Incoming, type Outgoing, type RecordingInfo } from './wire/messages';
 export type * from './store/types';
+export { dress, onTheme, readTheme, type Theme } from './theme';

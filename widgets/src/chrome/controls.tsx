@@ -1,0 +1,100 @@
+/** Small controls: native elements where they exist, so that keyboard and screen reader come free. */
+
+import type { ComponentChildren, CSSProperties } from 'preact';
+import { useRef } from 'preact/hooks';
+
+type Children = { children?: ComponentChildren };
+
+export interface ButtonProps extends Children {
+  onPress(): void;
+  label?: string;                                       // needed when the face is only a sign
+  title?: string; disabled?: boolean; pressed?: boolean; quiet?: boolean; primary?: boolean; icon?: boolean;
+}
+
+export function Button({ onPress, label, title, disabled, pressed, quiet, primary, icon, children }: ButtonProps) {
+  return (
+    <button type="button" class="ts-button" aria-label={label} title={title ?? label} disabled={disabled} aria-pressed={pressed}
+      data-quiet={quiet || undefined} data-primary={primary || undefined} data-icon={icon || undefined} onClick={onPress}>
+      {children}
+    </button>
+  );
+}
+
+export function Toggle({ on, onChange, children, title }: Children & { on: boolean; onChange(on: boolean): void; title?: string }) {
+  return (
+    <button type="button" class="ts-toggle" role="switch" aria-checked={on} title={title} onClick={() => onChange(!on)}>
+      <i aria-hidden="true" /><span>{children}</span>
+    </button>
+  );
+}
+
+export type Option<T extends string = string> = T | { value: T; label: string };
+const valueOf = <T extends string>(o: Option<T>) => (typeof o === 'string' ? o : o.value);
+const labelOf = (o: Option) => (typeof o === 'string' ? o : o.label);
+
+export function Select<T extends string>({ label, value, options, onChange, hideLabel }: {
+  label: string; value: T; options: readonly Option<T>[]; onChange(value: T): void; hideLabel?: boolean;
+}) {
+  return (
+    <label class="ts-field">
+      <span class={hideLabel ? 'ts-hidden' : undefined}>{label}</span>
+      <select class="ts-select" value={value} onChange={e => onChange((e.currentTarget as HTMLSelectElement).value as T)}>
+        {options.map(o => <option key={valueOf(o)} value={valueOf(o)} selected={valueOf(o) === value}>{labelOf(o)}</option>)}
+      </select>
+    </label>
+  );
+}
+
+export function Slider({ label, value, min = 0, max = 1, step = 0.01, onChange, format, width, hideLabel }: {
+  label: string; value: number; min?: number; max?: number; step?: number; onChange(value: number): void; format?(value: number): string; width?: number | string; hideLabel?: boolean;
+}) {
+  const at = max > min ? ((value - min) / (max - min)) * 100 : 0;
+  return (
+    <label class="ts-field" style={typeof width === 'string' ? { flex: 1 } : undefined}>
+      <span class={hideLabel ? 'ts-hidden' : undefined}>{label}</span>
+      <input class="ts-slider" type="range" min={min} max={max} step={step} value={value} aria-valuetext={format?.(value)}
+        style={{ '--at': `${at}%`, ...(width !== undefined && { width }) } as CSSProperties}
+        onInput={e => onChange(Number((e.currentTarget as HTMLInputElement).value))} />
+      {format && <span class="ts-mono">{format(value)}</span>}
+    </label>
+  );
+}
+
+/** One of a few: `tabs` for what is shown below (with `panel`, the id of that element), `radio` for how it is shown. */
+export function Tabs<T extends string>({ label, value, options, onChange, as = 'tabs', panel }: {
+  label: string; value: T; options: readonly Option<T>[]; onChange(value: T): void; as?: 'tabs' | 'radio'; panel?: string;
+}) {
+  const row = useRef<HTMLDivElement>(null);
+  const tabs = as === 'tabs';
+  const move = (e: KeyboardEvent) => {
+    const step = e.key === 'ArrowRight' ? 1 : e.key === 'ArrowLeft' ? -1 : 0;
+    if (!step) return;
+    e.preventDefault();
+    e.stopPropagation();
+    const at = options.findIndex(o => valueOf(o) === value);
+    const next = (at + step + options.length) % options.length;
+    onChange(valueOf(options[next]!));
+    (row.current?.children[next] as HTMLElement | undefined)?.focus();
+  };
+  return (
+    <div class="ts-tabs" role={tabs ? 'tablist' : 'radiogroup'} aria-label={label} ref={row} onKeyDown={move}>
+      {options.map(o => {
+        const on = valueOf(o) === value;
+        return (
+          <button type="button" key={valueOf(o)} class="ts-tab" role={tabs ? 'tab' : 'radio'} aria-selected={tabs ? on : undefined} aria-checked={tabs ? undefined : on}
+            aria-controls={tabs ? panel : undefined} tabIndex={on ? 0 : -1} onClick={() => onChange(valueOf(o))}>{labelOf(o)}</button>
+        );
+      })}
+    </div>
+  );
+}
+
+export type Tone = 'forward' | 'backward' | 'trouble';
+
+export function Badge({ tone, title, children }: Children & { tone?: Tone; title?: string }) {
+  return <span class="ts-badge" data-tone={tone} title={title}>{children}</span>;
+}
+
+export function Legend({ items }: { items: readonly { label: string; color: string }[] }) {
+  return <div class="ts-legend">{items.map(item => <span key={item.label}><i style={{ background: item.color }} /><span class="ts-clip">{item.label}</span></span>)}</div>;
+}
