@@ -51,6 +51,8 @@ export interface Rows {
   size: { data: Uint16Array };
   start: { data: Uint32Array };
   counts: { data: Uint32Array };
+  /** Changes when rows already seen were thinned: what was computed from them is void. */
+  epoch?: number;
 }
 
 /** Row r of a series, without a copy. */

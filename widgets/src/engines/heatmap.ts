@@ -23,13 +23,15 @@ export class HeatField {
   levels = new Uint8Array(0);
   rows = 0;
   #axis: Axis | null = null;
+  #epoch: number | undefined;
 
   constructor(readonly bins: number) {}
 
   /** Brings the field up to the series; true when anything changed. */
   update(rows: Rows, axis: Axis): boolean {
-    if (axis !== this.#axis || rows.step.length < this.rows) this.rows = 0;
+    if (axis !== this.#axis || rows.epoch !== this.#epoch || rows.step.length < this.rows) this.rows = 0;
     this.#axis = axis;
+    this.#epoch = rows.epoch;
     const { bins } = this;
     const n = rows.step.length;
     if (this.rows === n) return false;

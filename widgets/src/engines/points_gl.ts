@@ -1,13 +1,13 @@
 /**
  * Points through WebGL2. Browsers keep only 8 to 16 contexts a page and a notebook has many outputs, so there is one context a
- * page (found through globalThis, shared by every bundle), drawn at the size of whoever asks and copied into that view's own 2D
+ * page (kept by the hub, shared by every bundle), drawn at the size of whoever asks and copied into that view's own 2D
  * canvas. Views give up their buffers when they scroll away; the last one takes the context with it.
  */
 
 import type { Lens } from './points';
 import type { Palette } from './points_palette';
 
-const KEY = Symbol.for('tapescope.gl.1');
+const KEY = 'webgl2.1';
 
 const VERTEX = `#version 300 es
 in vec3 a; in vec3 b; in uint colour;
@@ -68,11 +68,10 @@ interface Shared {
   gl: WebGL2RenderingContext;
   program: WebGLProgram;
   texture: WebGLTexture;
+  home: Map<string, unknown>;
   users: number;
   lost: boolean;
 }
-
-type Home = { [KEY]?: Shared };
 
 function compile(gl: WebGL2RenderingContext): WebGLProgram | null {
   const program = gl.createProgram();
@@ -88,19 +87,22 @@ function compile(gl: WebGL2RenderingContext): WebGLProgram | null {
   return gl.getProgramParameter(program, gl.LINK_STATUS) ? program : null;
 }
 
-function open(): Shared | null {
+function open(home: Map<string, unknown>): Shared | null {
   const canvas = document.createElement('canvas');
   // Emulated WebGL is slower than our own raster: then take none.
   const gl = canvas.getContext('webgl2', { alpha: false, antialias: false, depth: true, preserveDrawingBuffer: false, failIfMajorPerformanceCaveat: true });
   const program = gl && compile(gl);
   const texture = gl?.createTexture();
   if (!gl || !program || !texture) return null;
-  const shared: Shared = { canvas, gl, program, texture, users: 0, lost: false };
-  canvas.addEventListener('webglcontextlost', () => {
-    shared.lost = true;
-    if ((globalThis as Home)[KEY] === shared) delete (globalThis as Home)[KEY];
-  });
+  const shared: Shared = { canvas, gl, program, texture, home, users: 0, lost: false };
+  canvas.addEventListener('webglcontextlost', () => drop(shared));
+  home.set(KEY, shared);
   return shared;
+}
+
+function drop(shared: Shared): void {
+  shared.lost = true;
+  if (shared.home.get(KEY) === shared) shared.home.delete(KEY);
 }
 
 /** One view's points on the page's context. */
@@ -112,12 +114,11 @@ export class GlCloud {
     shared.users++;
   }
 
-  /** Null where there is no (fast) WebGL2: draw with `points_soft` then. */
-  static acquire(): GlCloud | null {
-    const home = globalThis as Home;
-    if (home[KEY]?.lost) delete home[KEY];
-    const shared = (home[KEY] ??= open() ?? undefined);
-    return shared ? new GlCloud(shared) : null;
+  /** Null where there is no (fast) WebGL2: draw with `points_soft` then. `home` is the hub's map of what a page has one of. */
+  static acquire(home: Map<string, unknown>): GlCloud | null {
+    const known = home.get(KEY) as Shared | undefined;
+    const shared = known && !known.lost ? known : open(home);
+    return shared && new GlCloud(shared);
   }
 
   /** True once the context is gone: release this and draw another way. */
@@ -201,8 +202,7 @@ export class GlCloud {
     }
     this.#cloud = null;
     if (--this.shared.users === 0) {
-      this.shared.lost = true;
-      if ((globalThis as Home)[KEY] === this.shared) delete (globalThis as Home)[KEY];
+      drop(this.shared);
       gl.getExtension('WEBGL_lose_context')?.loseContext();
     }
   }

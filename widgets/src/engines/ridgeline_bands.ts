@@ -19,10 +19,12 @@ export class BandField implements Bands {
   steps: Int32Array = new Int32Array(0);
   curves: Float64Array[] = SHARES.map(() => new Float64Array(0));
   #done = 0;
+  #epoch: number | undefined;
 
   update(rows: Rows): this {
     const n = rows.step.length;
-    if (n < this.#done) this.#done = 0;
+    if (n < this.#done || rows.epoch !== this.#epoch) this.#done = 0;
+    this.#epoch = rows.epoch;
     this.steps = rows.step.data.subarray(0, n);
     if (this.curves[0]!.length < n) {
       this.curves = this.curves.map((old) => {
