@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 class Mode(threading.local):
-    """Grad mode and sink of the current thread; a new thread starts with gradients on and no sink."""
+    """Grad mode and sink of the current thread; a new thread starts with gradients on and no sink. Written by the functions below only."""
 
     grad: bool = True
     inference: bool = False
     sink: Sink | None = None
+    fast: bool = True                   # gradients on and nobody listening: what the short dispatch path asks
 
 
 mode = Mode()
@@ -24,11 +25,19 @@ mode = Mode()
 def set_sink(sink: Sink | None) -> Sink | None:
     """Makes `sink` the one that hears of this thread's ops; returns the previous one."""
     previous, mode.sink = mode.sink, sink
+    mode.fast = mode.grad and sink is None
+    return previous
+
+
+def set_grad(enabled: bool) -> bool:
+    """Turns the recording of gradients on or off in this thread; returns what it was."""
+    previous, mode.grad = mode.grad, enabled
+    mode.fast = enabled and mode.sink is None
     return previous
 
 
 def _forked() -> None:
-    mode.sink = None                    # a DataLoader worker must not write to its parent's tape
+    set_sink(None)                      # a DataLoader worker must not write to its parent's tape
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,0 +1,61 @@
+"""Tapescope: a PyTorch-shaped tensor library that shows what it learns.
+
+`import tapescope as torch` runs a PyTorch program; `with tapescope.record() as tape:` makes it visible.
+"""
+
+from __future__ import annotations
+
+import importlib
+from math import e, inf, nan, pi
+from typing import Any
+
+from . import ops
+from .core import dtype as _dtype
+from .core.device import device
+from .core.dtype import (
+    complex64,
+    complex128,
+    dtype,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    promote_types,
+    set_default_dtype,
+    uint8,
+)
+from .core.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .core.printing import set_printoptions
+from .core.random import Generator, default_generator, initial_seed, manual_seed, seed
+from .core.tensor import Size, Tensor
+from .ops import *
+
+__version__ = "0.1.0"
+
+bool, float, double, half = _dtype.bool_, float32, float64, float16
+int, long, short = int32, int64, int16
+
+# Rooms that load when they are used.
+_ROOMS = ("autograd", "nn", "optim", "utils", "vision", "tape", "debugger", "diagnose", "project", "link", "views", "cuda", "backends", "facade")
+_FACADE = ("record", "debug", "break_on", "load_tape", "recording", "load_ipython_extension", "_jupyter_labextension_paths", "hub")
+
+
+def is_tensor(obj: Any) -> "bool":
+    """Whether `obj` is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module("." + name, __name__)
+    if name in _FACADE:
+        return getattr(importlib.import_module(".facade", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_ROOMS, *_FACADE]

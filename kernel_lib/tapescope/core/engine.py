@@ -1,0 +1,375 @@
+"""The backward engine: a generator over the graph, newest node first.
+
+`backward()` exhausts it; the debugger holds it. With `observe` it yields a `Stop` before and after every node; what the holder writes to
+`stop.grads` at a `before` replaces the incoming gradients.
+
+The order is PyTorch's: by creation sequence, newest first, and a leaf as soon as everything that flows to it has arrived.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Sequence
+from operator import attrgetter
+from time import perf_counter_ns as clock
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from .node import AccumulateGrad, Node, meta_of
+from .op import table
+from .saved import arrays, tensors
+from .site import Site, here
+from .state import mode, set_grad
+from .tensor import Tensor, accumulator, wrap
+
+Writer = Callable[[Tensor, Any], None]
+
+
+class Stop:
+    """Where a watched pass stands: before or after a node."""
+
+    __slots__ = ("grads", "grads_out", "node", "when")
+
+    def __init__(self, when: str, node: Node, grads: list[Any], grads_out: Sequence[Any] = ()) -> None:
+        self.when, self.node, self.grads, self.grads_out = when, node, grads, grads_out
+
+
+def discover(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
+    """All nodes that can be reached, newest first, and for every leaf how many edges lead to it."""
+    seen = set(roots)
+    stack = list(seen)
+    leaves: dict[Node, int] = {}
+    while stack:
+        for m in stack.pop().next:
+            if m is None:
+                continue
+            if m.__class__ is AccumulateGrad:
+                leaves[m] = leaves.get(m, 0) + 1
+            elif m not in seen:
+                seen.add(m)
+                stack.append(m)
+    return sorted([n for n in seen if n.__class__ is not AccumulateGrad], key=attrgetter("seq"), reverse=True), leaves
+
+
+def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False, create: bool = False, observe: bool = False,
+         captures: dict[tuple[Node, int], list[Any]] | None = None, accumulate: bool = True, write: Writer | None = None,
+         site: Site | None = None) -> Generator[Stop, None, None]:
+    """Runs the vjps from `roots` down. `grads` are raw arrays, or Tensors when `create`.
+
+    `captures` receives the gradients at chosen places instead of (`accumulate=False`) or beside `.grad`.
+    """
+    buffer: dict[Node, Any] = {}
+    starts: list[Node] = []
+    for t, g in zip(roots, grads, strict=True):
+        node = t._node if t._node is not None else accumulator(t)
+        starts.append(node)
+        _put(buffer, node, t._nr, g, create)
+    order, leaves = discover(starts)
+    for node in starts:
+        if node.__class__ is AccumulateGrad:
+            leaves[node] = leaves.get(node, 0) + 1
+    needed = _needed(order, captures) if captures is not None and not accumulate else None
+    write = write or (_write_connected if create else _write)
+
+    def leaf(node: Node, g: Any) -> Generator[Stop, None, None]:
+        variable = node.variable                                    # type: ignore[attr-defined]
+        if g is None:
+            return
+        if variable._extra is not None and variable._extra.hooks:
+            g = _tensor_hooks(variable._extra.hooks.values(), g, create)
+        if node.extra is not None and node.extra.pre:
+            g = _pre_hooks(node, [g], create)[0]
+        if captures is not None and (node, 0) in captures:
+            captures[node, 0].append(g)
+        if not accumulate:
+            return
+        if observe:
+            stop = Stop("before", node, [g])
+            yield stop
+            g = stop.grads[0]
+        write(variable, g)
+        if node.extra is not None and node.extra.post:
+            _post_hooks(node, (), (g,), create)
+        if variable._extra is not None and variable._extra.post_accumulate:
+            _quietly(create, lambda: [h(variable) for h in list(variable._extra.post_accumulate.values())])
+        sink = mode.sink
+        if sink is not None:
+            sink.accumulate(variable, g)
+        if observe:
+            yield Stop("after", node, [g])
+
+    for node in [n for n in starts if n.__class__ is AccumulateGrad]:
+        leaves[node] -= 1
+        if leaves[node] == 0:
+            yield from leaf(node, buffer.pop(node))
+
+    for node in order:
+        g = buffer.pop(node, None)
+        if g is None or (needed is not None and node not in needed):
+            outs: Any = None
+            if g is not None and captures is not None:
+                _capture(captures, node, _hooked(node, g, create))
+        else:
+            extra = node.extra
+            if extra is not None:
+                g = _hooked(node, g, create)
+                if captures is not None:
+                    _capture(captures, node, g)
+            elif captures is not None and (node, 0) in captures:
+                captures[node, 0].append(g)
+            if observe:
+                stop = Stop("before", node, g if isinstance(g, list) else [g])
+                yield stop
+                g = stop.grads if isinstance(g, list) else stop.grads[0]
+            sink = mode.sink
+            t0 = clock() if sink is not None else 0
+            outs = run_node(node, g, create)
+            if not retain:
+                if node.saved:
+                    node.saved = None
+                    node.more().freed_at = site
+            if extra is not None and extra.post:
+                outs = _post_hooks(node, outs, tuple(g) if isinstance(g, list) else (g,), create)
+            if sink is not None:
+                sink.node(node, tuple(g) if isinstance(g, list) else (g,), tuple(outs), t0, clock())
+            if observe:
+                yield Stop("after", node, g if isinstance(g, list) else [g], outs)
+        ready: list[Node] | None = None
+        i = 0
+        for m in node.next:
+            if m is not None:
+                out = outs[i] if outs is not None else None
+                if out is not None:
+                    if m.extra is None:
+                        shape, dtype = m.shape, m.dtype
+                    else:
+                        shape, dtype = meta_of(m, node.nrs[i])
+                    if out.shape != shape or (out.dtype is not dtype and not create):
+                        out = fit(out, shape, dtype, node, m)
+                    known = buffer.get(m)
+                    if known is None and (m.extra is None or m.extra.outs is None):
+                        buffer[m] = out
+                    else:
+                        _put(buffer, m, node.nrs[i], out, create)
+                if m.__class__ is AccumulateGrad:
+                    leaves[m] = left = leaves[m] - 1
+                    if left == 0:
+                        ready = [m] if ready is None else [*ready, m]
+            i += 1
+        if ready is not None:
+            del outs, g
+            out = known = None
+            for m in ready:
+                yield from leaf(m, buffer.pop(m, None))
+
+
+def run_node(node: Node, g: Any, create: bool) -> Sequence[Any]:
+    """The gradients of a node's operands from the gradient of its output: None where none is needed."""
+    plan = node.plan
+    if plan is None:                                                # a user's autograd.Function brings its own
+        return node.run(g, create)                                  # type: ignore[attr-defined, no-any-return]
+    if create:
+        values = tensors(node)
+        before = set_grad(True)
+        try:
+            return _vjps(node, plan, g, values)
+        finally:
+            set_grad(before)
+    return _vjps(node, plan, g, arrays(node))
+
+
+def _vjps(node: Node, plan: Any, g: Any, values: list[Any]) -> Sequence[Any]:
+    if plan.joint is not None:
+        _, rule, where = plan.vjps[0]
+        return rule(g, *[plan.needs if p < 0 else values[p] for p in where])      # type: ignore[no-any-return]
+    outs = [None] * len(node.next)
+    for i, rule, where in plan.vjps:
+        n = len(where)
+        if n == 0:
+            outs[i] = rule(g)
+        elif n == 1:
+            outs[i] = rule(g, values[where[0]])
+        else:
+            outs[i] = rule(g, *[values[p] for p in where])
+    return outs
+
+
+def fit(g: Any, shape: tuple[int, ...], dtype: Any, node: Node, to: Node) -> Any:
+    """The gradient in the shape and dtype of what it belongs to: broadcast dimensions are summed."""
+    if tuple(g.shape) != tuple(shape):
+        lead = len(g.shape) - len(shape)
+        dims = tuple(range(lead)) + tuple(i + lead for i, s in enumerate(shape) if s == 1 and g.shape[i + lead] != 1)
+        if lead < 0 or any(s not in (1, g.shape[i + lead]) for i, s in enumerate(shape)):
+            raise RuntimeError(f"Function {node.name()} returned an invalid gradient at the input of {to.name()} - got {list(g.shape)} "
+                               f"but expected shape compatible with {list(shape)}{errors.at(node.site)}")
+        if isinstance(g, Tensor):
+            before = set_grad(True)
+            try:
+                g = g.sum(dims).reshape(shape)                      # type: ignore[attr-defined]
+            finally:
+                set_grad(before)
+        elif lead == 1 and len(dims) == 1 and g.ndim == 2:
+            g = np.add.reduce(g, 0)
+        else:
+            g = np.add.reduce(g, dims).reshape(shape) if dims else g.reshape(shape)
+    if isinstance(g, Tensor):
+        return g if g._array.dtype == dtype else g.to(g._array.astype(dtype).dtype)     # type: ignore[attr-defined]
+    if g.dtype != dtype:
+        g = (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
+    return g
+
+
+def _put(buffer: dict[Node, Any], node: Node, nr: int, g: Any, create: bool) -> None:
+    known = buffer.get(node)
+    if node.extra is not None and node.extra.outs is not None:
+        if known is None:
+            known = buffer[node] = [None] * len(node.extra.outs)
+        known[nr] = g if known[nr] is None else _add(known[nr], g, create)
+    else:
+        buffer[node] = g if known is None else _add(known, g, create)
+
+
+def _add(a: Any, b: Any, create: bool) -> Any:
+    if not create:
+        return a + b
+    before = set_grad(True)
+    try:
+        return a + b
+    finally:
+        set_grad(before)
+
+
+def _needed(order: list[Node], captures: dict[tuple[Node, int], list[Any]]) -> set[Node]:
+    """The nodes that must run so that every captured place is reached."""
+    places = {n for n, _ in captures}
+    needed: set[Node] = set()
+    for node in reversed(order):
+        if any(m is not None and (m in places or m in needed) for m in node.next):
+            needed.add(node)
+    return needed
+
+
+def _capture(captures: dict[tuple[Node, int], list[Any]], node: Node, g: Any) -> None:
+    for nr, part in enumerate(g if isinstance(g, list) else [g]):
+        if (node, nr) in captures and part is not None:
+            captures[node, nr].append(part)
+
+
+# -- hooks: tensor hooks, pre-hooks, retained gradients, the node, post-hooks -------------------------------------------------
+
+
+def _quietly(create: bool, run: Callable[[], Any]) -> Any:
+    before = set_grad(create)
+    try:
+        return run()
+    finally:
+        set_grad(before)
+
+
+def _tensor(g: Any) -> Any:
+    return g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g) if isinstance(g, np.generic) else g)
+
+
+def _raw(t: Any, create: bool) -> Any:
+    return t if create or t is None or not isinstance(t, Tensor) else t._array
+
+
+def _tensor_hooks(hooks: Any, g: Any, create: bool) -> Any:
+    t = _tensor(g)
+    for h in list(hooks):
+        def call(h: Any = h, t: Any = t) -> Any:
+            return h(t)
+        replaced = _quietly(create, call)
+        if replaced is not None:
+            if not isinstance(replaced, Tensor):
+                raise TypeError(f"hook should return a Tensor or None, but got {type(replaced).__name__}")
+            if replaced._array.shape != t._array.shape:
+                raise RuntimeError(f"hook has changed the size of value: {list(t._array.shape)} became {list(replaced._array.shape)}")
+            t = replaced
+    return _raw(t, create)
+
+
+def _pre_hooks(node: Node, grads: list[Any], create: bool) -> list[Any]:
+    assert node.extra is not None and node.extra.pre is not None
+    current = tuple(_tensor(g) for g in grads)
+    for h in list(node.extra.pre.values()):
+        def call(h: Any = h, current: Any = current) -> Any:
+            return h(current)
+        replaced = _quietly(create, call)
+        if replaced is not None:
+            current = replaced if isinstance(replaced, tuple) else (replaced,)
+    return [_raw(t, create) for t in current]
+
+
+def _post_hooks(node: Node, outs: Sequence[Any], grads: tuple[Any, ...], create: bool) -> Sequence[Any]:
+    assert node.extra is not None and node.extra.post is not None
+    current = tuple(_tensor(o) for o in outs)
+    given = tuple(_tensor(g) for g in grads)
+    for h in list(node.extra.post.values()):
+        def call(h: Any = h, current: Any = current) -> Any:
+            return h(current, given)
+        replaced = _quietly(create, call)
+        if replaced is not None:
+            current = replaced if isinstance(replaced, tuple) else (replaced,)
+    return [_raw(t, create) for t in current]
+
+
+def _hooked(node: Node, g: Any, create: bool) -> Any:
+    """The incoming gradient after tensor hooks and pre-hooks; retained gradients are written on the way."""
+    extra = node.extra
+    if extra is None:
+        return g
+    grads = g if isinstance(g, list) else [g]
+    if extra.tensor_hooks:
+        for nr, h in list(extra.tensor_hooks.values()):
+            if grads[nr] is not None:
+                grads = [*grads[:nr], _tensor_hooks([h], grads[nr], create), *grads[nr + 1:]]
+    if extra.pre:
+        grads = _pre_hooks(node, grads, create)
+    if extra.retain:
+        for nr, ref in extra.retain:
+            t = ref()
+            if t is not None and grads[nr] is not None:
+                if t._grad is None:
+                    t._grad = grads[nr] if create else wrap(np.array(grads[nr]) if isinstance(grads[nr], np.generic) else grads[nr].copy())
+                else:
+                    t._grad = t._grad + grads[nr] if create else wrap(t._grad._array + grads[nr])
+    return grads if isinstance(g, list) else grads[0]
+
+
+# -- writing .grad -----------------------------------------------------------------------------------------------------------
+
+
+def _write(t: Tensor, g: Any) -> None:
+    """Adds an array to `.grad`; a gradient that nobody else holds becomes `.grad` without a copy."""
+    known = t._grad
+    if known is not None:
+        if known._req:
+            t._grad = wrap(known._array + g)
+        else:
+            known._array += g
+            known.bump()
+    elif g.__class__ is np.ndarray and g.base is None and g.flags.owndata and sys.getrefcount(g) <= _OWNED:
+        t._grad = wrap(g)
+    else:
+        t._grad = wrap(np.array(g) if isinstance(g, (np.generic, np.ndarray)) else g.copy())
+
+
+def _write_connected(t: Tensor, g: Any) -> None:
+    """Adds a Tensor that is itself part of a graph to `.grad`."""
+    t._grad = g if t._grad is None else _add(t._grad, g, True)
+
+
+# References to a gradient that only the engine holds when `_write` sees it: buffer's local, arguments of leaf and _write, getrefcount's own.
+_OWNED = 4
+
+
+def start_site() -> Site | None:
+    return here(2)
+
+
+def lookup(name: str) -> Any:
+    """An op by its name, for what core itself must do on Tensors."""
+    return table[name]

@@ -1,0 +1,163 @@
+"""`autograd.Function`: ops with a backward of the user's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from .device import module_of
+from .grad_mode import no_grad
+from .node import Node, next_seq
+from .op import Op, table
+from .site import here
+from .state import mode, set_grad
+from .tensor import Tensor, edge, wrap
+
+_new = object.__new__
+
+
+class FunctionNode(Node):
+    """The grad_fn of a `Function`; it is also the `ctx` that forward and backward see."""
+
+    __slots__ = ("__dict__",)
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keeps tensors (inputs, outputs, None) for `backward`, with the check for changes in place."""
+        self._to_save = tensors
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        self._non_differentiable = {id(t) for t in tensors}
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        self._dirty = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        self._materialize = value
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        if self.saved is None:
+            raise errors.freed(self)
+        found: list[Any] = []
+        for t, version, storage, array in self.saved:
+            if t is None and array is None:
+                found.append(None)
+                continue
+            if storage is not None and storage.version != version:
+                raise errors.changed_in_place(self, array, storage, version)
+            found.append(t if t is not None else wrap(array, self))
+        return tuple(found)
+
+    @property
+    def needs_input_grad(self) -> tuple[bool, ...]:
+        return self._needs
+
+    def run(self, g: Any, create: bool) -> list[Any]:
+        """Calls the user's backward; its gradients belong to all arguments of `apply`."""
+        grads = g if isinstance(g, list) else [g]
+        if self._materialize:
+            metas = self.extra.outs if self.extra is not None and self.extra.outs else ((self.shape, self.dtype),)
+            module = module_of(next((x for x in grads if x is not None), np.empty(0)))
+            grads = [module.zeros(s, d) if x is None else x for x, (s, d) in zip(grads, metas, strict=True)]
+        given = [x if x is None or isinstance(x, Tensor) else wrap(x) for x in grads]
+        before = set_grad(create)
+        try:
+            result = self._function.backward(self, *given)
+        finally:
+            set_grad(before)
+        result = result if isinstance(result, tuple) else (result,)
+        while len(result) > len(self._needs) and result[-1] is None:
+            result = result[:-1]
+        if len(result) != len(self._needs):
+            raise RuntimeError(f"function {self.name()} returned an incorrect number of gradients (expected {len(self._needs)}, got {len(result)})")
+        picked = [result[i] for i in self._where]
+        for x in picked:
+            if x is not None and not isinstance(x, Tensor):
+                raise TypeError(f"expected Tensor or None as a gradient of {self.name()}, got {type(x).__name__}")
+        return [x if x is None or create else x._array for x in picked]
+
+
+class Function:
+    """Base of ops with their own `forward(ctx, ...)` and `backward(ctx, *grads)`; called by `apply`."""
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function to use it with "
+                                  "backward mode AD.")
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        ctx = _new(FunctionNode)
+        ctx.op, ctx.seq, ctx.plan = _op_of(cls), next_seq(), None                       # type: ignore[assignment]
+        ctx.saved, ctx.extra, ctx.site = (), None, here()
+        ctx._function, ctx._to_save, ctx._non_differentiable, ctx._dirty, ctx._materialize = cls, (), set(), (), True
+        ctx._needs = tuple(isinstance(a, Tensor) and a._req for a in args)
+        ctx._where = tuple(i for i, a in enumerate(args) if isinstance(a, Tensor))
+        inputs = [args[i] for i in ctx._where]
+        ctx.next = tuple(edge(t) for t in inputs)
+        ctx.nrs = tuple(t._nr for t in inputs)
+        with no_grad():
+            if "setup_context" in _defined(cls):
+                result = cls.forward(*args)
+                cls.setup_context(ctx, args, result)                                    # type: ignore[attr-defined]
+            else:
+                result = cls.forward(ctx, *args)
+        outputs = list(result) if isinstance(result, tuple) else [result]
+        connected = mode.grad and any(ctx._needs)
+        final: list[Any] = []
+        for i, o in enumerate(outputs):
+            if not isinstance(o, Tensor) or not connected or id(o) in ctx._non_differentiable or o.dtype.category < 2:
+                final.append(o)
+            elif any(o is d for d in ctx._dirty):
+                o._node, o._nr, o._req = ctx, i, True
+                o.bump()
+                final.append(o)
+            else:
+                fresh = wrap(o._array, ctx, i)
+                fresh._storage = o.storage()
+                final.append(fresh)
+        arrays = [o._array for o in outputs if isinstance(o, Tensor)]
+        ctx.shape, ctx.dtype = (arrays[0].shape, arrays[0].dtype) if arrays else ((), np.dtype("f4"))
+        if len(outputs) > 1:
+            ctx.more().outs = tuple((o._array.shape, o._array.dtype) if isinstance(o, Tensor) else ((), np.dtype("f4")) for o in outputs)
+        ctx.saved = tuple(_entry(t, outputs) for t in ctx._to_save)
+        return tuple(final) if isinstance(result, tuple) else final[0]
+
+
+def _defined(cls: type) -> set[str]:
+    return {name for c in cls.__mro__ if c is not Function for name in vars(c)}
+
+
+def _entry(t: Any, outputs: list[Any]) -> tuple[Any, int, Any, Any]:
+    if t is None:
+        return (None, 0, None, None)
+    storage = t.storage()
+    own = any(t is o for o in outputs)                   # an output must not be held: it would hold its own node
+    return (None if own else t, storage.version, storage, t._array)
+
+
+def _op_of(cls: type) -> Op:
+    known = cls.__dict__.get("_tapescope_op")
+    if known is None:
+        name = f"function/{cls.__module__}.{cls.__qualname__}/{len(table)}"
+        known = Op(name, cls.__name__ + "Backward", rf"\operatorname{{{cls.__name__}}}({{x}})", lambda x: x, 1,
+                   grad_tex=rf"\operatorname{{{cls.__name__}.backward}}(\bar{{y}})")
+        known.name = cls.__name__
+        cls._tapescope_op = known                        # type: ignore[attr-defined]
+    return known
+
+
+def once_differentiable(fn: Any) -> Any:
+    """Marks a backward that must not itself be differentiated."""
+    def wrapper(ctx: Any, *grads: Any) -> Any:
+        if mode.grad and any(isinstance(g, Tensor) and g._req for g in grads):
+            raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+        with no_grad():
+            return fn(ctx, *grads)
+    return wrapper

@@ -1,0 +1,256 @@
+"""Elementwise ops: their declarations, and the short path for the common case.
+
+The short path runs when gradients are on, nobody listens, and all operands are Tensors of one dtype. It builds the node inline: a call here costs as
+much as the arithmetic. Everything else takes `op.run`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtype as dt
+from . import errors
+from .node import Node, next_seq
+from .op import Op, Plan, _camel, _finish, _with_output, record, run
+from .site import PACKAGES, user_frame
+from .state import mode
+from .symbol import Symbol
+from .tensor import Tensor, accumulator, wrap
+
+_new = object.__new__
+_frame = sys._getframe
+_generic = np.generic
+_NUMBERS = (int, float, complex, np.generic)
+
+
+def _kind(plan: Plan, operands: int) -> int:
+    """How the short path saves: 0 nothing, 1 the first, 2 the second, 3 both, 4 only the output, 5 anything else."""
+    if plan.others or (plan.saves_output and plan.tensors):
+        return 5
+    if plan.saves_output:
+        return 4
+    return sum(1 << i for i in plan.tensors)
+
+
+def common(x: Any, y: Any, to_float: bool = False) -> tuple[Any, Any]:
+    """Both operands in PyTorch's result dtype; Python numbers stay numbers where NumPy treats them alike."""
+    d = dt.result_type(x, y)
+    if to_float and d.category < 2:
+        d = dt.get_default_dtype()
+    return _cast(x, d), _cast(y, d)
+
+
+def _cast(x: Any, d: dt.dtype) -> Any:
+    if isinstance(x, bool):
+        return d.dtype.type(x)
+    if isinstance(x, (int, float, complex)):
+        return x
+    return x if x.dtype == d.dtype else x.astype(d.dtype)
+
+
+def unary(tex: str, raw: Callable[[Any], Any], *, name: str, node: str | None = None, to_float: bool = False,
+          grad_tex: str | None = None) -> Any:
+    """Declares an elementwise op of one operand; `to_float` sends integers to the default dtype, as sin and exp do."""
+    if to_float:
+        def forward(x: Any) -> Any:
+            if x.dtype.kind in "biu":
+                x = x.astype(dt.get_default_dtype().dtype)
+            return raw(x)
+    else:
+        def forward(x: Any) -> Any:
+            return raw(x)
+
+    o = Op(name, (node or _camel(name)) + "Backward0", tex, forward, 1, grad_tex=grad_tex,
+           ufunc=raw if isinstance(raw, np.ufunc) else None)
+    plans: list[tuple[Plan, int]] = []
+
+    def call(input: Any, *, out: Tensor | None = None) -> Any:
+        if not isinstance(input, Tensor):
+            if isinstance(input, Symbol):
+                return Symbol.of_op(o, (input,), ())
+            if isinstance(input, (np.ndarray, _generic)) or hasattr(input, "__cuda_array_interface__"):
+                return raw(input)
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        if out is not None:
+            return write_out(out, call(input))
+        if not mode.fast:
+            return run(o, (input,))
+        x = input._array
+        r = raw(x)
+        if isinstance(r, _generic):
+            r = np.asarray(r)
+        if r.dtype is not x.dtype:
+            return run(o, (input,))
+        t = _new(Tensor)
+        t._array = r
+        t._nr = t._id = 0
+        t._grad = t._storage = t._extra = None
+        if input._req:
+            if not plans:
+                plan = o.plan((True,))
+                plans.append((plan, _kind(plan, 1)))
+            plan, kind = plans[0]
+            node = _new(Node)
+            node.op = o
+            node.seq = next_seq()
+            above = input._node
+            node.next = (above if above is not None else accumulator(input),)
+            node.nrs = (input._nr,)
+            node.plan = plan
+            node.shape = r.shape
+            node.dtype = r.dtype
+            node.extra = None
+            f: Any = _frame(1)
+            if f.f_globals.get("__package__") in PACKAGES:
+                f = user_frame(f)
+            node.site = None if f is None else (f.f_code, f.f_lasti)
+            t._node = node
+            t._req = True
+            if kind == 0:
+                node.saved = ()
+            elif kind == 1:
+                storage = input._storage
+                node.saved = ((input, 0 if storage is None else storage.version),)
+            elif kind == 4:
+                storage = t.storage()
+                node.saved = ((r, 0, storage),)
+            else:
+                node.saved = _with_output(record(o, (input,), (), (True,), r, ()), t)
+        else:
+            t._node = None
+            t._req = False
+        return t
+
+    return _finish(call, o, None)
+
+
+def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float: bool = False, differentiable: bool = True,
+           grad_tex: str | None = None) -> Any:
+    """Declares an elementwise op of two operands that broadcast and promote; Python numbers are admitted on either side."""
+
+    def forward(x: Any, b: Any) -> Any:
+        x, b = common(x, b, to_float)
+        try:
+            return ufunc(x, b)
+        except ValueError:
+            raise errors.broadcast(np.shape(x), np.shape(b)) from None
+
+    o = Op(name, (node or _camel(name)) + "Backward0", tex, forward, 2, grad_tex=grad_tex, ufunc=ufunc)
+    o.operands = ("a", "b")
+    o.extras = ("a_shape", "b_shape")
+    plans: list[tuple[Plan, int] | None] = [None] * 4
+
+    def choose(ra: bool, rb: bool) -> tuple[Plan, int]:
+        plan = o.plan((ra, rb))
+        plans[ra + 2 * rb] = found = (plan, _kind(plan, 2))
+        return found
+
+    def call(input: Any, other: Any, *, out: Tensor | None = None) -> Any:
+        if not (isinstance(input, Tensor) and isinstance(other, Tensor) and mode.fast) or out is not None:
+            return slow(input, other, out)
+        x = input._array
+        y = other._array
+        if x.dtype is not y.dtype:
+            return run(o, (input, other))
+        try:
+            r = ufunc(x, y)
+        except ValueError:
+            raise errors.broadcast(x.shape, y.shape) from None
+        if isinstance(r, _generic):
+            r = np.asarray(r)
+        if to_float and r.dtype is not x.dtype:
+            return run(o, (input, other))
+        t = _new(Tensor)
+        t._array = r
+        t._nr = t._id = 0
+        t._grad = t._storage = t._extra = None
+        ra = input._req
+        rb = other._req
+        if differentiable and (ra or rb):
+            plan, kind = plans[ra + 2 * rb] or choose(ra, rb)
+            node = _new(Node)
+            node.op = o
+            node.seq = next_seq()
+            na = input._node
+            nb = other._node
+            if ra and na is None:
+                na = accumulator(input)
+            if rb and nb is None:
+                nb = accumulator(other)
+            node.next = (na, nb)
+            node.nrs = (input._nr, other._nr)
+            node.plan = plan
+            node.shape = r.shape
+            node.dtype = r.dtype
+            node.extra = None
+            f: Any = _frame(1)
+            if f.f_globals.get("__package__") in PACKAGES:
+                f = user_frame(f)
+            node.site = None if f is None else (f.f_code, f.f_lasti)
+            t._node = node
+            t._req = True
+            if kind == 0:
+                node.saved = ()
+            elif kind == 3:
+                sa = input._storage
+                sb = other._storage
+                node.saved = ((input, 0 if sa is None else sa.version), (other, 0 if sb is None else sb.version))
+            elif kind == 1:
+                sa = input._storage
+                node.saved = ((input, 0 if sa is None else sa.version),)
+            elif kind == 2:
+                sb = other._storage
+                node.saved = ((other, 0 if sb is None else sb.version),)
+            else:
+                node.saved = record(o, (input, other), (), (ra, rb), r, ()).saved
+                if plan.saves_output:
+                    node.saved = _with_output(node, t)
+        else:
+            t._node = None
+            t._req = False
+        return t
+
+    def slow(a: Any, b: Any, out: Tensor | None) -> Any:
+        ta, tb = isinstance(a, Tensor), isinstance(b, Tensor)
+        if not ta and not tb:
+            if isinstance(a, Symbol) or isinstance(b, Symbol):
+                return Symbol.of_op(o, (a, b), ())
+            return ufunc(a, b)
+        if not ta:
+            a = _number(a, name, 1)
+        if not tb:
+            b = _number(b, name, 2)
+        if a is NotImplemented or b is NotImplemented:
+            return NotImplemented
+        result = run(o, (a, b))
+        return result if out is None else write_out(out, result)
+
+    return _finish(call, o, None)
+
+
+def _number(value: Any, name: str, position: int) -> Any:
+    if isinstance(value, (bool, int, float, complex)):
+        return value
+    if isinstance(value, _generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return wrap(value)
+    return NotImplemented
+
+
+def write_out(out: Tensor, result: Tensor) -> Tensor:
+    """Puts a result into the tensor given as `out=`."""
+    if result._req:
+        raise RuntimeError("out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+    if not np.can_cast(result._array.dtype, out._array.dtype, "same_kind"):
+        raise RuntimeError(f"result type {result.dtype.tensor_name} can't be cast to the desired output type {out.dtype.tensor_name}")
+    if out._array.shape == result._array.shape:
+        out._array[...] = result._array
+    else:
+        out._array = result._array.astype(out._array.dtype)
+    out.bump()
+    return out

@@ -1,0 +1,177 @@
+"""Tensors as text, digit for digit as PyTorch prints them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from . import dtype as dt
+from .device import move, device
+from .tensor import Tensor
+
+
+class _Options:
+    precision = 4
+    threshold = 1000
+    edgeitems = 3
+    linewidth = 80
+    sci_mode: bool | None = None
+
+
+options = _Options()
+
+
+def set_printoptions(precision: int | None = None, threshold: float | None = None, edgeitems: int | None = None,
+                     linewidth: int | None = None, profile: str | None = None, sci_mode: bool | None = None) -> None:
+    """Sets how tensors print: digits, when to summarise, items at the edges, width, scientific notation."""
+    if profile is not None:
+        known = {"default": (4, 1000, 3, 80), "short": (2, 1000, 2, 80), "full": (4, math.inf, 3, 80)}
+        if profile not in known:
+            raise ValueError(f"profile must be one of {sorted(known)}, got {profile!r}")
+        options.precision, options.threshold, options.edgeitems, options.linewidth = known[profile]    # type: ignore[assignment]
+    for name, value in (("precision", precision), ("threshold", threshold), ("edgeitems", edgeitems), ("linewidth", linewidth)):
+        if value is not None:
+            setattr(options, name, value)
+    options.sci_mode = sci_mode
+
+
+class _Formatter:
+    """Chooses one format for all elements that will be printed."""
+
+    def __init__(self, values: np.ndarray[Any, Any]) -> None:
+        self.floating = values.dtype.kind == "f"
+        self.integral = True
+        self.sci = False
+        self.width = 1
+        if not self.floating:
+            for v in values.ravel().tolist():
+                self.width = max(self.width, len(str(v)))
+            return
+        flat = values.ravel().astype(np.float64)
+        finite = flat[np.isfinite(flat) & (flat != 0)]
+        if finite.size == 0:
+            for v in flat:
+                self.width = max(self.width, len(self.text(v)))
+            if flat.size and not np.isfinite(flat).all():
+                self.integral = True
+            return
+        magnitude = np.abs(finite)
+        low, high = float(magnitude.min()), float(magnitude.max())
+        self.integral = bool((np.ceil(finite) == finite).all())
+        if self.integral:
+            self.sci = high / low > 1000.0 or high > 1.0e8
+        else:
+            self.sci = high / low > 1000.0 or high > 1.0e8 or low < 1.0e-4
+        if options.sci_mode is not None:
+            self.sci = options.sci_mode
+        for v in (finite if not self.integral or self.sci else finite):
+            self.width = max(self.width, len(self._number(v)))
+
+    def _number(self, v: float) -> str:
+        if self.sci:
+            return f"{v:.{options.precision}e}"
+        if self.integral:
+            return f"{v:.0f}."
+        return f"{v:.{options.precision}f}"
+
+    def text(self, v: Any) -> str:
+        if not self.floating:
+            return str(v)
+        if not math.isfinite(v):
+            return str(float(v))
+        return self._number(v)
+
+    def __call__(self, v: Any) -> str:
+        text = self.text(v)
+        return " " * (self.width - len(text)) + text
+
+
+class _Complex:
+    def __init__(self, values: np.ndarray[Any, Any]) -> None:
+        self.real, self.imag = _Formatter(values.real), _Formatter(values.imag)
+
+    @property
+    def width(self) -> int:
+        return self.real.width + self.imag.width + 1
+
+    def __call__(self, v: complex) -> str:
+        imag = self.imag(v.imag).lstrip()
+        return self.real(v.real) + ("" if imag.startswith("-") else "+") + imag + "j"
+
+
+def _shown(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The elements that survive summarising."""
+    for axis in range(a.ndim):
+        if a.shape[axis] > 2 * options.edgeitems:
+            a = np.concatenate([np.take(a, range(options.edgeitems), axis), np.take(a, range(-options.edgeitems, 0), axis)], axis)
+    return a
+
+
+def _lines(a: np.ndarray[Any, Any], indent: int, summarise: bool, fmt: Any) -> str:
+    if a.ndim == 0:
+        return str(fmt(a.item()))
+    edge = options.edgeitems
+    if a.ndim == 1:
+        per_line = max(1, int(math.floor((options.linewidth - indent) / (fmt.width + 2))))
+        if summarise and a.shape[0] > 2 * edge:
+            data = [fmt(v) for v in a[:edge].tolist()] + [" ..."] + [fmt(v) for v in a[-edge:].tolist()]
+        else:
+            data = [fmt(v) for v in a.tolist()]
+        rows = [data[i:i + per_line] for i in range(0, len(data), per_line)]
+        return "[" + (",\n" + " " * (indent + 1)).join(", ".join(r) for r in rows) + "]"
+    if summarise and a.shape[0] > 2 * edge:
+        parts = [_lines(x, indent + 1, summarise, fmt) for x in a[:edge]] + ["..."] + [
+            _lines(x, indent + 1, summarise, fmt) for x in a[-edge:]]
+    else:
+        parts = [_lines(x, indent + 1, summarise, fmt) for x in a]
+    return "[" + ("," + "\n" * (a.ndim - 1) + " " * (indent + 1)).join(parts) + "]"
+
+
+def contents(a: np.ndarray[Any, Any], indent: int) -> str:
+    """The nested brackets of an array."""
+    summarise = a.size > options.threshold
+    shown = _shown(a) if summarise else a
+    fmt = _Complex(shown) if a.dtype.kind == "c" else _Formatter(shown)
+    return _lines(a, indent, summarise, fmt)
+
+
+def tensor_text(t: Tensor) -> str:
+    """`tensor([1., 2.], grad_fn=<AddBackward0>)`."""
+    a = move(t._array, device("cpu"))
+    prefix = "tensor("
+    suffixes: list[str] = []
+    if t.is_cuda:
+        suffixes.append(f"device='{t.device}'")
+    d = t.dtype
+    shows = {dt.get_default_dtype(), dt.int64, dt.bool_}
+    if dt.get_default_dtype() is dt.float32:
+        shows.add(dt.complex64)
+    if a.size == 0:
+        text = "[]"
+        if a.ndim != 1:
+            suffixes.append(f"size={tuple(a.shape)}")
+        if d is not dt.get_default_dtype():
+            suffixes.append(f"dtype={d}")
+    else:
+        if d not in shows:
+            suffixes.append(f"dtype={d}")
+        text = contents(a, len(prefix))
+    if t._node is not None:
+        suffixes.append(f"grad_fn=<{t._node.name()}>")
+    elif t._req:
+        suffixes.append("requires_grad=True")
+    out = [prefix + text]
+    last = len(out[0]) - out[0].rfind("\n") - 1 if "\n" in out[0] else len(out[0])
+    for s in suffixes:
+        if last + len(s) + 3 > options.linewidth:
+            out.append(",\n" + " " * len(prefix) + s)
+            last = len(prefix) + len(s)
+        else:
+            out.append(", " + s)
+            last += len(s) + 2
+    return "".join(out) + ")"
+
+
+Tensor._format = staticmethod(tensor_text)     # type: ignore[assignment]

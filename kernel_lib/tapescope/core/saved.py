@@ -1,0 +1,77 @@
+"""What a node keeps for its vjps, with the check that nobody changed it in between.
+
+Entries are `(tensor, version)` for operands, `(array, version, storage)` for the node's own output, and plain values.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import changed_in_place, freed
+from .tensor import Tensor, wrap
+
+if TYPE_CHECKING:
+    from .node import Node
+
+# our operand names -> the names of PyTorch's `_saved_*`
+ALIASES = {"x": "self", "a": "self", "b": "other", "y": "result", "w": "weight"}
+
+
+def arrays(node: Node) -> list[Any]:
+    """The saved values of a node as raw arrays."""
+    saved = node.saved
+    if saved is None:
+        raise freed(node)
+    k = node.plan.tensors_saved
+    values: list[Any] = []
+    for entry in saved[:k]:
+        t, version = entry[0], entry[1]
+        if version is None:
+            values.append(t)
+            continue
+        storage = t._storage
+        if storage is not None and storage.version != version:
+            raise changed_in_place(node, t._array, storage, version)
+        values.append(t._array)
+    if node.plan.saves_output:
+        array, version, storage = saved[k]
+        if storage.version != version:
+            raise changed_in_place(node, array, storage, version)
+        values.append(array)
+        k += 1
+    values.extend(saved[k:])
+    return values
+
+
+def tensors(node: Node) -> list[Any]:
+    """The saved values of a node as Tensors connected to the graph, for `create_graph`."""
+    values = arrays(node)
+    assert node.saved is not None
+    k = node.plan.tensors_saved
+    for i, entry in enumerate(node.saved[:k]):
+        if entry[1] is not None:
+            values[i] = entry[0]
+    if node.plan.saves_output:
+        values[k] = _output(node, values[k])
+    return values
+
+
+def _output(node: Node, array: Any) -> Tensor:
+    t = wrap(array, node)
+    t._storage = node.saved[node.plan.tensors_saved][2]     # type: ignore[index]
+    return t
+
+
+def names(node: Node) -> list[str]:
+    """Names of the saved values, spelled as PyTorch's."""
+    if node.saved is None:
+        return []
+    return [ALIASES.get(n, n) for n in node.plan.names]
+
+
+def named(node: Node, name: str) -> Any:
+    """One saved value by name, as PyTorch's `grad_fn._saved_<name>`."""
+    for i, own in enumerate(node.plan.names):
+        if name in (own, ALIASES.get(own, own)):
+            return tensors(node)[i]
+    raise AttributeError(f"{node.name()!r} object has no attribute '_saved_{name}'; it saves {names(node) or 'nothing'}")

@@ -1,0 +1,271 @@
+"""`t[...]`, `t[...] = v`, and PyTorch's gather and scatter family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import dtype as dt
+from ..core.inplace import run_inplace
+from ..core.op import op
+from ..core.tensor import Tensor, wrap
+from . import index as ix
+from . import pointwise as pw
+from . import shape
+from .api_shape import dim_of
+
+
+def _plain(k: Any) -> Any:
+    """A key part as Python and NumPy see it; tensors become arrays, numbers stay."""
+    if isinstance(k, Tensor):
+        a = k._array
+        if a.dtype.kind not in "iub":
+            raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors (got {k.dtype})")
+        return a.astype(bool) if a.dtype == np.uint8 else a
+    if isinstance(k, (list, tuple)):
+        return np.asarray([_plain(x) for x in k] if any(isinstance(x, Tensor) for x in k) else k, None if k else np.int64)
+    if isinstance(k, np.integer):
+        return int(k)
+    return k
+
+
+def _parts(t: Tensor, key: Any) -> list[Any]:
+    parts = [_plain(k) for k in (key if isinstance(key, tuple) else (key,))]
+    used = sum(k.ndim if isinstance(k, np.ndarray) and k.dtype == bool else 0 if k is None or k is Ellipsis or isinstance(k, bool) else 1 for k in parts)
+    ndim = t._array.ndim
+    if used > ndim:
+        raise IndexError(f"too many indices for tensor of dimension {ndim} (the key has {used}, the shape is {list(t._array.shape)})")
+    if not any(k is Ellipsis for k in parts):
+        parts.append(Ellipsis)
+    at = next(i for i, k in enumerate(parts) if k is Ellipsis)
+    return parts[:at] + [slice(None)] * (ndim - used) + [k for k in parts[at + 1:] if k is not Ellipsis]
+
+
+def _is_advanced(k: Any) -> bool:
+    return isinstance(k, (bool, np.bool_)) or not (k is None or isinstance(k, (int, slice)))
+
+
+def getitem(t: Tensor, key: Any) -> Tensor:
+    """Basic parts as views (select, slice, unsqueeze), then one op for all index arrays."""
+    if isinstance(key, int) and not isinstance(key, bool):
+        if t._array.ndim == 0:
+            raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number")
+        n = t._array.shape[0]
+        if not -n <= key < n:
+            raise IndexError(f"index {key} is out of bounds for dimension 0 with size {n}")
+        return shape.select(t, 0, key % n)                                              # type: ignore[no-any-return]
+    parts = _parts(t, key)
+    out, dim = t, 0
+    later: list[Any] = []
+    for k in parts:
+        if k is None:
+            out = shape.unsqueeze(out, dim)
+            later.append(slice(None))
+            dim += 1
+        elif isinstance(k, int) and not isinstance(k, bool):
+            n = out._array.shape[dim]
+            if not -n <= k < n:
+                raise IndexError(f"index {k} is out of bounds for dimension {dim} with size {n}")
+            out = shape.select(out, dim, k % n)
+        elif isinstance(k, slice):
+            n = out._array.shape[dim]
+            if k.step is not None and k.step <= 0:
+                raise ValueError("step must be greater than zero")
+            start, stop, step = slice(*(int(v) if v is not None else None for v in (k.start, k.stop, k.step))).indices(n)
+            if (start, stop, step) != (0, n, 1):
+                out = shape.slice_dim(out, dim, start, max(start, stop), step)
+            later.append(slice(None))
+            dim += 1
+        else:
+            if isinstance(k, (bool, np.bool_)):
+                out = shape.unsqueeze(out, dim)
+                k = np.asarray([k])
+            later.append(k)
+            dim += k.ndim if k.dtype == bool else 1
+    if any(not isinstance(k, slice) for k in later):
+        return ix.index(out, _checked(out, tuple(later)))                               # type: ignore[no-any-return]
+    return out if out is not t else shape.slice_dim(t, 0, 0, t._array.shape[0], 1) if t._array.ndim else shape.view(t, ())
+
+
+def _checked(t: Tensor, key: tuple[Any, ...]) -> tuple[Any, ...]:
+    dim = 0
+    for k in key:
+        if isinstance(k, slice):
+            dim += 1
+            continue
+        if k.dtype == bool:
+            for i, s in enumerate(k.shape):
+                if dim + i >= t._array.ndim or t._array.shape[dim + i] != s:
+                    raise IndexError(f"The shape of the mask {list(k.shape)} at index {i} does not match the shape of the indexed tensor "
+                                     f"{list(t._array.shape)} at index {dim + i}")
+            dim += k.ndim
+            continue
+        n = t._array.shape[dim]
+        if k.size and (k.min() < -n or k.max() >= n):
+            bad = int(k.max()) if k.max() >= n else int(k.min())
+            raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {n}")
+        dim += 1
+    arrays = [k for k in key if not isinstance(k, slice) and k.dtype != bool]
+    try:
+        np.broadcast_shapes(*[k.shape for k in arrays])
+    except ValueError:
+        raise IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes "
+                         f"{', '.join(str(list(k.shape)) for k in arrays)}") from None
+    return key
+
+
+def setitem(t: Tensor, key: Any, value: Any) -> None:
+    """Writes into a view (basic keys) or by one op (index arrays); versions and history as for any in-place op."""
+    parts = _parts(t, key) if t._array.ndim or not isinstance(key, (tuple, int)) or isinstance(key, tuple) else [key]
+    if not any(_is_advanced(k) for k in parts):
+        target = getitem(t, key)
+        copy_(target, value)
+        return
+    if any(k is None or isinstance(k, int) and not isinstance(k, bool) for k in parts):
+        basic = tuple(k if not _is_advanced(k) else slice(None) for k in parts)
+        inner = getitem(t, basic)
+        setitem(inner, tuple(k if _is_advanced(k) else slice(None) for k in parts if k is None or not isinstance(k, int) or isinstance(k, bool)), value)
+        return
+    checked = _checked(t, tuple(np.asarray([k]) if isinstance(k, bool) else k for k in parts))
+    v = value if isinstance(value, Tensor) else wrap(np.asarray(value, t._array.dtype))
+    if v._array.dtype != t._array.dtype:
+        v = v.to(t.dtype)                                                               # type: ignore[attr-defined]
+    place = t._array[checked].shape
+    try:
+        np.broadcast_to(v._array, place)
+    except ValueError:
+        raise RuntimeError(f"shape mismatch: value tensor of shape {list(v._array.shape)} cannot be broadcast to indexing result of shape "
+                           f"{list(place)}") from None
+    run_inplace(ix.index_put.op, t, (v,), (checked, False))
+
+
+@op(r"{b}", operands=2, name="copy", node="Copy", grad_tex=r"\bar{b} = \bar{y}")
+def _copy(x: Any, b: Any) -> Any:
+    return np.broadcast_to(b, x.shape).astype(x.dtype)
+
+
+_copy.vjp(lambda g: g * 0, lambda g: g)
+_copy.op.node_name = "CopyBackwards"
+
+
+def copy_(t: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Overwrites with the elements of `src`, broadcast and cast."""
+    if not isinstance(src, Tensor):
+        src = wrap(np.asarray(src)) if not isinstance(src, (int, float, bool, complex)) else wrap(np.asarray(src).astype(t._array.dtype))
+    lead = src._array.ndim - t._array.ndim
+    if lead > 0 and all(s == 1 for s in src._array.shape[:lead]):
+        src = src.reshape(src._array.shape[lead:])                                      # type: ignore[attr-defined]
+    try:
+        fits = np.broadcast_shapes(src._array.shape, t._array.shape) == t._array.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        s, d = src._array.shape, t._array.shape
+        i = next((i for i in range(1, min(len(s), len(d)) + 1) if s[-i] not in (1, d[-i])), 1)
+        raise RuntimeError(f"The expanded size of the tensor ({d[-i] if d else 1}) must match the existing size ({s[-i] if s else 1}) at non-singleton "
+                           f"dimension {max(len(d) - i, 0)}.  Target sizes: {list(d)}.  Tensor sizes: {list(s)}")
+    return run_inplace(_copy.op, t, (src,))
+
+
+def _index(index: Any, name: str) -> Any:
+    if not isinstance(index, Tensor) or index._array.dtype.kind not in "iu":
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
+    return index._array
+
+
+def _in_range(a: Any, n: int, name: str, dim: int) -> None:
+    if a.size and (a.min() < 0 or a.max() >= n):
+        bad = int(a.max()) if a.max() >= n else int(a.min())
+        raise RuntimeError(f"index {bad} is out of bounds for dimension {dim} with size {n} (in {name})")
+
+
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+    """out[i][j] = input[index[i][j]][j] for dim 0, and so on."""
+    d, i = dim_of(dim, input._array.ndim), _index(index, "gather")
+    if i.ndim != input._array.ndim:
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    for k, (p, q) in enumerate(zip(i.shape, input._array.shape, strict=True)):
+        if k != d and p > q:
+            raise RuntimeError(f"Size does not match at dimension {k} expected index {list(i.shape)} to be no larger than self {list(input._array.shape)} "
+                               f"apart from dimension {d}")
+    _in_range(i, input._array.shape[d], "gather", d)
+    return ix.gather(input, d, i)                                                       # type: ignore[no-any-return]
+
+
+def _scatter_args(input: Tensor, dim: int, index: Tensor, src: Any) -> tuple[int, Any, Tensor]:
+    d, i = dim_of(dim, input._array.ndim), _index(index, "scatter")
+    _in_range(i, input._array.shape[d], "scatter", d)
+    s = src if isinstance(src, Tensor) else wrap(np.full(i.shape, src, input._array.dtype))
+    if s._array.dtype != input._array.dtype:
+        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+    return d, i, s
+
+
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+    d, i, s = _scatter_args(input, dim, index, src if src is not None else value)
+    if reduce in ("add", "sum"):
+        return ix.scatter_add(input, d, i, s)                                           # type: ignore[no-any-return]
+    return ix.scatter(input, s, d, i)                                                   # type: ignore[no-any-return]
+
+
+def scatter_(t: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+    d, i, s = _scatter_args(t, dim, index, src if src is not None else value)
+    return run_inplace((ix._scatter_add if reduce in ("add", "sum") else ix.scatter).op, t, (s,), (d, i))
+
+
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    d, i, s = _scatter_args(input, dim, index, src)
+    return ix.scatter_add(input, d, i, s)                                               # type: ignore[no-any-return]
+
+
+def scatter_add_(t: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    d, i, s = _scatter_args(t, dim, index, src)
+    return run_inplace(ix._scatter_add.op, t, (s,), (d, i))
+
+
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    d, i = dim_of(dim, input._array.ndim), _index(index, "index_select")
+    _in_range(i, input._array.shape[d], "index_select", d)
+    return ix.index_select(input, d, i)                                                 # type: ignore[no-any-return]
+
+
+def index_add_(t: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    d, i = dim_of(dim, t._array.ndim), _index(index, "index_add_")
+    key = (slice(None),) * d + (i,)
+    return run_inplace(ix.index_put.op, t, (source if alpha == 1 else source * alpha,), (key, True))      # type: ignore[operator]
+
+
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    return index_add_(pw.clone(input), dim, index, source, alpha=alpha)
+
+
+def index_put_(t: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    return run_inplace(ix.index_put.op, t, (values,), (tuple(_plain(k) for k in indices), accumulate))
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
+    return ix.gather(input, dim_of(dim, input._array.ndim), indices._array)             # type: ignore[no-any-return]
+
+
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    return getitem(input, mask)
+
+
+def _mask(t: Tensor, mask: Any) -> Any:
+    if not isinstance(mask, Tensor) or mask._array.dtype != bool:
+        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {getattr(mask, 'dtype', type(mask).__name__)}")
+    return mask._array
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """`input` with `value` wherever the mask is True."""
+    v = value.item() if isinstance(value, Tensor) else value                            # type: ignore[attr-defined]
+    if dt.scalar_dtype(v).category > input.dtype.category:
+        raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
+    return pw.masked_fill(input, _mask(input, mask), v)                                 # type: ignore[no-any-return]
+
+
+def masked_fill_(t: Tensor, mask: Tensor, value: Any) -> Tensor:
+    return run_inplace(pw.masked_fill.op, t, (), (_mask(t, mask), value.item() if isinstance(value, Tensor) else value))      # type: ignore[attr-defined]
+

@@ -1,0 +1,281 @@
+"""PyTorch's signatures for products."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor
+from . import linalg as la
+from . import shape
+from .api_shape import dims_of
+
+
+def _same_dtype(a: Tensor, b: Tensor) -> None:
+    if a._array.dtype != b._array.dtype:
+        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}")
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    p, q = input._array.shape, mat2._array.shape
+    if len(p) != 2:
+        raise RuntimeError(f"self must be a matrix (it has shape {list(p)})")
+    if len(q) != 2:
+        raise RuntimeError(f"mat2 must be a matrix (it has shape {list(q)})")
+    if p[1] != q[0]:
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({p[0]}x{p[1]} and {q[0]}x{q[1]})")
+    _same_dtype(input, mat2)
+    return la.mm(input, mat2)                                                            # type: ignore[no-any-return]
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    p, q = input._array.shape, mat2._array.shape
+    if len(p) != 3 or len(q) != 3:
+        raise RuntimeError(f"batch1 and batch2 must be 3D tensors, got {list(p)} and {list(q)}")
+    if p[0] != q[0] or p[2] != q[1]:
+        raise RuntimeError(f"Expected size for first two dimensions of batch2 tensor to be: [{p[0]}, {p[2]}] but got: [{q[0]}, {q[1]}].")
+    return la.bmm(input, mat2)                                                           # type: ignore[no-any-return]
+
+
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    p, q = input._array.shape, tensor._array.shape
+    if len(p) != 1 or len(q) != 1:
+        raise RuntimeError(f"1D tensors expected, but got {len(p)}D and {len(q)}D tensors")
+    if p != q:
+        raise RuntimeError(f"inconsistent tensor size, expected tensor [{p[0]}] and src [{q[0]}] to have the same number of elements, "
+                           f"but got {p[0]} and {q[0]} elements respectively")
+    return la.dot(input, tensor)                                                         # type: ignore[no-any-return]
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    p, q = input._array.shape, vec._array.shape
+    if len(p) != 2 or len(q) != 1 or p[1] != q[0]:
+        raise RuntimeError(f"size mismatch, got input ({p[0] if p else 1}), mat ({'x'.join(map(str, p))}), vec ({'x'.join(map(str, q))})")
+    return la.mv(input, vec)                                                             # type: ignore[no-any-return]
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    return la.outer(input, vec2)                                                         # type: ignore[no-any-return]
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """The product over the last dimension of `input` and the last but one of `other`; leading dimensions broadcast.
+
+    As in PyTorch it is one of dot, mv, mm, bmm, with views around it.
+    """
+    if not isinstance(other, Tensor) or not isinstance(input, Tensor):
+        raise TypeError(f"matmul(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+    p, q = input._array.shape, other._array.shape
+    n, m = len(p), len(q)
+    if n == 0 or m == 0:
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
+    if n == 2 and m == 2:
+        return mm(input, other)
+    if n == 1 and m == 1:
+        return dot(input, other)
+    if n == 2 and m == 1:
+        return mv(input, other)
+    if n == 1 and m == 2:
+        return shape.squeeze(mm(shape.unsqueeze(input, 0), other), (0,))                 # type: ignore[no-any-return]
+    if n >= 3 and m <= 2:                                                                # fold the batch into the rows
+        _inner(p[-1], q[0], p, q)
+        _same_dtype(input, other)
+        folded = shape.reshape(input, (-1, p[-1]))
+        if m == 1:
+            return shape.reshape(la.mv(folded, other), p[:-1])                           # type: ignore[no-any-return]
+        return shape.reshape(la.mm(folded, other), (*p[:-1], q[1]))                      # type: ignore[no-any-return]
+    a = shape.unsqueeze(input, 0) if n == 1 else input
+    b = shape.unsqueeze(other, m) if m == 1 else other
+    pa, qb = a._array.shape, b._array.shape
+    _inner(pa[-1], qb[-2], p, q)
+    _same_dtype(input, other)
+    try:
+        batch = np.broadcast_shapes(pa[:-2], qb[:-2])
+    except ValueError:
+        from ..core import errors
+
+        raise errors.broadcast(pa[:-2], qb[:-2]) from None
+    flat = int(np.prod(batch))
+    if pa[:-2] != batch:
+        a = shape.expand(a, (*batch, *pa[-2:]))
+    if qb[:-2] != batch:
+        b = shape.expand(b, (*batch, *qb[-2:]))
+    out = la.bmm(shape.reshape(a, (flat, *pa[-2:])) if len(batch) != 1 else a, shape.reshape(b, (flat, *qb[-2:])) if len(batch) != 1 else b)
+    final = (*batch, *([pa[-2]] if n > 1 else []), *([qb[-1]] if m > 1 else []))
+    return out if out._array.shape == final else shape.reshape(out, final)               # type: ignore[no-any-return]
+
+
+def _inner(k: int, j: int, p: Any, q: Any) -> None:
+    if k != j:
+        rows = int(np.prod(p[:-1]))
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{k} and {j}x{q[-1] if len(q) > 1 else 1}) "
+                           f"(the operands have shapes {list(p)} and {list(q)})")
+
+
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * input + alpha * (mat1 @ mat2)."""
+    p, q = mat1._array.shape, mat2._array.shape
+    if len(p) != 2 or len(q) != 2 or p[1] != q[0]:
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, p))} and {'x'.join(map(str, q))})")
+    if alpha == 1 and beta == 1:
+        _same_dtype(mat1, mat2)
+        return la.addmm(input, mat1, mat2)                                               # type: ignore[no-any-return]
+    return input * beta + mm(mat1, mat2) * alpha                                         # type: ignore[operator, no-any-return]
+
+
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    product = bmm(batch1, batch2)
+    return input * beta + (product if alpha == 1 else product * alpha)                   # type: ignore[operator, no-any-return]
+
+
+def einsum(equation: str, *operands: Any) -> Tensor:
+    """Sums of products by index letters, e.g. "bij,bjk->bik".
+
+    Composed of permute, reshape and bmm, two operands at a time from the left, so that each step has its node.
+    """
+    ops = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else list(operands)
+    equation = equation.replace(" ", "")
+    left, _, right = equation.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ops):
+        raise RuntimeError("einsum(): " + ("fewer" if len(terms) > len(ops) else "more") + " operands were provided than specified in the equation")
+    free = max((o._array.ndim - len(t.replace("...", "")) for t, o in zip(terms, ops, strict=True) if "..." in t), default=0)
+    letters = [chr(c) for c in builtins.range(0x391, 0x391 + free)]
+    fixed: list[str] = []
+    for i, (term, o) in enumerate(zip(terms, ops, strict=True)):
+        own = o._array.ndim - len(term.replace("...", ""))
+        whole = term.replace("...", "".join(letters[free - own:]) if own > 0 else "")
+        if len(whole) != o._array.ndim:
+            raise RuntimeError(f"einsum(): the number of subscripts in the equation ({len(whole)}) does not match the number of dimensions "
+                               f"({o._array.ndim}) for operand {i} and no ellipsis was given")
+        fixed.append(whole)
+    if "->" in equation:
+        out = right.replace("...", "".join(letters))
+    else:
+        every = "".join(fixed)
+        out = "".join(letters) + "".join(sorted(c for c in set(every) - set(letters) if every.count(c) == 1))
+    sizes: dict[str, int] = {}
+    for i, (term, o) in enumerate(zip(fixed, ops, strict=True)):
+        for d, c in enumerate(term):
+            s = o._array.shape[d]
+            if sizes.get(c, 1) not in (1, s) and s != 1:
+                raise RuntimeError(f"einsum(): subscript {c} has size {s} for operand {i} which does not broadcast with previously seen size {sizes[c]}")
+            sizes[c] = builtins.max(s, sizes.get(c, 1)) if s != 0 else 0
+    for c in out:
+        if c not in sizes:
+            raise RuntimeError(f"einsum(): output subscript {c} does not appear in the equation for any input operand")
+    term, result = _diagonals(fixed[0], ops[0])
+    for i in builtins.range(1, len(ops)):
+        other, operand = _diagonals(fixed[i], ops[i])
+        later = set(out) | {c for t in fixed[i + 1:] for c in t}
+        term, result = _contract(term, result, other, operand, later)
+    return _arrange(term, result, out)
+
+
+def _diagonals(term: str, t: Tensor) -> tuple[str, Tensor]:
+    """Repeated letters of one operand become its diagonal."""
+    while len(set(term)) < len(term):
+        c = next(x for x in term if term.count(x) > 1)
+        i = term.index(c)
+        j = term.index(c, i + 1)
+        t = shape.diagonal(t, 0, i, j)
+        term = term[:i] + term[i + 1:j] + term[j + 1:] + c
+    return term, t
+
+
+def _contract(p: str, a: Tensor, q: str, b: Tensor, keep: set[str]) -> tuple[str, Tensor]:
+    """Two operands into one: letters of both that stay are batch, letters of both that go are summed by bmm."""
+    for term, other in ((p, q), (q, p)):
+        gone = [c for c in term if c not in keep and c not in other]
+        if gone:                                                                          # summed in one operand alone
+            from .api_reduce import sum
+
+            if term is p:
+                a = sum(a, [p.index(c) for c in gone])
+                p = "".join(c for c in p if c not in gone)
+            else:
+                b = sum(b, [q.index(c) for c in gone])
+                q = "".join(c for c in q if c not in gone)
+    both = [c for c in p if c in q]
+    batch = [c for c in both if c in keep]
+    summed = [c for c in both if c not in keep]
+    only_a, only_b = [c for c in p if c not in q], [c for c in q if c not in p]
+    size = {}
+    for term, t in ((p, a), (q, b)):
+        for d, c in enumerate(term):
+            size[c] = builtins.max(size.get(c, 1), t._array.shape[d])
+    a = _expanded(p, a, batch + only_a + summed, size)
+    b = _expanded(q, b, batch + summed + only_b, size)
+
+    def n(cs: list[str]) -> int:
+        return int(np.prod([size[c] for c in cs])) if cs else 1
+    out = la.bmm(shape.reshape(a, (n(batch), n(only_a), n(summed))), shape.reshape(b, (n(batch), n(summed), n(only_b))))
+    final = batch + only_a + only_b
+    return "".join(final), shape.reshape(out, tuple(size[c] for c in final))
+
+
+def _expanded(term: str, t: Tensor, order: list[str], size: dict[str, int]) -> Tensor:
+    t = shape.permute(t, tuple(term.index(c) for c in order)) if list(term) != order else t
+    want = tuple(size[c] for c in order)
+    return shape.expand(t, want) if t._array.shape != want else t                         # type: ignore[no-any-return]
+
+
+def _arrange(term: str, t: Tensor, out: str) -> Tensor:
+    gone = [i for i, c in enumerate(term) if c not in out]
+    if gone:
+        from .api_reduce import sum
+
+        t = sum(t, gone)
+        term = "".join(c for c in term if c in out)
+    return shape.permute(t, tuple(term.index(c) for c in out)) if term != out else t      # type: ignore[no-any-return]
+
+
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+    """The product summed over pairs of dimensions."""
+    if isinstance(dims, int):
+        da, db = list(builtins.range(a._array.ndim - dims, a._array.ndim)), list(builtins.range(dims))
+    else:
+        da, db = list(dims_of(dims[0], a._array.ndim)), list(dims_of(dims[1], b._array.ndim))
+    for i, j in zip(da, db, strict=True):
+        if a._array.shape[i] != b._array.shape[j]:
+            raise RuntimeError(f"contracted dimensions need to match, but first has size {a._array.shape[i]} in dim {i} and second has size "
+                               f"{b._array.shape[j]} in dim {j}")
+    ra = [i for i in builtins.range(a._array.ndim) if i not in da]
+    rb = [i for i in builtins.range(b._array.ndim) if i not in db]
+    k = int(np.prod([a._array.shape[i] for i in da])) if da else 1
+    x = shape.reshape(shape.permute(a, (*ra, *da)), (-1, k))
+    y = shape.reshape(shape.permute(b, (*db, *rb)), (k, -1))
+    return shape.reshape(la.mm(x, y), (*[a._array.shape[i] for i in ra], *[b._array.shape[i] for i in rb]))      # type: ignore[no-any-return]
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
+    """Pairwise p-norm distances of rows."""
+    from .api_reduce import norm
+
+    return norm(shape.unsqueeze(x1, x1._array.ndim - 1) - shape.unsqueeze(x2, x2._array.ndim - 2), p, -1)
+
+
+def trace(input: Tensor) -> Tensor:
+    from .api_reduce import sum
+
+    return sum(shape.diagonal(input, 0, 0, 1))
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y = x Wᵀ + b; one addmm node on 2-D input, with views around it otherwise."""
+    p, q = input._array.shape, weight._array.shape
+    if not p or p[-1] != q[-1]:
+        rows = int(np.prod(p[:-1])) if p else 1
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{p[-1] if p else 1} and {'x'.join(map(str, reversed(q)))}) "
+                           f"(input has shape {list(p)}, weight {list(q)})")
+    if input._array.dtype != weight._array.dtype:
+        raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {input.dtype.tensor_name} and {weight.dtype.tensor_name}")
+    flat = input if len(p) == 2 else shape.reshape(input, (-1, p[-1]))
+    wt = shape.t(weight)
+    y = la.mm(flat, wt) if bias is None else la.addmm(bias, flat, wt)
+    return y if len(p) == 2 else shape.reshape(y, (*p[:-1], q[0]))                        # type: ignore[no-any-return]
+
+
+__all__ = ["addmm", "baddbmm", "bmm", "cdist", "dot", "einsum", "linear", "matmul", "mm", "mv", "outer", "tensordot", "trace"]

@@ -1,0 +1,204 @@
+"""Indexing, gathering and scattering."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.op import op
+from .shape import Shape
+
+
+def raw(i: Any) -> Any:
+    """An index as an array: indices are never differentiated."""
+    return i._array if hasattr(i, "_array") else i
+
+
+def _raw_key(key: Any) -> Any:
+    return tuple(raw(k) for k in key)
+
+
+@op(r"{x}[{key}]", name="index", grad_tex=r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}")
+def index(x: Any, key: Any) -> Any:
+    """Advanced indexing: a tuple with at least one integer or boolean array."""
+    return x[key]
+
+
+@op(r"\operatorname{put}({x})", name="index_backward", grad_tex=r"\bar{x} = \bar{y}[\text{index}]")
+def index_grad(x: Any, shape: Shape, key: Any) -> Any:
+    """Zeros with `x` added at an advanced index."""
+    out = np.zeros_like(x, shape=shape)
+    if all(getattr(k, "dtype", None) == np.bool_ or isinstance(k, slice) for k in key):
+        out[key] = x                                        # a mask names every place once
+    else:
+        np.add.at(out, key, x)
+    return out
+
+
+index.vjp(lambda g, x_shape, key: index_grad(g, x_shape, key))
+index_grad.vjp(lambda g, key: index(g, key))
+
+
+@op(r"{x}\text{ with }{value}\text{ put}", operands=2, name="index_put", grad_tex=r"\bar{x} = \bar{y}\ \text{outside the index};\quad \bar{v} = \bar{y}[\text{index}]")
+def index_put(x: Any, value: Any, key: Any, accumulate: bool) -> Any:
+    out = x.copy()
+    if accumulate:
+        np.add.at(out, key, value)
+    else:
+        out[key] = value
+    return out
+
+
+def _index_put_grad(g: Any, value_shape: Shape, key: Any, accumulate: bool, needs: Any) -> Any:
+    first = None
+    if needs[0]:
+        first = g if accumulate else index_put(g, np.zeros((), raw(g).dtype), key, False)
+    return [first, index(g, key) if needs[1] else None]
+
+
+index_put.vjp_all(_index_put_grad)
+
+
+@op(r"\operatorname{gather}({x})", name="gather", grad_tex=r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}")
+def gather(x: Any, dim: int, index: Any) -> Any:
+    i = raw(index)
+    key = [np.arange(s).reshape((1,) * d + (-1,) + (1,) * (i.ndim - d - 1)) for d, s in enumerate(i.shape)]
+    key[dim] = i
+    return x[tuple(key)]
+
+
+def _places(i: Any, dim: int) -> Any:
+    key = [np.arange(s).reshape((1,) * d + (-1,) + (1,) * (i.ndim - d - 1)) for d, s in enumerate(i.shape)]
+    key[dim] = i
+    return tuple(key)
+
+
+@op(r"\operatorname{scatter\_add}({x}, {src})", operands=2, name="scatter_add", grad_tex=r"\bar{x} = \bar{y};\quad \bar{s} = \bar{y}[\text{index}]")
+def _scatter_add(x: Any, src: Any, dim: int, index: Any) -> Any:
+    i = raw(index)
+    out = np.array(x)
+    np.add.at(out, _places(i, dim), src[tuple(slice(0, s) for s in i.shape)])
+    return out
+
+
+def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
+    """x with src[...] added at index along dim; on arrays, Tensors and Symbols."""
+    return _scatter_add(x, src, dim, index)
+
+
+def _scatter_add_grad(g: Any, src_shape: Shape, dim: int, index: Any, needs: Any) -> Any:
+    return [g if needs[0] else None, _fit(gather(g, dim, index), src_shape) if needs[1] else None]
+
+
+def _fit(g: Any, shape: Shape) -> Any:
+    """A gradient for the leading corner of a larger source."""
+    from .shape import pad
+
+    if tuple(g.shape) == tuple(shape):
+        return g
+    return pad(g, tuple((0, s - n) for s, n in zip(shape, g.shape, strict=True)), 0)
+
+
+_scatter_add.vjp_all(_scatter_add_grad)
+gather.vjp(lambda g, x_shape, dim, index: scatter_add(_zeros(g, x_shape), dim, index, g))
+
+
+def _zeros(like: Any, shape: Shape) -> Any:
+    from .creation import zeros_of
+
+    return zeros_of(like, tuple(shape))
+
+
+@op(r"\operatorname{scatter}({x}, {src})", operands=2, name="scatter", grad_tex=r"\bar{x} = \bar{y}\ \text{elsewhere};\quad \bar{s} = \bar{y}[\text{index}]")
+def scatter(x: Any, src: Any, dim: int, index: Any) -> Any:
+    i = raw(index)
+    out = x.copy()
+    out[_places(i, dim)] = src[tuple(slice(0, s) for s in i.shape)] if np.ndim(src) else src
+    return out
+
+
+def _scatter_grad(g: Any, src_shape: Shape, dim: int, index: Any, needs: Any) -> Any:
+    return [scatter(g, np.zeros((), raw(g).dtype), dim, index) if needs[0] else None,
+            _fit(gather(g, dim, index), src_shape) if needs[1] else None]
+
+
+scatter.vjp_all(_scatter_grad)
+
+
+@op(r"{x}[{index}]", name="index_select", grad_tex=r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}")
+def index_select(x: Any, dim: int, index: Any) -> Any:
+    return np.take(x, raw(index), dim)
+
+
+@op(r"\operatorname{index\_add}({x})", name="index_select_backward", grad_tex=r"\bar{x} = \bar{y}[\text{index}]")
+def _index_select_grad(x: Any, shape: Shape, dim: int, index: Any) -> Any:
+    out = np.zeros_like(x, shape=shape)
+    np.add.at(out, (slice(None),) * dim + (raw(index),), x)
+    return out
+
+
+index_select.vjp(lambda g, x_shape, dim, index: _index_select_grad(g, x_shape, dim, index))
+_index_select_grad.vjp(lambda g, dim, index: index_select(g, dim, index))
+
+
+@op(r"E[{index}]", name="embedding", grad_tex=r"\bar{E}[i] \mathrel{+}= \bar{y}")
+def embedding(x: Any, index: Any, padding_idx: int) -> Any:
+    return np.take(x, raw(index), 0)
+
+
+@op(r"\operatorname{embedding\_grad}({x})", name="embedding_dense_backward", grad_tex=r"\bar{x} = \bar{y}[i]")
+def embedding_grad(x: Any, index: Any, rows: int, padding_idx: int) -> Any:
+    """Rows of `x` summed by index: sorted once, then added up run by run."""
+    i = raw(index).reshape(-1)
+    flat = x.reshape(i.size, -1)
+    out = np.zeros_like(x, shape=(rows, flat.shape[1]))
+    if i.size:
+        order = np.argsort(i, kind="stable")
+        sorted_i = i[order]
+        starts = np.flatnonzero(np.concatenate((np.ones(1, bool), sorted_i[1:] != sorted_i[:-1])))
+        out[sorted_i[starts]] = np.add.reduceat(flat[order], starts, 0)
+    if padding_idx >= 0:
+        out[padding_idx] = 0
+    return out
+
+
+embedding.vjp(lambda g, x_shape, index, padding_idx: embedding_grad(g, index, x_shape[0], padding_idx))
+
+
+def _embedding_grad_grad(g: Any, index: Any, padding_idx: int) -> Any:
+    out = embedding(g, index, padding_idx)
+    if padding_idx >= 0:
+        from .pointwise import masked_fill
+
+        mask = (raw(index) == padding_idx)[..., None]
+        out = masked_fill(out, mask, 0)
+    return out
+
+
+embedding_grad.vjp(_embedding_grad_grad)
+
+
+def _sorted(x: Any, dim: int, descending: bool) -> Any:
+    if descending:
+        n = x.shape[dim]
+        i = n - 1 - np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)     # stable among equals
+    else:
+        i = np.argsort(x, dim, kind="stable")
+    return i
+
+
+@op(r"\operatorname{sort}({x})", name="sort", aux=("indices",), grad_tex=r"\bar{x}[\text{order}] = \bar{y}")
+def sort(x: Any, dim: int, descending: bool) -> Any:
+    i = _sorted(x, dim, descending)
+    return np.take_along_axis(x, i, dim), i
+
+
+@op(r"\operatorname{topk}({x})", name="topk", aux=("indices",), grad_tex=r"\bar{x}[\text{chosen}] = \bar{y}")
+def topk(x: Any, k: int, dim: int, largest: bool) -> Any:
+    i = _sorted(x, dim, largest)[(slice(None),) * dim + (slice(0, k),)]
+    return np.take_along_axis(x, i, dim), i
+
+
+sort.vjp(lambda g, x_shape, dim, indices: scatter_add(_zeros(g, x_shape), dim, indices, g))
+topk.vjp(lambda g, x_shape, dim, indices: scatter_add(_zeros(g, x_shape), dim, indices, g))

@@ -1,0 +1,83 @@
+"""Products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.op import op
+from .shape import t as transposed
+from .shape import transpose
+
+
+def _swap(x: Any) -> Any:
+    return transpose(x, -2, -1)
+
+
+@op(r"{a}\,{b}", operands=2, name="mm")
+def mm(a: Any, b: Any) -> Any:
+    return np.matmul(a, b)
+
+
+@op(r"{a}\,{b}", operands=2, name="bmm")
+def bmm(a: Any, b: Any) -> Any:
+    return np.matmul(a, b)
+
+
+@op(r"{a}\,{b}", operands=2, name="mv")
+def mv(a: Any, b: Any) -> Any:
+    return np.matmul(a, b)
+
+
+@op(r"{a} \cdot {b}", operands=2, name="dot")
+def dot(a: Any, b: Any) -> Any:
+    return np.dot(a, b)
+
+
+@op(r"{a} \otimes {b}", operands=2, name="outer", node="Ger")
+def outer(a: Any, b: Any) -> Any:
+    return a[:, None] * b[None, :]
+
+
+mm.vjp(lambda g, b: mm(g, transposed(b)), lambda g, a: mm(transposed(a), g))
+bmm.vjp(lambda g, b: bmm(g, _swap(b)), lambda g, a: bmm(_swap(a), g))
+mv.vjp(lambda g, b: outer(g, b), lambda g, a: mv(transposed(a), g))
+dot.vjp(lambda g, b: g * b, lambda g, a: g * a)
+outer.vjp(lambda g, b: mv(g, b), lambda g, a: mv(transposed(g), a))
+
+
+@op(r"{c} + {a}\,{b}", operands=3, name="addmm")
+def addmm(c: Any, a: Any, b: Any) -> Any:
+    y = np.matmul(a, b)
+    if y.dtype == c.dtype:
+        y += c
+        return y
+    return y + c
+
+
+@op(r"\mathbf{1}^{\top} {x}", name="sum_rows", grad_tex=r"\bar{x} = \mathbf{1}\,\bar{y}^{\top}")
+def sum_rows(x: Any) -> Any:
+    """The sum over the first of two dimensions, as a product with ones: several times faster than a reduction."""
+    if x.flags.c_contiguous and x.dtype.kind == "f" and x.shape[0] > 4:
+        return np.matmul(np.ones(x.shape[0], x.dtype), x) if isinstance(x, np.ndarray) else x.sum(0)
+    return np.add.reduce(x, 0)
+
+
+def _spread_rows(g: Any, x_shape: Any) -> Any:
+    from .shape import broadcast_to
+
+    return broadcast_to(g, x_shape)
+
+
+sum_rows.vjp(_spread_rows)
+
+
+def _addmm_bias(g: Any, c_shape: Any) -> Any:
+    if len(c_shape) == 1 and c_shape[0] == g.shape[1] and g.shape[0] != 1:
+        return sum_rows(g)
+    return g                                               # the engine sums what broadcasting spread
+
+
+addmm.vjp(_addmm_bias, lambda g, b: mm(g, transposed(b)), lambda g, a: mm(transposed(a), g))
+addmm.op.grad_tex = r"\bar{c} = \textstyle\sum_i \bar{y}_i \\ \bar{a} = \bar{y}\,b^{\top} \\ \bar{b} = a^{\top}\,\bar{y}"

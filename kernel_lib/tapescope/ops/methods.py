@@ -1,0 +1,349 @@
+"""What a Tensor can do: every method and operator, attached once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import device as dev
+from ..core import dtype as dt
+from ..core.inplace import run_inplace
+from ..core.symbol import Symbol
+from ..core.tensor import Tensor, wrap
+from . import api_index as ai
+from . import api_linalg as al
+from . import api_nn as an
+from . import api_pointwise as ap
+from . import api_reduce as ar
+from . import api_shape as ash
+from . import creation as cr
+from . import pointwise as pw
+from . import shape
+
+
+def _reflected(f: Any) -> Any:
+    def call(self: Any, other: Any) -> Any:
+        return f(other, self)
+    return call
+
+
+def _inplace(o: Any, public: Any = None) -> Any:
+    def call(self: Tensor, *others: Any, alpha: Any = 1) -> Tensor:
+        if alpha != 1:
+            others = (others[0] * alpha,)
+        return run_inplace(o, self, others)
+    return call
+
+
+for _name, _op in {"add": pw.add, "sub": pw.sub, "mul": pw.mul, "truediv": pw.div, "mod": pw.remainder, "floordiv": pw.floor_divide,
+                   "and": pw.bitwise_and, "or": pw.bitwise_or, "xor": pw.bitwise_xor}.items():
+    setattr(Tensor, f"__{_name}__", _op)
+    setattr(Tensor, f"__r{_name}__", _reflected(_op))
+    setattr(Tensor, f"__i{_name}__", _inplace(_op.op))
+    setattr(Symbol, f"__{_name}__", _op)
+    setattr(Symbol, f"__r{_name}__", _reflected(_op))
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Tensor, f"__{_name}__", getattr(pw, _name))
+    setattr(Symbol, f"__{_name}__", getattr(pw, _name))
+for _cls in (Tensor, Symbol):
+    _cls.__neg__ = pw.neg                                                                # type: ignore[attr-defined]
+    _cls.__abs__ = pw.abs                                                                # type: ignore[attr-defined]
+    _cls.__invert__ = pw.bitwise_not                                                     # type: ignore[attr-defined]
+    _cls.__pow__ = ap.pow                                                                # type: ignore[attr-defined]
+    _cls.__rpow__ = ap.rpow                                                              # type: ignore[attr-defined]
+Symbol.__pow__ = pw.pow                                                                  # type: ignore[attr-defined]
+Symbol.__hash__ = object.__hash__                                                        # type: ignore[method-assign]
+Tensor.__hash__ = object.__hash__                                                        # type: ignore[method-assign]
+Tensor.__matmul__ = al.matmul                                                            # type: ignore[attr-defined]
+Tensor.__rmatmul__ = _reflected(al.matmul)                                               # type: ignore[attr-defined]
+Tensor.__getitem__, Tensor.__setitem__ = ai.getitem, ai.setitem                          # type: ignore[attr-defined]
+
+UNARY = ("neg reciprocal exp expm1 exp2 log log1p log2 log10 sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh erf abs relu sigmoid sign floor "
+         "ceil trunc logical_not bitwise_not isnan isinf isfinite").split()
+BINARY = ("maximum minimum atan2 remainder fmod floor_divide eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor").split()
+for _name in (*UNARY, *BINARY):
+    setattr(Tensor, _name, getattr(pw, _name))
+for _name in ("neg reciprocal exp expm1 exp2 log log1p log2 log10 sqrt rsqrt sin cos tan tanh sinh cosh erf abs relu sigmoid sign floor ceil trunc "
+              "remainder fmod floor_divide logical_not").split():
+    setattr(Tensor, _name + "_", _inplace(getattr(pw, _name).op))
+for _name, _op in {"add_": pw.add, "sub_": pw.sub, "mul_": pw.mul, "div_": pw.div}.items():
+    setattr(Tensor, _name, _inplace(_op.op))
+
+for _module, _names in {
+    ap: "add sub mul div pow square clamp round lerp addcmul addcdiv",
+    ar: "sum mean prod max min amax amin argmax argmin var std logsumexp norm cumsum cumprod all any sort argsort topk median unique nonzero "
+        "count_nonzero bincount histc quantile isclose allclose equal numel is_floating_point",
+    ash: "view reshape flatten ravel unflatten transpose t permute movedim expand broadcast_to unsqueeze squeeze split chunk unbind narrow select repeat "
+         "tile flip roll tril triu diagonal diag clone contiguous to size stride",
+    al: "matmul mm bmm mv dot outer addmm baddbmm trace",
+    ai: "gather scatter scatter_ scatter_add scatter_add_ index_select index_add index_add_ index_put_ masked_select masked_fill masked_fill_ copy_ "
+        "take_along_dim",
+    an: "softmax log_softmax",
+    cr: "uniform_ normal_ random_ bernoulli_",
+}.items():
+    for _name in _names.split():
+        setattr(Tensor, _name, getattr(_module, _name))
+Tensor.absolute, Tensor.divide, Tensor.multiply, Tensor.subtract = pw.abs, ap.div, ap.mul, ap.sub      # type: ignore[attr-defined]
+Tensor.swapaxes = Tensor.swapdims = ash.transpose                                        # type: ignore[attr-defined]
+Tensor.clip = ap.clamp                                                                   # type: ignore[attr-defined]
+Tensor.nelement = ar.numel                                                               # type: ignore[attr-defined]
+
+
+def _method(f: Any) -> Any:
+    setattr(Tensor, f.__name__, f)
+    return f
+
+
+def _property(f: Any) -> Any:
+    setattr(Tensor, f.__name__, property(f))
+    return f
+
+
+@_property
+def T(t: Tensor) -> Tensor:
+    return ash.t(t) if t._array.ndim == 2 else ash.permute(t, tuple(reversed(range(t._array.ndim)))) if t._array.ndim else t
+
+
+@_property
+def mT(t: Tensor) -> Tensor:
+    return shape.transpose(t, t._array.ndim - 2, t._array.ndim - 1)                      # type: ignore[no-any-return]
+
+
+@_method
+def dim(t: Tensor) -> int:
+    return int(t._array.ndim)
+
+
+@_method
+def item(t: Tensor) -> Any:
+    """The only element as a Python number."""
+    if t._array.size != 1:
+        raise RuntimeError(f"a Tensor with {t._array.size} elements cannot be converted to Scalar (its shape is {list(t._array.shape)})")
+    return t._array.item()
+
+
+@_method
+def tolist(t: Tensor) -> Any:
+    return t._array.tolist()
+
+
+@_method
+def numpy(t: Tensor, *, force: bool = False) -> Any:
+    """The memory as a NumPy array."""
+    if force:
+        return dev.move(t._array, dev.CPU)
+    if t.is_cuda:
+        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+    if t._req:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    return t._array
+
+
+@_method
+def __array__(t: Tensor, dtype: Any = None, copy: Any = None) -> Any:
+    a = numpy(t)
+    if dtype is not None and a.dtype != dtype:
+        return a.astype(dtype)
+    return a.copy() if copy else a
+
+
+@_method
+def __float__(t: Tensor) -> float:
+    return float(item(t))
+
+
+@_method
+def __int__(t: Tensor) -> int:
+    return int(item(t))
+
+
+@_method
+def __index__(t: Tensor) -> int:
+    if t._array.size != 1 or t._array.dtype.kind not in "iub":
+        raise TypeError("only integer tensors of a single element can be converted to an index")
+    return int(item(t))
+
+
+@_method
+def __complex__(t: Tensor) -> complex:
+    return complex(item(t))
+
+
+@_method
+def __bool__(t: Tensor) -> bool:
+    if t._array.size != 1:
+        raise RuntimeError("Boolean value of Tensor with " + ("no values" if t._array.size == 0 else "more than one value") + " is ambiguous"
+                           + (f" (its shape is {list(t._array.shape)}; use .any() or .all())" if t._array.size else ""))
+    return bool(t._array.item())
+
+
+@_method
+def __contains__(t: Tensor, element: Any) -> bool:
+    return bool((t._array == (element._array if isinstance(element, Tensor) else element)).any())
+
+
+@_method
+def __iter__(t: Tensor) -> Any:
+    if t._array.ndim == 0:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(ash.unbind(t, 0))
+
+
+@_method
+def __format__(t: Tensor, spec: str) -> str:
+    return format(item(t), spec) if t._array.ndim == 0 and spec else object.__format__(t, spec) if spec else str(t)
+
+
+@_method
+def __deepcopy__(t: Tensor, memo: dict[int, Any]) -> Tensor:
+    if t._node is not None:
+        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. If you were "
+                           "attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage")
+    if id(t) in memo:
+        return memo[id(t)]                                                               # type: ignore[no-any-return]
+    new = wrap(t._array.copy(), req=t._req, cls=type(t))
+    new.__dict__.update({k: v for k, v in t.__dict__.items()})
+    if t._grad is not None:
+        new._grad = wrap(t._grad._array.copy())
+    memo[id(t)] = new
+    return new
+
+
+def _rebuild(cls: Any, array: Any, requires_grad: bool, attributes: dict[str, Any]) -> Tensor:
+    t = wrap(array, req=requires_grad, cls=cls)
+    t.__dict__.update(attributes)
+    return t
+
+
+@_method
+def __reduce__(t: Tensor) -> Any:
+    return _rebuild, (type(t), t._array, t._req and t._node is None, dict(t.__dict__))
+
+
+@_method
+def type(t: Tensor, dtype: Any = None) -> Any:
+    if dtype is None:
+        return f"torch.{'cuda.' if t.is_cuda else ''}{t.dtype.tensor_name}Tensor"
+    if isinstance(dtype, str):
+        name = dtype.rsplit(".", 1)[-1].removesuffix("Tensor")
+        dtype = next((d for d in dt.ALL if d.tensor_name == name), dtype)
+    return ash.to(t, dtype)
+
+
+@_method
+def type_as(t: Tensor, other: Tensor) -> Tensor:
+    return ash.to(t, other.dtype, device=other.device)
+
+
+for _name, _d in {"float": dt.float32, "double": dt.float64, "half": dt.float16, "int": dt.int32, "long": dt.int64, "short": dt.int16,
+                  "bool": dt.bool_, "byte": dt.uint8, "char": dt.int8}.items():
+    def _cast(t: Tensor, _d: Any = _d) -> Tensor:
+        return ash.to(t, _d)
+    setattr(Tensor, _name, _cast)
+
+
+@_method
+def cpu(t: Tensor) -> Tensor:
+    return ash.to(t, "cpu")
+
+
+@_method
+def cuda(t: Tensor, device: Any = None) -> Tensor:
+    return ash.to(t, dev.device("cuda") if device is None else dev.device(device))
+
+
+@_method
+def zero_(t: Tensor) -> Tensor:
+    return ai.copy_(t, 0) if t._req or t._is_view() else cr._overwrite(t, np.zeros((), t._array.dtype))
+
+
+@_method
+def fill_(t: Tensor, value: Any) -> Tensor:
+    return ai.copy_(t, value)
+
+
+@_method
+def pow_(t: Tensor, exponent: Any) -> Tensor:
+    return run_inplace(pw.pow_scalar.op, t, (), (exponent,)) if not isinstance(exponent, Tensor) else run_inplace(pw.pow.op, t, (exponent,))
+
+
+Tensor.__ipow__ = pow_                                                                   # type: ignore[attr-defined]
+
+
+@_method
+def clamp_(t: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    return run_inplace(pw.clamp.op, t, (), (min, max))
+
+
+Tensor.clip_ = clamp_                                                                    # type: ignore[attr-defined]
+
+
+@_method
+def addcmul_(t: Tensor, a: Tensor, b: Tensor, *, value: float = 1) -> Tensor:
+    return run_inplace(pw.add.op, t, (pw.mul(pw.mul(a, b), value),))
+
+
+@_method
+def addcdiv_(t: Tensor, a: Tensor, b: Tensor, *, value: float = 1) -> Tensor:
+    return run_inplace(pw.add.op, t, (pw.mul(pw.div(a, b), value),))
+
+
+@_method
+def lerp_(t: Tensor, end: Tensor, weight: Any) -> Tensor:
+    return run_inplace(pw.add.op, t, (pw.mul(pw.sub(end, t.detach()), weight),))
+
+
+@_method
+def view_as(t: Tensor, other: Tensor) -> Tensor:
+    return ash.view(t, tuple(other._array.shape))
+
+
+@_method
+def reshape_as(t: Tensor, other: Tensor) -> Tensor:
+    return ash.reshape(t, tuple(other._array.shape))
+
+
+@_method
+def expand_as(t: Tensor, other: Tensor) -> Tensor:
+    return ash.expand(t, tuple(other._array.shape))
+
+
+@_method
+def where(t: Tensor, condition: Tensor, other: Any) -> Tensor:
+    return ap.where(condition, t, other)                                                 # type: ignore[no-any-return]
+
+
+@_method
+def is_contiguous(t: Tensor, memory_format: Any = None) -> bool:
+    return bool(t._array.flags.c_contiguous)
+
+
+@_method
+def element_size(t: Tensor) -> int:
+    return int(t._array.itemsize)
+
+
+@_method
+def data_ptr(t: Tensor) -> int:
+    return int(t._array.__array_interface__["data"][0] if isinstance(t._array, np.ndarray) else t._array.data.ptr)
+
+
+@_method
+def is_complex(t: Tensor) -> bool:
+    return t.dtype.is_complex
+
+
+@_method
+def share_memory_(t: Tensor) -> Tensor:
+    raise NotImplementedError("share_memory_() comes with tapescope.multiprocessing, which is not there yet")
+
+
+def _new(make: Any) -> Any:
+    def call(t: Tensor, *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        return make(*args, dtype=dtype or t.dtype, device=device or t.device, requires_grad=requires_grad)       # type: ignore[no-any-return]
+    return call
+
+
+for _name, _make in {"new_zeros": cr.zeros, "new_ones": cr.ones, "new_empty": cr.empty, "new_full": cr.full, "new_tensor": cr.tensor}.items():
+    setattr(Tensor, _name, _new(_make))

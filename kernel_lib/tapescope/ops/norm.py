@@ -1,0 +1,141 @@
+"""Softmax and normalisation: one node each, as in PyTorch, with vjps in terms of their own outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.op import op
+from .pointwise import exp
+from .reduce import sum_dim
+from .shape import reshape
+
+
+@op(r"\operatorname{softmax}({x})", name="softmax", grad_tex=r"\bar{x} = y \odot \left(\bar{y} - \textstyle\sum \bar{y} \odot y\right)")
+def softmax(x: Any, dim: int) -> Any:
+    y = np.exp(x - np.maximum.reduce(x, dim, None, None, True))
+    y /= np.add.reduce(y, dim, None, None, True)
+    return y
+
+
+@op(r"\log \operatorname{softmax}({x})", name="log_softmax", grad_tex=r"\bar{x} = \bar{y} - e^{y} \textstyle\sum \bar{y}")
+def log_softmax(x: Any, dim: int) -> Any:
+    y = x - np.maximum.reduce(x, dim, None, None, True)
+    y -= np.log(np.add.reduce(np.exp(y), dim, None, None, True))
+    return y
+
+
+def _softmax_grad(g: Any, y: Any, dim: int) -> Any:
+    gy = g * y
+    return gy - y * sum_dim(gy, (dim,), True)
+
+
+softmax.vjp(_softmax_grad)
+log_softmax.vjp(lambda g, y, dim: g - exp(y) * sum_dim(g, (dim,), True))
+
+
+@op(r"\frac{{x} - \mu}{\sqrt{\sigma^2 + \varepsilon}} \odot {w} + {b}", operands=3, name="native_layer_norm", aux=("mean", "rstd"),
+    grad_tex=r"\hat{g} = \bar{y} \odot w \\ \bar{x} = \tfrac{1}{\sigma}\left(\hat{g} - \operatorname{mean}(\hat{g}) - \hat{x} \odot \operatorname{mean}(\hat{g} \odot \hat{x})\right)"
+             r" \\ \bar{w} = \textstyle\sum \bar{y} \odot \hat{x} \\ \bar{b} = \textstyle\sum \bar{y}")
+def layer_norm(x: Any, w: Any, b: Any, dims: int, eps: float) -> Any:
+    axes = tuple(range(x.ndim - dims, x.ndim))
+    n = 1
+    for a in axes:
+        n *= x.shape[a]
+    mean = np.add.reduce(x, axes, None, None, True) / x.dtype.type(n)
+    y = x - mean
+    rstd = 1 / np.sqrt(np.add.reduce(y * y, axes, None, None, True) / x.dtype.type(n) + x.dtype.type(eps))
+    y *= rstd
+    if w is not None:
+        y *= w
+    if b is not None:
+        y += b
+    return y, mean, rstd
+
+
+def _normalised(x: Any, axes: tuple[int, ...], n: int, eps: float, mean: Any, rstd: Any) -> tuple[Any, Any]:
+    """x-hat and 1/sigma: the saved ones on arrays, recomputed on Tensors so that they are differentiated too."""
+    if hasattr(x, "_array"):
+        from .pointwise import rsqrt
+
+        c = x - sum_dim(x, axes, True) * (1.0 / n)
+        rstd = rsqrt(sum_dim(c * c, axes, True) * (1.0 / n) + eps)
+        return c * rstd, rstd
+    return (x - mean) * rstd, rstd
+
+
+def _layer_norm_grad(g: Any, x: Any, w: Any, w_shape: Any, dims: int, eps: float, mean: Any, rstd: Any, needs: Any) -> Any:
+    axes = tuple(range(x.ndim - dims, x.ndim))
+    lead = tuple(range(x.ndim - dims))
+    n = 1
+    for a in axes:
+        n *= x.shape[a]
+    hat, rstd = _normalised(x, axes, n, eps, mean, rstd)
+    gx = None
+    if needs[0]:
+        gh = g if w is None else g * w
+        gx = rstd * (gh - sum_dim(gh, axes, True) * (1.0 / n) - hat * (sum_dim(gh * hat, axes, True) * (1.0 / n)))
+    return [gx, _over(g * hat, lead) if needs[1] else None, _over(g, lead) if needs[2] else None]
+
+
+def _over(g: Any, lead: tuple[int, ...]) -> Any:
+    """The sum over leading dimensions, as one product with ones where memory allows."""
+    from .linalg import sum_rows
+
+    if not lead:
+        return g
+    rest = tuple(g.shape[len(lead):])
+    n = 1
+    for s in rest:
+        n *= s
+    return reshape(sum_rows(reshape(g, (-1, n))), rest) if n else sum_dim(g, lead, False)
+
+
+layer_norm.vjp_all(_layer_norm_grad)
+
+
+@op(r"\frac{{x} - \mu}{\sqrt{\sigma^2 + \varepsilon}} \odot {w} + {b}", operands=3, name="native_batch_norm", aux=("mean", "rstd"),
+    grad_tex=r"\hat{g} = \bar{y} \odot w \\ \bar{x} = \tfrac{1}{\sigma}\left(\hat{g} - \operatorname{mean}(\hat{g}) - \hat{x} \odot \operatorname{mean}(\hat{g} \odot \hat{x})\right)"
+             r" \\ \bar{w} = \textstyle\sum \bar{y} \odot \hat{x} \\ \bar{b} = \textstyle\sum \bar{y}")
+def batch_norm(x: Any, w: Any, b: Any, training: bool, given_mean: Any, given_var: Any, eps: float) -> Any:
+    axes = (0, *range(2, x.ndim))
+    one = (1, -1) + (1,) * (x.ndim - 2)
+    if training:
+        n = x.size // x.shape[1]
+        mean = np.add.reduce(x, axes, None, None, True) / x.dtype.type(n)
+        y = x - mean
+        rstd = 1 / np.sqrt(np.add.reduce(y * y, axes, None, None, True) / x.dtype.type(n) + x.dtype.type(eps))
+    else:
+        mean = given_mean.reshape(one).astype(x.dtype, copy=False)
+        y = x - mean
+        rstd = 1 / np.sqrt(given_var.reshape(one).astype(x.dtype, copy=False) + x.dtype.type(eps))
+    y *= rstd
+    if w is not None:
+        y *= w.reshape(one)
+    if b is not None:
+        y += b.reshape(one)
+    return y, mean, rstd
+
+
+def _batch_norm_grad(g: Any, x: Any, w: Any, training: bool, eps: float, mean: Any, rstd: Any, needs: Any) -> Any:
+    axes = (0, *range(2, x.ndim))
+    one = (1, -1) + (1,) * (x.ndim - 2)
+    n = 1
+    for a in axes:
+        n *= x.shape[a]
+    if training:
+        hat, rstd = _normalised(x, axes, n, eps, mean, rstd)
+    else:
+        hat = (x - mean) * rstd
+    gx = None
+    if needs[0]:
+        gh = g if w is None else g * reshape(w, one)
+        if training:
+            gx = rstd * (gh - sum_dim(gh, axes, True) * (1.0 / n) - hat * (sum_dim(gh * hat, axes, True) * (1.0 / n)))
+        else:
+            gx = gh * rstd
+    return [gx, sum_dim(g * hat, axes, False) if needs[1] else None, sum_dim(g, axes, False) if needs[2] else None]
+
+
+batch_norm.vjp_all(_batch_norm_grad)

@@ -1,0 +1,311 @@
+"""Elementwise ops. `g` is the upstream gradient, `y` the output; every vjp runs on arrays, Tensors and symbols alike."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core.device import module_of
+from ..core.op import op
+from ..core.pointwise import binary, unary
+
+# -- arithmetic -------------------------------------------------------------------------------------------------------------------------
+
+add = binary(r"{a} + {b}", np.add, name="add")
+sub = binary(r"{a} - {b}", np.subtract, name="sub")
+mul = binary(r"{a} \odot {b}", np.multiply, name="mul")
+div = binary(r"\frac{a}{b}", np.true_divide, name="div", to_float=True)
+neg = unary(r"-{x}", np.negative, name="neg")
+reciprocal = unary(r"\frac{1}{x}", np.reciprocal, name="reciprocal", to_float=True)
+
+add.vjp(lambda g: g,      lambda g: g)
+sub.vjp(lambda g: g,      lambda g: -g)
+mul.vjp(lambda g, b: g * b, lambda g, a: g * a)
+div.vjp(lambda g, b: g / b, lambda g, a, b: -g * a / (b * b))
+neg.vjp(lambda g: -g)
+reciprocal.vjp(lambda g, y: -g * y * y)
+
+
+def _power(x: Any, p: Any) -> Any:
+    kind = getattr(getattr(x, "dtype", None), "kind", "f")
+    if isinstance(p, int) and p < 0 and kind in "iu":
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    return x * x if isinstance(p, (int, float)) and p == 2 and hasattr(x, "dtype") else np.power(x, p)
+
+
+def _log_or_zero(a: Any) -> Any:
+    return where(a > 0, log(a), 0.0)
+
+
+pow = binary(r"{a}^{b}", _power, name="pow")
+pow.op.node_name = "PowBackward0"
+pow.vjp(lambda g, a, b: g * b * a ** (b - 1),      # a zero exponent gives b * a**-1 = 0 only where a is not 0: see _pow_scalar
+        lambda g, a, y: g * y * _log_or_zero(a))
+pow.op.grad_tex = r"\bar{a} = \bar{y}\,b\,a^{b-1} \\ \bar{b} = \bar{y}\,y\,\log a"
+
+
+@op(r"{x}^{p}", node="Pow", name="pow_scalar")
+def pow_scalar(x: Any, p: Any) -> Any:
+    if x.dtype.kind in "biu" and isinstance(p, float):
+        from ..core.dtype import get_default_dtype
+
+        x = x.astype(get_default_dtype().dtype)
+    return _power(x, p)
+
+
+def _pow_scalar_grad(g: Any, x: Any, p: Any) -> Any:
+    if p == 0:
+        return g * 0
+    return g * (p * x) if p == 2 else g * (p * x ** (p - 1))
+
+
+pow_scalar.vjp(_pow_scalar_grad)
+
+maximum = binary(r"\max({a}, {b})", np.maximum, name="maximum", grad_tex=r"\bar{a} = \bar{y}\,[a > b] + \tfrac{1}{2}\bar{y}\,[a = b]")
+minimum = binary(r"\min({a}, {b})", np.minimum, name="minimum", grad_tex=r"\bar{a} = \bar{y}\,[a < b] + \tfrac{1}{2}\bar{y}\,[a = b]")
+# where both are equal, each gets half
+maximum.vjp(lambda g, a, b: g * (a > b) + g * (a == b) * 0.5, lambda g, a, b: g * (a < b) + g * (a == b) * 0.5)
+minimum.vjp(lambda g, a, b: g * (a < b) + g * (a == b) * 0.5, lambda g, a, b: g * (a > b) + g * (a == b) * 0.5)
+
+atan2 = binary(r"\operatorname{atan2}({a}, {b})", np.arctan2, name="atan2", to_float=True)
+atan2.vjp(lambda g, a, b: g * b / (a * a + b * b), lambda g, a, b: -g * a / (a * a + b * b))
+
+remainder = binary(r"{a} \bmod {b}", np.remainder, name="remainder", grad_tex=r"\bar{a} = \bar{y} \\ \bar{b} = -\bar{y}\,\lfloor a / b \rfloor")
+remainder.vjp(lambda g: g, lambda g, a, b: -g * floor(a / b))
+fmod = binary(r"\operatorname{fmod}({a}, {b})", np.fmod, name="fmod", grad_tex=r"\bar{a} = \bar{y} \\ \bar{b} = -\bar{y}\,\operatorname{trunc}(a / b)")
+fmod.vjp(lambda g: g, lambda g, a, b: -g * trunc(a / b))
+floor_divide = binary(r"\left\lfloor \frac{a}{b} \right\rfloor", np.floor_divide, name="floor_divide", differentiable=False)
+
+# -- comparison and logic: no gradient ---------------------------------------------------------------------------------------------------
+
+eq = binary(r"[{a} = {b}]", np.equal, name="eq", differentiable=False)
+ne = binary(r"[{a} \ne {b}]", np.not_equal, name="ne", differentiable=False)
+lt = binary(r"[{a} < {b}]", np.less, name="lt", differentiable=False)
+le = binary(r"[{a} \le {b}]", np.less_equal, name="le", differentiable=False)
+gt = binary(r"[{a} > {b}]", np.greater, name="gt", differentiable=False)
+ge = binary(r"[{a} \ge {b}]", np.greater_equal, name="ge", differentiable=False)
+logical_and = binary(r"{a} \wedge {b}", np.logical_and, name="logical_and", differentiable=False)
+logical_or = binary(r"{a} \vee {b}", np.logical_or, name="logical_or", differentiable=False)
+logical_xor = binary(r"{a} \oplus {b}", np.logical_xor, name="logical_xor", differentiable=False)
+bitwise_and = binary(r"{a} \mathbin{\&} {b}", np.bitwise_and, name="bitwise_and", differentiable=False)
+bitwise_or = binary(r"{a} \mathbin{|} {b}", np.bitwise_or, name="bitwise_or", differentiable=False)
+bitwise_xor = binary(r"{a} \oplus {b}", np.bitwise_xor, name="bitwise_xor", differentiable=False)
+logical_not = unary(r"\neg {x}", np.logical_not, name="logical_not")
+bitwise_not = unary(r"\sim {x}", np.invert, name="bitwise_not")
+isnan = unary(r"[{x} \text{ is nan}]", np.isnan, name="isnan")
+isinf = unary(r"[{x} = \pm\infty]", np.isinf, name="isinf")
+isfinite = unary(r"[{x} \text{ finite}]", np.isfinite, name="isfinite")
+sign = unary(r"\operatorname{sign}({x})", np.sign, name="sign", grad_tex="0")
+floor = unary(r"\lfloor {x} \rfloor", np.floor, name="floor", grad_tex="0")
+ceil = unary(r"\lceil {x} \rceil", np.ceil, name="ceil", grad_tex="0")
+trunc = unary(r"\operatorname{trunc}({x})", np.trunc, name="trunc", grad_tex="0")
+for _flat in (sign, floor, ceil, trunc):
+    _flat.vjp(lambda g: g * 0)
+
+
+@op(r"\operatorname{round}({x})", name="round", grad_tex="0")
+def round(x: Any, decimals: Any) -> Any:
+    return np.round(x, decimals)
+
+
+round.vjp(lambda g: g * 0)
+
+# -- exponentials, roots, trigonometry ----------------------------------------------------------------------------------------------------
+
+exp = unary(r"\exp({x})", np.exp, name="exp", to_float=True)
+expm1 = unary(r"\exp({x}) - 1", np.expm1, name="expm1", to_float=True)
+exp2 = unary(r"2^{x}", np.exp2, name="exp2", to_float=True)
+log = unary(r"\log({x})", np.log, name="log", to_float=True)
+log1p = unary(r"\log(1 + {x})", np.log1p, name="log1p", to_float=True)
+log2 = unary(r"\log_2({x})", np.log2, name="log2", to_float=True)
+log10 = unary(r"\log_{10}({x})", np.log10, name="log10", to_float=True)
+sqrt = unary(r"\sqrt{x}", np.sqrt, name="sqrt", to_float=True)
+sin = unary(r"\sin({x})", np.sin, name="sin", to_float=True)
+cos = unary(r"\cos({x})", np.cos, name="cos", to_float=True)
+tan = unary(r"\tan({x})", np.tan, name="tan", to_float=True)
+asin = unary(r"\arcsin({x})", np.arcsin, name="asin", to_float=True)
+acos = unary(r"\arccos({x})", np.arccos, name="acos", to_float=True)
+atan = unary(r"\arctan({x})", np.arctan, name="atan", to_float=True)
+sinh = unary(r"\sinh({x})", np.sinh, name="sinh", to_float=True)
+cosh = unary(r"\cosh({x})", np.cosh, name="cosh", to_float=True)
+tanh = unary(r"\tanh({x})", np.tanh, name="tanh", to_float=True)
+
+
+def _rsqrt(x: Any) -> Any:
+    return 1 / np.sqrt(x)
+
+
+rsqrt = unary(r"\frac{1}{\sqrt{x}}", _rsqrt, name="rsqrt", to_float=True)
+
+exp.vjp(lambda g, y: g * y)
+expm1.vjp(lambda g, y: g * (y + 1))
+exp2.vjp(lambda g, y: g * y * math.log(2))
+log.vjp(lambda g, x: g / x)
+log1p.vjp(lambda g, x: g / (x + 1))
+log2.vjp(lambda g, x: g / (x * math.log(2)))
+log10.vjp(lambda g, x: g / (x * math.log(10)))
+sqrt.vjp(lambda g, y: g / (2 * y))
+rsqrt.vjp(lambda g, y: -0.5 * g * y ** 3)
+sin.vjp(lambda g, x: g * cos(x))
+cos.vjp(lambda g, x: -g * sin(x))
+tan.vjp(lambda g, y: g * (1 + y * y))
+asin.vjp(lambda g, x: g * rsqrt(1 - x * x))
+acos.vjp(lambda g, x: -g * rsqrt(1 - x * x))
+atan.vjp(lambda g, x: g / (x * x + 1))
+sinh.vjp(lambda g, x: g * cosh(x))
+cosh.vjp(lambda g, x: g * sinh(x))
+tanh.vjp(lambda g, y: g * (1 - y * y))
+
+
+def _erf(x: Any) -> Any:
+    module = module_of(x)
+    if module is not np:
+        from cupyx.scipy.special import erf as cuda_erf
+
+        return cuda_erf(x)
+    if np.asarray(x).dtype == np.float64:
+        return np.asarray(_erf64(x), np.float64)
+    # Abramowitz & Stegun 7.1.26, |error| <= 1.5e-7
+    a = np.abs(x)
+    t = 1 / (1 + np.float32(0.3275911) * a)
+    p = ((((np.float32(1.061405429) * t - np.float32(1.453152027)) * t + np.float32(1.421413741)) * t - np.float32(0.284496736)) * t
+         + np.float32(0.254829592)) * t
+    return np.sign(x) * (1 - p * np.exp(-a * a))
+
+
+_erf64 = np.frompyfunc(math.erf, 1, 1)
+erf = unary(r"\operatorname{erf}({x})", _erf, name="erf", to_float=True)
+erf.vjp(lambda g, x: g * (2 / math.sqrt(math.pi)) * exp(-(x * x)))
+
+# -- pieces ---------------------------------------------------------------------------------------------------------------------------------
+
+abs = unary(r"|{x}|", np.absolute, name="abs", grad_tex=r"\bar{x} = \bar{y} \odot \operatorname{sign}(x)")
+abs.vjp(lambda g, x: g * sign(x))
+
+
+def _relu(x: Any) -> Any:
+    return np.maximum(x, 0)
+
+
+relu = unary(r"\max({x}, 0)", _relu, name="relu", grad_tex=r"\bar{x} = \bar{y} \odot [y > 0]")
+relu.vjp(lambda g, y: g * (y > 0))
+
+
+def _sigmoid(x: Any) -> Any:
+    # 1/(1+exp(-x)) overflows to inf for very negative x, whose reciprocal is the right 0
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+sigmoid = unary(r"\sigma({x})", _sigmoid, name="sigmoid", to_float=True)
+sigmoid.vjp(lambda g, y: g * (y * (1 - y)))
+
+silu = unary(r"{x}\,\sigma({x})", lambda x: x * _sigmoid(x), name="silu", grad_tex=r"\bar{x} = \bar{y} \odot \sigma(x)\left(1 + x\,(1 - \sigma(x))\right)")
+
+
+def _silu_grad(g: Any, x: Any) -> Any:
+    s = sigmoid(x)
+    return g * (s * (1 + x * (1 - s)))
+
+
+silu.vjp(_silu_grad)
+logsigmoid = unary(r"\log \sigma({x})", lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), name="logsigmoid", node="LogSigmoid",
+                   grad_tex=r"\bar{x} = \bar{y} \odot \sigma(-x)")
+logsigmoid.vjp(lambda g, x: g * sigmoid(-x))
+
+_SQRT_HALF, _PDF = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
+_TANH = math.sqrt(2 / math.pi)
+
+
+@op(r"{x}\,\Phi({x})", name="gelu", grad_tex=r"\bar{x} = \bar{y} \odot \left(\Phi(x) + x\,\varphi(x)\right)")
+def gelu(x: Any, approximate: str) -> Any:
+    if approximate == "tanh":
+        return x * (0.5 * (1 + np.tanh(_TANH * (x + 0.044715 * (x * x * x)))))
+    return x * (0.5 * (1 + _erf(x * _SQRT_HALF)))
+
+
+def _gelu_grad(g: Any, x: Any, approximate: str) -> Any:
+    if approximate == "tanh":
+        t = tanh(_TANH * (x + 0.044715 * (x * x * x)))
+        return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (_TANH * (1 + 3 * 0.044715 * (x * x))))
+    return g * (0.5 * (1 + erf(x * _SQRT_HALF)) + x * (exp(x * x * -0.5) * _PDF))
+
+
+gelu.vjp(_gelu_grad)
+
+
+@op(r"\operatorname{leaky\_relu}({x})", name="leaky_relu", grad_tex=r"\bar{x} = \bar{y} \odot \left([x > 0] + s\,[x \le 0]\right)")
+def leaky_relu(x: Any, negative_slope: float) -> Any:
+    return np.where(x > 0, x, x * negative_slope).astype(x.dtype, copy=False)
+
+
+leaky_relu.vjp(lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
+
+
+@op(r"\operatorname{elu}({x})", name="elu", grad_tex=r"\bar{x} = \bar{y} \odot \begin{cases} 1 & x > 0 \\ \alpha e^{x} & x \le 0 \end{cases}")
+def elu(x: Any, alpha: float) -> Any:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))).astype(x.dtype, copy=False)
+
+
+elu.vjp(lambda g, x, alpha: where(x > 0, g, g * alpha * exp(minimum(x, x * 0))))
+
+
+@op(r"\tfrac{1}{\beta} \log(1 + e^{\beta {x}})", name="softplus", grad_tex=r"\bar{x} = \bar{y} \odot \sigma(\beta x)")
+def softplus(x: Any, beta: float, threshold: float) -> Any:
+    z = x * beta
+    return np.where(z > threshold, x, (np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))) / beta).astype(x.dtype, copy=False)
+
+
+softplus.vjp(lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)))
+
+
+@op(r"\operatorname{clamp}({x}, {low}, {high})", name="clamp", grad_tex=r"\bar{x} = \bar{y} \odot [\text{low} \le x \le \text{high}]")
+def clamp(x: Any, low: Any, high: Any) -> Any:
+    return np.clip(x, low, high)
+
+
+def _clamp_grad(g: Any, x: Any, low: Any, high: Any) -> Any:
+    if low is not None:
+        g = g * (x >= low)
+    return g if high is None else g * (x <= high)
+
+
+clamp.vjp(_clamp_grad)
+
+
+@op(r"\operatorname{where}(c, {a}, {b})", operands=3, name="where", grad_tex=r"\bar{a} = \bar{y} \odot c \\ \bar{b} = \bar{y} \odot (1 - c)")
+def where(condition: Any, a: Any, b: Any) -> Any:
+    from ..core.pointwise import common
+
+    a, b = common(a, b)
+    return np.where(condition, a, b)
+
+
+where.vjp(None, lambda g, condition: where(condition, g, g * 0), lambda g, condition: where(condition, g * 0, g))
+
+
+@op(r"{x} \text{ filled with } {value}", operands=1, name="masked_fill", grad_tex=r"\bar{x} = \bar{y} \odot (1 - m)")
+def masked_fill(x: Any, mask: Any, value: Any) -> Any:
+    m = mask._array if hasattr(mask, "_array") else mask
+    return np.where(m, x.dtype.type(value), x)
+
+
+masked_fill.vjp(lambda g, mask: masked_fill(g, mask, 0))
+
+
+@op(r"{x}", name="clone")
+def clone(x: Any) -> Any:
+    return x.copy(order="C") if not x.flags.c_contiguous or x.flags.owndata else x.copy()
+
+
+clone.vjp(lambda g: g)
+
+
+@op(r"\operatorname{cast}({x})", name="to_copy", node="ToCopy", grad_tex=r"\bar{x} = \operatorname{cast}(\bar{y})")
+def to_copy(x: Any, dtype: Any) -> Any:
+    return x.astype(dtype)
+
+
+to_copy.vjp(lambda g: g)                                  # the engine casts it back
