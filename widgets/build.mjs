@@ -24,10 +24,19 @@ async function workers() {
   await mkdir(join(here, 'src/generated'), { recursive: true });
   for (const entry of await list('src/engines', '.worker.ts')) {
     const { outputFiles } = await build({ ...common, entryPoints: [entry], format: 'iife', minify: true, write: false });
-    const file = join(here, 'src/generated', basename(entry));
-    const text = `/** Made by build.mjs from ${basename(entry)}. */\nexport const source: string = ${JSON.stringify(outputFiles[0].text)};\n`;
-    if (await readFile(file, 'utf8').catch(() => '') !== text) await writeFile(file, text);
+    await put(basename(entry), `/** Made by build.mjs from ${basename(entry)}. */\nexport const source: string = ${JSON.stringify(outputFiles[0].text)};\n`);
   }
+}
+
+/** Style sheets of libraries as strings, so that a view carries them wherever it is mounted, shadow roots included. */
+async function styles() {
+  const css = await readFile(fileURLToPath(import.meta.resolve('uplot/dist/uPlot.min.css')), 'utf8');
+  await put('uplot.css.ts', `/** Made by build.mjs from the uplot package (MIT). */\nexport const css: string = ${JSON.stringify(css)};\n`);
+}
+
+async function put(name, text) {
+  const file = join(here, 'src/generated', name);
+  if (await readFile(file, 'utf8').catch(() => '') !== text) await writeFile(file, text);
 }
 
 async function views() {
@@ -44,5 +53,6 @@ async function dev() {
 }
 
 await workers();
+await styles();
 if (flags.has('--dev')) await dev();
 else if (!flags.has('--workers')) await views();

@@ -3,4 +3,5 @@
 export { hubOf, type Hub } from './hub';
 export { PROTOCOL, type Incoming, type Outgoing, type RecordingInfo } from './wire/messages';
 export type * from './store/types';
-export { dress, onTheme, readTheme, type Theme } from './theme';
+export { addStyle, dress, onTheme, readTheme, type Theme } from './theme';
+export { metrics } from './views/metrics';

@@ -74,7 +74,7 @@ let observers: (() => void)[] = [];
  * `wish` is "light", "dark" or "contrast"; anything else follows the page. Returns what undoes it.
  */
 export function dress(el: HTMLElement, wish: unknown = 'auto'): () => void {
-  installStyle(el.getRootNode() as Document | ShadowRoot, el.ownerDocument);
+  addStyle(el, 'tapescope-style-1', TOKENS + CSS);
   el.classList.add('ts-view');
   el.setAttribute('data-lm-suppress-shortcuts', 'true');   // Lumino would run notebook commands on n, s, o, c, b
   const entry = { el, wish: String(wish), listeners: new Set<(theme: Theme) => void>() };
@@ -105,14 +105,14 @@ export function onTheme(el: HTMLElement, fn: (theme: Theme) => void): () => void
 
 const rootOf = (el: HTMLElement) => el.closest<HTMLElement>('.ts-view');
 
-const STYLE_ID = 'tapescope-style-1';
-
-function installStyle(root: Document | ShadowRoot, doc: Document): void {
-  const place: ParentNode & Node = root instanceof (doc.defaultView?.Document ?? Document) ? doc.head : root.nodeType === 11 ? root : doc.head;
-  if (place.querySelector(`#${STYLE_ID}`)) return;
-  const style = doc.createElement('style');
-  style.id = STYLE_ID;
-  style.textContent = TOKENS + CSS;
+/** Puts a style sheet once into the document or shadow root that `el` lives in. */
+export function addStyle(el: Node, id: string, css: string): void {
+  const root = el.getRootNode();
+  const place = root.nodeType === 11 ? (root as ShadowRoot) : el.ownerDocument!.head;
+  if ([...place.children].some(child => child.id === id)) return;
+  const style = el.ownerDocument!.createElement('style');
+  style.id = id;
+  style.textContent = css;
   place.appendChild(style);
 }
 

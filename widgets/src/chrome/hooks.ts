@@ -20,6 +20,7 @@ export function useRun(at: Attachment, kinds: readonly Kind[]): RunStore | null 
   }, [at]);
   useEffect(() => {
     const offs = kinds.map(kind => store?.on(kind, redraw));
+    redraw();                                           // something may have come between the first picture and now
     return () => offs.forEach(off => off?.());
   }, [store]);
   return store;

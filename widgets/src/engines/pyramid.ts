@@ -1,0 +1,184 @@
+/**
+ * Minimum and maximum of any stretch of a growing series in O(log n): the lines of a chart at any zoom.
+ *
+ * Level l keeps, for each block of 8^l samples, the smallest and largest finite value and how many were not finite. Extremes are never
+ * averaged away, so a spike of one sample in ten million is seen at every zoom.
+ */
+
+import { Grow } from '../store/columns';
+
+const SHIFT = 3;
+
+interface Level { min: Grow<Float64Array>; max: Grow<Float64Array>; bad: Grow<Uint32Array> }
+
+/** `min > max` means that no sample of the stretch was finite. */
+export interface Extent { min: number; max: number; bad: number }
+
+export class Pyramid {
+  length = 0;
+  private values: ArrayLike<number> = [];
+  private levels: Level[] = [];
+
+  /** Takes in samples [this.length, length) of `values`; earlier ones must be the ones seen before. */
+  extend(values: ArrayLike<number>, length: number): void {
+    this.values = values;
+    for (let i = this.length; i < length; i++) this.add(i, values[i]!);
+    this.length = length;
+  }
+
+  reset(): void {
+    this.length = 0;
+    this.levels = [];
+  }
+
+  /** Extremes of samples [from, to). */
+  extent(from: number, to: number): Extent {
+    const out = { min: Infinity, max: -Infinity, bad: 0 };
+    this.gather(Math.max(0, from), Math.min(to, this.length), out);
+    return out;
+  }
+
+  private gather(from: number, to: number, out: Extent): void {
+    let i = from;
+    while (i < to) {
+      let level = 0;                                    // the largest block that begins here and fits
+      while (level < this.levels.length && i % (1 << (SHIFT * (level + 1))) === 0 && i + (1 << (SHIFT * (level + 1))) <= to) level++;
+      if (level === 0) {
+        const v = this.values[i]!;
+        if (!Number.isFinite(v)) out.bad++;
+        else { if (v < out.min) out.min = v; if (v > out.max) out.max = v; }
+        i++;
+      } else {
+        const { min, max, bad } = this.levels[level - 1]!, block = i >> (SHIFT * level);
+        if (min.data[block]! < out.min) out.min = min.data[block]!;
+        if (max.data[block]! > out.max) out.max = max.data[block]!;
+        out.bad += bad.data[block]!;
+        i += 1 << (SHIFT * level);
+      }
+    }
+  }
+
+  private add(i: number, v: number): void {
+    const finite = Number.isFinite(v);
+    // Level l + 1 exists from the moment its first block is full, and then holds that block and the one begun.
+    for (let l = 1; ; l++) {
+      const size = 2 ** (SHIFT * l), block = Math.floor(i / size);
+      let level = this.levels[l - 1];
+      if (!level) {
+        if (i !== size - 1) return;
+        this.levels[l - 1] = level = { min: new Grow(Float64Array), max: new Grow(Float64Array), bad: new Grow(Uint32Array) };
+        const e = { min: Infinity, max: -Infinity, bad: 0 };
+        this.gather(0, i, e);
+        level.min.push(e.min); level.max.push(e.max); level.bad.push(e.bad);
+      }
+      if (block === level.min.length) { level.min.push(Infinity); level.max.push(-Infinity); level.bad.push(0); }
+      if (!finite) level.bad.data[block] = level.bad.data[block]! + 1;
+      else {
+        if (v < level.min.data[block]!) level.min.data[block] = v;
+        if (v > level.max.data[block]!) level.max.data[block] = v;
+      }
+    }
+  }
+}
+
+/** Index of the first of the ascending `values[0, length)` that is at least `x`. */
+export function lowerBound(values: ArrayLike<number>, length: number, x: number): number {
+  let low = 0, high = length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle]! < x) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Exponential moving average that is not pulled to its start: m_t / (1 - w^t). Non-finite samples pass it by. */
+export class Smooth {
+  length = 0;
+  readonly data = new Grow(Float64Array);
+  private mean = 0;
+  private share = 1;
+
+  constructor(readonly weight: number) {}
+
+  extend(values: ArrayLike<number>, length: number): void {
+    for (let i = this.length; i < length; i++) {
+      const v = values[i]!;
+      if (Number.isFinite(v)) {
+        this.mean = this.weight * this.mean + (1 - this.weight) * v;
+        this.share *= this.weight;
+      }
+      this.data.push(this.share < 1 ? this.mean / (1 - this.share) : NaN);
+    }
+    this.length = length;
+  }
+}
+
+export interface Track { x: ArrayLike<number>; y: ArrayLike<number>; length: number; pyramid: Pyramid; smooth: Smooth | null }
+
+/** Aligned data for a chart: null breaks a line (nothing finite there), undefined lets it pass (no sample there); `bad`: where nan or inf is. */
+export type Aligned = { x: number[]; raw: (number | null | undefined)[][]; smooth: (number | null | undefined)[][]; bad: number[] };
+
+/**
+ * What is needed to draw `tracks` between x0 and x1 on `columns` pixel columns: the samples themselves when they are few, else the
+ * smallest and largest of each column, at most two points a column.
+ */
+export function windowOf(tracks: readonly Track[], x0: number, x1: number, columns: number): Aligned {
+  const ranges = tracks.map(t => {
+    const from = Math.max(0, lowerBound(t.x, t.length, x0) - 1);          // one beyond each edge, so that lines leave the frame
+    const to = Math.min(t.length, lowerBound(t.x, t.length, x1 + 1e-12) + 1);
+    return [from, to] as const;
+  });
+  const total = ranges.reduce((most, [from, to]) => Math.max(most, to - from), 0);
+  return total <= columns * 2 ? samples(tracks, ranges) : envelopes(tracks, x0, x1, columns);
+}
+
+function samples(tracks: readonly Track[], ranges: readonly (readonly [number, number])[]): Aligned {
+  const all = new Set<number>();
+  tracks.forEach((t, k) => { for (let i = ranges[k]![0]; i < ranges[k]![1]; i++) all.add(t.x[i]!); });
+  const x = [...all].sort((a, b) => a - b);
+  const raw: Aligned['raw'] = [], smooth: Aligned['smooth'] = [], bad: number[] = [];
+  tracks.forEach((t, k) => {
+    const y = new Array<number | null | undefined>(x.length), s = new Array<number | null | undefined>(x.length);
+    let at = 0;
+    for (let i = ranges[k]![0]; i < ranges[k]![1]; i++) {
+      while (x[at]! < t.x[i]!) at++;
+      const v = t.y[i]!, finite = Number.isFinite(v);
+      y[at] = finite ? v : null;
+      if (!finite) bad.push(t.x[i]!);
+      if (t.smooth) s[at] = finite ? t.smooth.data.data[i]! : null;
+    }
+    raw.push(y);
+    smooth.push(s);
+  });
+  return { x, raw, smooth, bad };
+}
+
+function envelopes(tracks: readonly Track[], x0: number, x1: number, columns: number): Aligned {
+  const width = (x1 - x0) / columns, x = new Array<number>(columns * 2);
+  for (let c = 0; c < columns; c++) { x[2 * c] = x0 + c * width; x[2 * c + 1] = x0 + (c + 0.5) * width; }
+  const raw: Aligned['raw'] = [], smooth: Aligned['smooth'] = [], bad: number[] = [];
+  for (const t of tracks) {
+    const y = new Array<number | null | undefined>(columns * 2), s = new Array<number | null | undefined>(columns * 2);
+    let from = lowerBound(t.x, t.length, x0);
+    for (let c = 0; c < columns; c++) {
+      const to = c === columns - 1 ? lowerBound(t.x, t.length, x1 + 1e-12) : lowerBound(t.x, t.length, x0 + (c + 1) * width);
+      if (to > from) {
+        const e = t.pyramid.extent(from, to);
+        if (e.bad) bad.push(x[2 * c]!);
+        if (e.min > e.max) y[2 * c] = y[2 * c + 1] = null;
+        else {
+          // Rising columns go low to high, falling ones high to low: the zigzag stays inside the true outline.
+          const rising = t.y[to - 1]! >= t.y[from]!;
+          y[2 * c] = rising ? e.min : e.max;
+          y[2 * c + 1] = rising ? e.max : e.min;
+          if (t.smooth) s[2 * c + 1] = t.smooth.data.data[to - 1]!;
+        }
+      }
+      from = to;
+    }
+    raw.push(y);
+    smooth.push(s);
+  }
+  return { x, raw, smooth, bad };
+}

@@ -1,0 +1,175 @@
+/** Scalars over steps: live, grouped by the first part of their tag, all charts sharing zoom and hover. */
+
+import uPlot from 'uplot';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { Legend, Nothing, Slider, Tabs, Toggle, show, useRedraw, useRun, useSelection } from '../../chrome';
+import { css } from '../../generated/uplot.css';
+import { hubOf } from '../../hub';
+import type { Attachment, RunStore, View } from '../../store/types';
+import { addStyle, onTheme, readTheme, type Theme } from '../../theme';
+import { viewOf, type ViewProps } from '../mount';
+import { Chart, type ChartState, type Line } from './chart';
+import { chartsOf, leafOf, type ChartSpec } from './groups';
+import { STYLE } from './style';
+import { Tracks, type Axis } from './tracks';
+
+let views = 0;
+
+interface Shared { tracks: Tracks; charts: Set<Chart>; key: string; hover(x: number | null): void }
+
+function Metrics({ at, host, root }: ViewProps) {
+  const store = useRun(at, ['scalars']);
+  const selection = useSelection(at);
+  const { options = {} } = host;
+  const [filter, setFilter] = useState(String(options.filter ?? ''));
+  const [smoothing, setSmoothing] = useState(Number(options.smoothing ?? 0.6));
+  const [log, setLog] = useState(Boolean(options.log));
+  const [axis, setAxis] = useState<Axis>(options.axis === 'time' ? 'time' : 'step');
+  const [range, setRange] = useState<[number, number] | null>(null);
+  const [wide, setWide] = useState<string | null>(null);
+  const [others, setOthers] = useState<readonly string[]>([]);
+  const [theme, setTheme] = useState(() => readTheme(root));
+  const compared = useOthers(at, host, others);
+  const shared = useMemo<Shared>(() => {
+    const charts = new Set<Chart>();
+    return { tracks: new Tracks(), charts, key: `ts-metrics-${++views}`, hover: x => { for (const chart of charts) chart.hover(x); } };
+  }, []);
+
+  useEffect(() => {
+    addStyle(root, 'tapescope-uplot', css);
+    addStyle(root, 'tapescope-metrics', STYLE);
+    uPlot.sync(shared.key);
+    return onTheme(root, setTheme);
+  }, []);
+  useEffect(() => setRange(null), [store, axis]);
+
+  if (!store || store.series.size === 0) {
+    return <Nothing link={at.link} recorded={store !== null} what="No metrics yet" code={'tape.log_scalar("loss/train", loss)'} />;
+  }
+  const runs = [store, ...compared];
+  const tags = new Set(runs.flatMap(run => [...run.series.keys()]));
+  const specs = chartsOf(tags, filter);
+  const groups = [...new Set(specs.map(s => s.group))];
+  const state: ChartState = { axis, log, smoothing, range, step: selection.step };
+  const rest = at.link.recordings.filter(r => r.id !== store.id);
+  return (
+    <div class="ts-column ts-metrics">
+      <div class="ts-bar" role="toolbar" aria-label="Metrics">
+        <input class="ts-input" type="search" placeholder="Filter tags" aria-label="Filter tags" value={filter} onInput={e => setFilter(e.currentTarget.value)} style={{ width: 130 }} />
+        <Slider label="Smoothing" value={smoothing} max={0.99} onChange={setSmoothing} format={v => v.toFixed(2)} />
+        <Toggle on={log} onChange={setLog}>Log</Toggle>
+        <Tabs label="Horizontal axis" as="radio" value={axis} options={[{ value: 'step', label: 'Step' }, { value: 'time', label: 'Time' }]} onChange={v => setAxis(v as Axis)} />
+        {rest.length > 0 && (
+          <details class="ts-runs">
+            <summary class="ts-button">Runs <span class="ts-muted">{1 + compared.length} of {1 + rest.length}</span></summary>
+            <div class="ts-menu">
+              {rest.slice(-12).reverse().map(r => (
+                <Toggle key={r.id} on={others.includes(r.id)} onChange={on => setOthers(on ? [...others, r.id] : others.filter(id => id !== r.id))}>{r.name || r.id} <span class="ts-faint">step {r.step}</span></Toggle>
+              ))}
+            </div>
+          </details>
+        )}
+        <span class="ts-grow" />
+        {range && <button type="button" class="ts-button" onClick={() => setRange(null)}>Show all</button>}
+        {compared.length > 0 && <Legend items={runs.map((run, i) => ({ label: run.name || run.id, color: theme.series[i % theme.series.length]! }))} />}
+      </div>
+      <div class="ts-grow ts-scroll">
+        {groups.map(group => (
+          <details key={group} class="ts-group" open>
+            <summary class="ts-title">{group} <span class="ts-faint">{specs.filter(s => s.group === group).length}</span></summary>
+            <div class="ts-grid">
+              {specs.filter(s => s.group === group).map(spec => (
+                <Card key={spec.id} spec={spec} runs={runs} theme={theme} state={{ ...state, log: log || spec.log }} shared={shared} wide={wide === spec.id || specs.length === 1}
+                  onWide={() => setWide(wide === spec.id ? null : spec.id)} onZoom={setRange} onPick={x => axis === 'step' && at.selection.set({ step: Math.round(x) })} />
+              ))}
+            </div>
+          </details>
+        ))}
+        {specs.length === 0 && <p class="ts-empty">No tag contains “{filter}”.</p>}
+      </div>
+    </div>
+  );
+}
+
+function Card({ spec, runs, theme, state, shared, wide, onWide, onZoom, onPick }: {
+  spec: ChartSpec; runs: readonly RunStore[]; theme: Theme; state: ChartState; shared: Shared; wide: boolean;
+  onWide(): void; onZoom(range: [number, number] | null): void; onPick(x: number): void;
+}) {
+  const plot = useRef<HTMLDivElement>(null), value = useRef<HTMLSpanElement>(null), chart = useRef<Chart | null>(null);
+  const seen = useRef(true);
+  const calls = useRef({ onZoom, onPick });
+  calls.current = { onZoom, onPick };
+  const lines = linesOf(spec, runs, theme, state, shared.tracks);
+  const draw = useRef(() => {});
+  draw.current = () => { if (seen.current) chart.current?.draw(lines, state); };
+
+  useEffect(() => {
+    const c = new Chart(plot.current!, value.current!, theme, state, { zoom: r => calls.current.onZoom(r), hover: shared.hover, pick: x => calls.current.onPick(x) }, shared.key);
+    chart.current = c;
+    shared.charts.add(c);
+    const resize = new ResizeObserver(() => draw.current());
+    resize.observe(plot.current!);
+    const watch = new IntersectionObserver(entries => {   // charts out of sight cost nothing
+      seen.current = entries.at(-1)!.isIntersecting;
+      draw.current();
+    }, { rootMargin: '100px' });
+    watch.observe(plot.current!);
+    return () => { resize.disconnect(); watch.disconnect(); shared.charts.delete(c); c.destroy(); };
+  }, []);
+  useEffect(() => { chart.current?.setTheme(theme); }, [theme]);
+  useEffect(() => draw.current());
+
+  const onKey = (e: KeyboardEvent) => {
+    const step = e.key === 'ArrowRight' ? 1 : e.key === 'ArrowLeft' ? -1 : 0;
+    if (step) { const x = chart.current?.beside(step * (e.shiftKey ? 10 : 1)) ?? null; shared.hover(x); }
+    else if (e.key === 'Enter') { const x = chart.current?.beside(0); if (x != null) onPick(x); }
+    else if (e.key === 'Escape') { shared.hover(null); onZoom(null); }
+    else return;
+    e.preventDefault();
+    e.stopPropagation();
+  };
+  const first = lines.at(-1)?.track;
+  const words = first ? `${spec.title}: ${lines.length > 1 ? `${lines.length} lines, ` : ''}${first.length} points, latest ${show(first.y[first.length - 1]!)}` : spec.title;
+  return (
+    <figure class="ts-card" data-wide={wide || undefined}>
+      <figcaption>
+        <button type="button" class="ts-card-title ts-clip" title={`${spec.tags.join('\n')}\n\nClick to ${wide ? 'shrink' : 'enlarge'}`} onClick={onWide}>{spec.title}</button>
+        <span class="ts-card-value" ref={value} />
+      </figcaption>
+      <div class="ts-plot" ref={plot} tabIndex={0} role="img" aria-label={words} onKeyDown={onKey} onBlur={() => shared.hover(null)} />
+      {lines.length > 1 && lines.length <= 6 && spec.tags.length > 1 && <Legend items={lines.filter(l => !l.dash).reverse().map(l => ({ label: l.name, color: l.color }))} />}
+    </figure>
+  );
+}
+
+function linesOf(spec: ChartSpec, runs: readonly RunStore[], theme: Theme, state: ChartState, tracks: Tracks): Line[] {
+  const several = spec.tags.length > 1;
+  const lines: Line[] = [];
+  spec.tags.forEach((tag, t) => runs.forEach((run, r) => {
+    const track = tracks.of(run, tag, state.axis, state.smoothing);
+    if (!track) return;
+    const color = theme.series[(several ? t : r) % theme.series.length]!;
+    lines.push({ name: (several ? leafOf(tag, spec) : tag) + (r > 0 || runs.length > 1 ? `  ${run.name || run.id}` : ''), color, dash: several && r > 0, track, primary: r === 0 && !several });
+  }));
+  return lines.reverse();                               // the followed run is drawn last, on top
+}
+
+/** Stores of the other recordings that were chosen. */
+function useOthers(at: Attachment, host: ViewProps['host'], ids: readonly string[]): RunStore[] {
+  const redraw = useRedraw();
+  const held = useRef(new Map<string, { at: Attachment; off: () => void }>());
+  useEffect(() => {
+    for (const id of ids) {
+      if (held.current.has(id)) continue;
+      const other = hubOf().attach(host, id);
+      const offs = [other.need('scalars'), other.store()?.on('scalars', redraw), () => other.release()];
+      held.current.set(id, { at: other, off: () => offs.forEach(off => off?.()) });
+      redraw();
+    }
+    for (const [id, entry] of held.current) if (!ids.includes(id)) { entry.off(); held.current.delete(id); redraw(); }
+  }, [ids.join('\n'), at]);
+  useEffect(() => () => { for (const entry of held.current.values()) entry.off(); }, []);
+  return ids.flatMap(id => { const store = held.current.get(id)?.at.store(); return store && store.series.size ? [store] : []; });
+}
+
+export const metrics: View = viewOf(Metrics);

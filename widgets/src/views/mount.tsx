@@ -1,0 +1,21 @@
+/** Turns a component into a View: dressed root, attachment, and both undone at the end. */
+
+import { render, type ComponentType } from 'preact';
+import { hubOf } from '../hub';
+import type { Attachment, Host, View } from '../store/types';
+import { dress } from '../theme';
+
+export interface ViewProps { at: Attachment; host: Host; root: HTMLElement }
+
+export function viewOf(Component: ComponentType<ViewProps>): View {
+  return (el, host) => {
+    const undress = dress(el, host.options?.theme);
+    const at = hubOf().attach(host);
+    render(<Component at={at} host={host} root={el} />, el);
+    return () => {
+      render(null, el);
+      at.release();
+      undress();
+    };
+  };
+}
