@@ -42,6 +42,17 @@ export function binOf(value: number): number {
 export interface Row {
   first: number;
   counts: ArrayLike<number>;
+  /** The least and greatest value, where known: the outermost bins then end there and not at their edges. */
+  lo?: number;
+  hi?: number;
+}
+
+/** Edge `i` (0 .. counts.length) of a row in values. */
+function edgeOf(row: Row, i: number): number {
+  const edge = EDGES[row.first + i]!;
+  if (i === 0 && row.lo! > edge && row.lo! < EDGES[row.first + 1]!) return row.lo!;
+  if (i === row.counts.length && row.hi! < edge && row.hi! > EDGES[row.first + i - 1]!) return row.hi!;
+  return edge;
 }
 
 /** The columns of a histogram series that this room reads (`store/types.ts` Histograms has them all). */
@@ -51,6 +62,8 @@ export interface Rows {
   size: { data: Uint16Array };
   start: { data: Uint32Array };
   counts: { data: Uint32Array };
+  /** Least and greatest value of each row, NaN where unknown. */
+  ends?: { lo: ArrayLike<number>; hi: ArrayLike<number> };
   /** Changes when rows already seen were thinned: what was computed from them is void. */
   epoch?: number;
 }
@@ -58,7 +71,7 @@ export interface Rows {
 /** Row r of a series, without a copy. */
 export function rowAt(rows: Rows, r: number): Row {
   const start = rows.start.data[r]!;
-  return { first: rows.first.data[r]!, counts: rows.counts.data.subarray(start, start + rows.size.data[r]!) };
+  return { first: rows.first.data[r]!, counts: rows.counts.data.subarray(start, start + rows.size.data[r]!), lo: rows.ends?.lo[r], hi: rows.ends?.hi[r] };
 }
 
 export function total(row: Row): number {
@@ -95,8 +108,8 @@ export function quantiles(row: Row, ps: readonly number[], out: Float64Array = n
   for (let i = 0; i < ps.length; i++) {
     const want = Math.min(Math.max(ps[i]!, 0), 1) * sum;
     while (bin < row.counts.length - 1 && (row.counts[bin] === 0 || before + row.counts[bin]! < want)) before += row.counts[bin++]!;
-    const low = EDGES[row.first + bin]!;
-    const high = EDGES[row.first + bin + 1]!;
+    const low = edgeOf(row, bin);
+    const high = edgeOf(row, bin + 1);
     const share = row.counts[bin]! > 0 ? Math.min(Math.max((want - before) / row.counts[bin]!, 0), 1) : 0;
     out[i] = low + (high - low) * share;
   }
@@ -150,12 +163,21 @@ export function axisOf(kind: AxisKind, lo: number, hi: number, knee = 0): Axis {
 }
 
 /**
- * The axis that shows a merged row: its whole extent, 0 included when it is near. On symlog the knee goes where 5 % of the
- * non-zero values are smaller, but at most six decades under the largest.
+ * The range of an axis that shows a merged row: its whole extent, 0 included when it is near. On symlog the knee goes where a quarter
+ * of the non-zero values is smaller, but at most six decades under the largest. Range and knee move in the steps of the bins,
+ * so that a growing series seldom asks for a new axis.
  */
-export function axisFor(kind: AxisKind, row: Row): Axis {
+export interface Range {
+  lo: number;
+  hi: number;
+  knee: number;
+  /** The largest size over the median size of what is not zero: where this is great, a linear axis hides nearly everything. */
+  reach: number;
+}
+
+export function rangeFor(row: Row): Range | null {
   const range = extent(row);
-  if (!range) return axisOf(kind, -1, 1);
+  if (!range) return null;
   let [lo, hi] = range;
   if (lo > 0 && lo < hi / 4) lo = 0;
   if (hi < 0 && hi > lo / 4) hi = 0;
@@ -166,8 +188,14 @@ export function axisFor(kind: AxisKind, row: Row): Axis {
     const k = bin >= ZERO ? bin - ZERO : ZERO - 1 - bin;
     if (k > 0) sizes[k]! += row.counts[i]!;
   }
-  const small = quantiles({ first: ZERO, counts: sizes }, [0.05])[0]!;
-  return axisOf(kind, lo, hi, Math.max(Number.isFinite(small) ? small : 0, reach * 1e-6));
+  const [small, median] = quantiles({ first: ZERO, counts: sizes }, [0.25, 0.5]) as unknown as [number, number];
+  const knee = Math.max(Number.isFinite(small) ? small : 0, reach * 1e-6);
+  return { lo, hi, knee: 4 ** Math.floor(Math.log2(knee) / 2), reach: median > 0 ? reach / median : 1 };
+}
+
+export function axisFor(kind: AxisKind, row: Row): Axis {
+  const range = rangeFor(row);
+  return range ? axisOf(kind, range.lo, range.hi, range.knee) : axisOf(kind, -1, 1);
 }
 
 /**
@@ -178,11 +206,13 @@ export function rebin(row: Row, axis: Axis, out: Float32Array | Float64Array): n
   const n = out.length;
   out.fill(0);
   let outside = 0;
-  for (let i = 0; i < row.counts.length; i++) {
+  const size = row.counts.length;
+  const ends = size ? [axis.forward(edgeOf(row, 0)) * n, axis.forward(edgeOf(row, size)) * n] : [];
+  for (let i = 0; i < size; i++) {
     const count = row.counts[i]!;
     if (!count) continue;
-    const low = axis.edges[row.first + i]! * n;
-    const high = axis.edges[row.first + i + 1]! * n;
+    const low = i === 0 ? ends[0]! : axis.edges[row.first + i]! * n;
+    const high = i === size - 1 ? ends[1]! : axis.edges[row.first + i + 1]! * n;
     const from = Math.max(low, 0);
     const to = Math.min(high, n);
     if (to < from || low >= n || high < 0) {
@@ -224,11 +254,12 @@ export function rebinSmooth(row: Row, axis: Axis, out: Float32Array | Float64Arr
   // Knots: source edges, thinned where they crowd (near 0 there are hundreds within one pixel).
   let knots = 0;
   let sum = 0;
-  knotAt[0] = axis.edges[row.first]! * n;
+  knotAt[0] = axis.forward(edgeOf(row, 0)) * n;
   knotSum[0] = 0;
+  const end = axis.forward(edgeOf(row, size)) * n;
   for (let i = 0; i < size; i++) {
     sum += row.counts[i]!;
-    const at = axis.edges[row.first + i + 1]! * n;
+    const at = i === size - 1 ? end : axis.edges[row.first + i + 1]! * n;
     if (at - knotAt[knots]! < 0.25 && i < size - 1) continue;
     knots++;
     knotAt[knots] = Math.max(at, knotAt[knots - 1]! + 1e-9);

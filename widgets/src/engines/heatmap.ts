@@ -1,11 +1,11 @@
 /** Histograms over steps as a picture: one column of pixels a step, values upwards, colour for density. */
 
-import { rebin, rowAt, type Axis, type Rows } from './bins';
+import { rebinSmooth, rowAt, type Axis, type Rows } from './bins';
 
 const scratch = { cells: new Float32Array(0), sorted: new Float32Array(0) };
 
 /**
- * What counts as dense in one row: the 92nd percentile of its occupied cells. The plain maximum would let one spike (the zeros
+ * What counts as dense in one row: the 95th percentile of its occupied cells. The plain maximum would let one spike (the zeros
  * behind a ReLU, an untouched bias) wash out everything else.
  */
 function reference(cells: Float32Array): number {
@@ -14,7 +14,7 @@ function reference(cells: Float32Array): number {
   for (let i = 0; i < cells.length; i++) if (cells[i]! > 0) scratch.sorted[n++] = cells[i]!;
   if (!n) return 0;
   const sorted = scratch.sorted.subarray(0, n).sort();
-  return sorted[Math.floor((n - 1) * 0.92)]!;
+  return sorted[Math.floor((n - 1) * 0.95)]!;
 }
 
 /** The rebinned rows of one series as levels 0..255; extended when rows arrive, redone when the axis changes. */
@@ -42,12 +42,12 @@ export class HeatField {
     }
     if (scratch.cells.length !== bins) scratch.cells = new Float32Array(bins);
     for (let r = this.rows; r < n; r++) {
-      rebin(rowAt(rows, r), axis, scratch.cells);
+      rebinSmooth(rowAt(rows, r), axis, scratch.cells);
       const scale = 1 / (reference(scratch.cells) || 1);
       for (let i = 0; i < bins; i++) {
         const value = scratch.cells[i]!;
-        // Square root: tails stay visible beside the bulk. Any mass at all is at least level 1.
-        this.levels[r * bins + i] = value > 0 ? Math.max(1, Math.min(255, Math.round(255 * Math.sqrt(value * scale * 0.9)))) : 0;
+        // Less than linear: tails stay visible beside the bulk. Any mass at all is at least level 1.
+        this.levels[r * bins + i] = value > 1e-9 ? Math.max(1, Math.min(255, Math.round(215 * (value * scale) ** 0.7))) : 0;
       }
     }
     this.rows = n;

@@ -1,0 +1,158 @@
+/** The histogram view: toolbar, small multiples, the chosen tensor beside them, the step below. */
+
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { Empty, Nothing, Split, Tabs, useRun, useSelection } from '../../chrome';
+import { rowOfStep } from '../../engines/heatmap';
+import { hubOf } from '../../hub';
+import type { Attachment } from '../../store/types';
+import { onTheme, readTheme } from '../../theme';
+import { Focus } from './focus';
+import { List, writeFacts } from './list';
+import { Axes, isBackward, marks, moments, outline, spoken, statRow, withEnds, type AxisChoice, type ScaleChoice } from './model';
+import { FocusPlot, type Mode } from './plot';
+import { Scrubber } from './scrubber';
+import { HISTOGRAM_CSS } from './style';
+import { paintOf, TileBoard, TilePainter, type TileData } from './tiles';
+
+const RECORD = 'with ts.record(values="histogram") as tape:\n    ...            # your training loop';
+/** Below this width the chosen tensor takes the place of the list instead of standing beside it. */
+const NARROW = 760;
+const SHORT = 480;
+const KINDS = ['histograms', 'stats', 'graph', 'status'] as const;
+const NO_STEPS = new Int32Array(0);
+
+export function HistogramView({ at, preset, ...wish }: { at: Attachment; preset: string | null; axis: AxisChoice; scale: ScaleChoice; mode: Mode }) {
+  const root = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const store = useRun(at, KINDS);
+  const selection = useSelection(at);
+  const [search, setSearch] = useState('');
+  const [axis, setAxis] = useState<AxisChoice>(wish.axis);
+  const [scale, setScale] = useState<ScaleChoice>(wish.scale);
+  const [mode, setMode] = useState<Mode>(wish.mode);
+  const [open, setOpen] = useState(preset !== null);
+  const [size, setSize] = useState({ width: 1000, height: 700 });
+  const [paint, setPaint] = useState<ReturnType<typeof paintOf> | null>(null);
+  const parts = useMemo(() => ({ axes: new Axes(), painter: new TilePainter(), plot: new FocusPlot() }), [store]);
+
+  useLayoutEffect(() => {
+    const el = root.current!;
+    const theme = () => setPaint(paintOf(readTheme(el)));
+    const measure = () => setSize({ width: el.clientWidth || 1000, height: el.clientHeight || 700 });
+    theme();
+    measure();
+    const observer = typeof ResizeObserver === 'function' ? new ResizeObserver(measure) : null;
+    observer?.observe(el);
+    const off = onTheme(el, theme);
+    return () => {
+      observer?.disconnect();
+      off();
+    };
+  }, []);
+
+  const structure = store ? `${store.histograms.size} ${store.stats.size} ${store.graph?.id} ${store.graph?.version}` : '';
+  const all = useMemo(() => store && outline(store), [store, structure]);
+  const shown = useMemo(() => (search && store ? outline(store, search) : all), [all, search]);
+  const known = (key: string | null) => key !== null && (all?.keys.includes(key) ?? false);
+  const chosen = known(selection.key) ? selection.key : known(preset) ? preset : all?.keys[0] ?? null;
+  const { step } = selection;
+
+  // What the painters need, readable from callbacks that outlive a render.
+  const now = useRef({ store, axis, scale, step, paint, mode, parts, chosen });
+  now.current = { store, axis, scale, step, paint, mode, parts, chosen };
+  const dataOf = (key: string): TileData => {
+    const { store, axis, scale, step, parts } = now.current;
+    const histograms = store!.histograms.get(key);
+    const stats = store!.stats.get(key);
+    return {
+      histograms: histograms && withEnds(histograms, stats), stats, axis: parts.axes.axis(store!, key, axis, scale),
+      hue: isBackward(key) ? 'backward' : 'forward', step,
+    };
+  };
+  const board = useMemo(() => new TileBoard(hubOf().ticker, (el, key) => {
+    const { store, paint, parts } = now.current;
+    const canvas = el.querySelector('canvas');
+    if (!store || !paint || !canvas) return;
+    const data = dataOf(key);
+    parts.painter.paint(canvas, key, data, paint);
+    const row = data.stats ? statRow(data.stats, data.step) : -1;
+    writeFacts(el, moments(data.stats, row), marks(data.stats, row));
+    const label = spoken(key, data.stats, row);
+    if (el.getAttribute('aria-label') !== label) el.setAttribute('aria-label', label);
+  }), []);
+  useEffect(() => () => board.close(), [board]);
+
+  useEffect(() => {
+    if (!store) return;
+    const onData = () => {
+      now.current.parts.axes.renew();
+      board.refresh();
+    };
+    const offs = [store.on('histograms', onData), store.on('stats', onData)];
+    return () => offs.forEach((off) => off());
+  }, [store, board]);
+  useEffect(() => {
+    parts.axes.renew();
+    board.refresh();
+  }, [axis, scale, step, paint, shown, size.width, parts]);
+
+  const narrow = size.width < NARROW;
+  useEffect(() => {
+    if (narrow && known(selection.key)) setOpen(true);
+  }, [selection.key]);
+  const choose = (key: string) => {
+    at.selection.set({ key });
+    if (narrow) setOpen(true);
+  };
+  const series = chosen === null ? undefined : store?.histograms.get(chosen)?.step ?? store?.stats.get(chosen)?.step;
+  const steps = series ? series.data.subarray(0, series.length) : NO_STEPS;
+  const onStep = (value: number | null) => at.selection.set({ step: value });
+
+  const searchBox = useRef<HTMLInputElement>(null);
+  const onKey = (e: KeyboardEvent) => {
+    const typing = e.target === searchBox.current;
+    if (e.key === '/' && !typing) {
+      e.preventDefault();
+      searchBox.current?.focus();
+    } else if (e.key === 'Escape' && typing) {
+      setSearch('');
+    } else if (e.key === 'Escape' && narrow && open) {
+      setOpen(false);
+    } else if ((e.key === ',' || e.key === '.') && !typing && steps.length) {
+      const i = step === null ? steps.length - 1 : Math.max(0, rowOfStep({ data: steps, length: steps.length }, step));
+      onStep(steps[Math.min(steps.length - 1, Math.max(0, i + (e.key === '.' ? 1 : -1)))]!);
+    }
+  };
+
+  const focus = store && chosen !== null && paint && (
+    <Focus key={chosen} store={store} id={chosen} step={step} mode={mode} onMode={setMode} onStep={(s) => onStep(s)} paint={paint} plot={parts.plot}
+      draw={(canvas) => { if (now.current.paint && now.current.chosen) parts.plot.paint(canvas, now.current.chosen, dataOf(now.current.chosen), now.current.mode, now.current.paint); }}
+      onBack={narrow ? () => setOpen(false) : undefined} />
+  );
+  const empty = !store || !all?.keys.length;
+  const listed = shown && (shown.keys.length
+    ? <List outline={shown} board={board} chosen={chosen} across={narrow ? 2 : 3} onChoose={choose} root={list} />
+    : <Empty title={`Nothing is called "${search}"`}>Words may come in any order: "fc1 grad".</Empty>);
+  return (
+    <div class="ts-hist ts-column" ref={root} onKeyDown={onKey} data-narrow={narrow || undefined} data-short={size.height < SHORT || undefined}>
+      <style>{HISTOGRAM_CSS}</style>
+      {empty ? (
+        <div class="ts-grow"><Nothing link={at.link} recorded={!!store} what="No distributions yet" code={RECORD} /></div>
+      ) : (
+        <>
+          <div class="ts-bar" role="toolbar" aria-label="Histograms">
+            <input class="ts-input ts-hist-search" type="search" placeholder="Search  /" aria-label="Search tensors" value={search} ref={searchBox} onInput={(e) => { setSearch((e.currentTarget as HTMLInputElement).value); setOpen(false); }} />
+            <Tabs<AxisChoice> as="radio" label="Value axis" value={axis} options={[{ value: 'auto', label: 'Auto' }, { value: 'linear', label: 'Linear' }, { value: 'symlog', label: 'Symlog' }]} onChange={setAxis} />
+            <Tabs<ScaleChoice> as="radio" label="Value range" value={scale} options={[{ value: 'own', label: 'Own range' }, { value: 'shared', label: 'Shared' }]} onChange={setScale} />
+            <span class="ts-grow" />
+            <span class={narrow ? 'ts-hidden' : 'ts-faint'} role="status">{search ? `${shown!.keys.length} of ${all!.keys.length}` : `${all!.keys.length} tensors`}</span>
+          </div>
+          <div class="ts-grow">
+            {narrow ? (open && focus) || listed : <Split label="Width of the list" initial={0.54} min={0.25} first={listed} second={focus} />}
+          </div>
+          <Scrubber steps={steps} step={step} live={store?.status?.state === 'recording'} onStep={onStep} />
+        </>
+      )}
+    </div>
+  );
+}
