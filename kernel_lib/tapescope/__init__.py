@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from math import e, inf, nan, pi
 from typing import Any
 
@@ -33,6 +34,9 @@ from .core.printing import set_printoptions
 from .core.random import Generator, default_generator, initial_seed, manual_seed, seed
 from .core.tensor import Size, Tensor
 from .ops import *
+
+# PyTorch says nothing when a log meets a zero; the tape does. Only warnings that our own modules would raise are muted.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tapescope\.")
 
 __version__ = "0.1.0"
 

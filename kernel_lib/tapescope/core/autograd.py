@@ -131,8 +131,8 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
             g = module_of(t._array).zeros_like(t._array)
         if g is None:
             if not allow_unused:
-                raise RuntimeError("One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
-                                   f"this is the desired behavior. (It is element {i} of inputs, shape {list(t._array.shape)}.)")
+                raise RuntimeError(f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if "
+                                   f"this is the desired behavior. (Its shape is {list(t._array.shape)}.)")
             result.append(None)
         else:
             result.append(g if isinstance(g, Tensor) else wrap(np.array(g) if isinstance(g, np.generic) else g))

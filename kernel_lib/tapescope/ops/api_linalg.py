@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from . import linalg as la
+from . import pointwise as pw
 from . import shape
 from .api_shape import dims_of
 
@@ -57,7 +58,10 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
-    return la.outer(input, vec2)                                                         # type: ignore[no-any-return]
+    for x in (input, vec2):
+        if x._array.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument, but got {x._array.ndim}-D")
+    return pw.mul(shape.unsqueeze(input, 1), shape.unsqueeze(vec2, 0))                    # type: ignore[no-any-return]
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:

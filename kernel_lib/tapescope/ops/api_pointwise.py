@@ -46,11 +46,23 @@ def pow(input: Any, exponent: Any) -> Any:
     """input ** exponent, elementwise."""
     if isinstance(exponent, (int, float)) and not isinstance(exponent, bool) and isinstance(input, Tensor):
         return pw.pow_scalar(input, exponent)
+    if isinstance(input, (int, float)) and not isinstance(input, bool):
+        return rpow(exponent, input)
     return pw.pow(input, exponent)
 
 
 def rpow(exponent: Any, base: Any) -> Any:
+    """base ** exponent for a number as base."""
+    if isinstance(base, (int, float)) and isinstance(exponent, Tensor):
+        if isinstance(base, float) and exponent.dtype.category < 2:
+            exponent = exponent.float()                                                  # type: ignore[attr-defined]
+        return pw.pow_base(exponent, base)
     return pw.pow(base, exponent)
+
+
+def rdiv(input: Tensor, other: Any) -> Any:
+    """other / input, as PyTorch has it: the reciprocal, times other."""
+    return pw.mul(pw.reciprocal(input), other)
 
 
 def square(input: Tensor) -> Tensor:

@@ -337,7 +337,8 @@ def to(t: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blockin
             dtype = a
     out = t
     if dtype is not None and dt.as_dtype(dtype) is not out.dtype:
-        out = pointwise.to_copy(out, dt.as_dtype(dtype).dtype)
+        target = dt.as_dtype(dtype)
+        out = pointwise.to_copy(out if target.category >= 2 else out.detach(), target.dtype)
     if device is not None:
         where = dev.device(device)
         if where.type != out.device.type or (where.index is not None and where.index != out.device.index):

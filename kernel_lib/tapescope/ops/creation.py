@@ -35,6 +35,8 @@ def finish(array: Any, dtype: Any = None, device: Any = None, requires_grad: boo
         array = dev.move(array, dev.device(device))
     t = wrap(array)
     if requires_grad:
+        if t.dtype.category < 2:
+            raise RuntimeError(f"Only Tensors of floating point and complex dtype can require gradients (the data is {t.dtype})")
         t.requires_grad = True
     return t
 

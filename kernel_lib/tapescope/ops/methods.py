@@ -43,6 +43,7 @@ for _name, _op in {"add": pw.add, "sub": pw.sub, "mul": pw.mul, "truediv": pw.di
     setattr(Tensor, f"__i{_name}__", _inplace(_op.op))
     setattr(Symbol, f"__{_name}__", _op)
     setattr(Symbol, f"__r{_name}__", _reflected(_op))
+Tensor.__rsub__, Tensor.__rtruediv__ = pw.rsub, ap.rdiv                                   # type: ignore[attr-defined]
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Tensor, f"__{_name}__", getattr(pw, _name))
     setattr(Symbol, f"__{_name}__", getattr(pw, _name))
@@ -102,7 +103,7 @@ def _property(f: Any) -> Any:
 
 @_property
 def T(t: Tensor) -> Tensor:
-    return ash.t(t) if t._array.ndim == 2 else ash.permute(t, tuple(reversed(range(t._array.ndim)))) if t._array.ndim else t
+    return ash.permute(t, tuple(reversed(range(t._array.ndim)))) if t._array.ndim else t
 
 
 @_property

@@ -15,6 +15,8 @@ from ..core.pointwise import binary, unary
 
 add = binary(r"{a} + {b}", np.add, name="add")
 sub = binary(r"{a} - {b}", np.subtract, name="sub")
+rsub = binary(r"{b} - {a}", lambda a, b: np.subtract(b, a), name="rsub")
+rsub.op.node_name = "RsubBackward1"
 mul = binary(r"{a} \odot {b}", np.multiply, name="mul")
 div = binary(r"\frac{a}{b}", np.true_divide, name="div", to_float=True)
 neg = unary(r"-{x}", np.negative, name="neg")
@@ -22,6 +24,7 @@ reciprocal = unary(r"\frac{1}{x}", np.reciprocal, name="reciprocal", to_float=Tr
 
 add.vjp(lambda g: g,      lambda g: g)
 sub.vjp(lambda g: g,      lambda g: -g)
+rsub.vjp(lambda g: -g,    lambda g: g)
 mul.vjp(lambda g, b: g * b, lambda g, a: g * a)
 div.vjp(lambda g, b: g / b, lambda g, a, b: -g * a / (b * b))
 neg.vjp(lambda g: -g)
@@ -36,12 +39,14 @@ def _power(x: Any, p: Any) -> Any:
 
 
 def _log_or_zero(a: Any) -> Any:
+    if isinstance(a, (int, float)):
+        return math.log(a) if a > 0 else 0.0
     return where(a > 0, log(a), 0.0)
 
 
 pow = binary(r"{a}^{b}", _power, name="pow")
-pow.op.node_name = "PowBackward0"
-pow.vjp(lambda g, a, b: g * b * a ** (b - 1),      # a zero exponent gives b * a**-1 = 0 only where a is not 0: see _pow_scalar
+pow.op.node_name = "PowBackward1"
+pow.vjp(lambda g, a, b: g * b * a ** (b - 1),
         lambda g, a, y: g * y * _log_or_zero(a))
 pow.op.grad_tex = r"\bar{a} = \bar{y}\,b\,a^{b-1} \\ \bar{b} = \bar{y}\,y\,\log a"
 
@@ -62,6 +67,17 @@ def _pow_scalar_grad(g: Any, x: Any, p: Any) -> Any:
 
 
 pow_scalar.vjp(_pow_scalar_grad)
+
+
+
+@op(r"{base}^{x}", name="pow_base", grad_tex=r"\bar{x} = \bar{y}\,y\,\log b")
+def pow_base(x: Any, base: Any) -> Any:
+    """A number to the power of a tensor."""
+    return np.power(base, x)
+
+
+pow_base.op.node_name = "PowBackward2"
+pow_base.vjp(lambda g, y, base: g * y * _log_or_zero(base))
 
 maximum = binary(r"\max({a}, {b})", np.maximum, name="maximum", grad_tex=r"\bar{a} = \bar{y}\,[a > b] + \tfrac{1}{2}\bar{y}\,[a = b]")
 minimum = binary(r"\min({a}, {b})", np.minimum, name="minimum", grad_tex=r"\bar{a} = \bar{y}\,[a < b] + \tfrac{1}{2}\bar{y}\,[a = b]")
@@ -273,6 +289,7 @@ def _clamp_grad(g: Any, x: Any, low: Any, high: Any) -> Any:
 
 
 clamp.vjp(_clamp_grad)
+clamp.op.node_name = "ClampBackward1"
 
 
 @op(r"\operatorname{where}(c, {a}, {b})", operands=3, name="where", grad_tex=r"\bar{a} = \bar{y} \odot c \\ \bar{b} = \bar{y} \odot (1 - c)")

@@ -1,0 +1,148 @@
+"""Small float64 samples for every differentiable op of the table: name -> [(function, inputs)].
+
+An input is a shape (drawn normal, differentiated), `pos(shape)` (drawn in [0.5, 1.5]), or any other value as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tapescope as ts
+import tapescope.ops as F
+import tapescope.ops.pointwise  # noqa: F401
+from tapescope.core.op import apply, table
+
+
+@dataclass(frozen=True)
+class Draw:
+    shape: tuple[int, ...]
+    low: float | None = None
+    high: float | None = None
+
+
+def n(*shape: int) -> Draw:
+    return Draw(shape)
+
+
+def pos(*shape: int) -> Draw:
+    return Draw(shape, 0.5, 1.5)
+
+
+def unit(*shape: int) -> Draw:
+    return Draw(shape, -0.8, 0.8)
+
+
+def prob(*shape: int) -> Draw:
+    return Draw(shape, 0.1, 0.9)
+
+
+def make(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    rng = np.random.default_rng(7)
+    out = []
+    for i in inputs:
+        if isinstance(i, Draw):
+            a = rng.standard_normal(i.shape) if i.low is None else rng.uniform(i.low, i.high, i.shape)
+            out.append(ts.tensor(a, dtype=ts.float64, requires_grad=True))
+        else:
+            out.append(i)
+    return tuple(out)
+
+
+def raw(name: str, *params: Any) -> Any:
+    return lambda *xs: apply(table[name], *xs, *params)
+
+
+def many(name: str, *params: Any) -> Any:
+    return lambda *xs: apply(table[name], xs, *params)
+
+
+T, I = ts.tensor, np.array
+TARGET = T([1, 0, 2])
+SAMPLES: dict[str, list[tuple[Any, tuple[Any, ...]]]] = {
+    "rsub": [(F.pointwise.rsub, (n(2, 3), n(3)))], "pow_base": [(lambda a: 2.5 ** a, (n(3),))],
+    "add": [(F.add, (n(2, 3), n(3))), (lambda a: a + 2, (n(2),))],
+    "sub": [(F.sub, (n(2, 3), n(2, 1))), (lambda a: 2 - a, (n(2),))],
+    "mul": [(F.mul, (n(2, 3), n(1, 3))), (lambda a: a * 3, (n(2),))],
+    "div": [(F.div, (n(2, 3), pos(3))), (lambda a: 1 / a, (pos(2),))],
+    "pow": [(F.pow, (pos(2, 3), n(3)))],
+    "pow_scalar": [(lambda a: a ** 2, (n(3),)), (lambda a: a ** 3, (n(3),)), (lambda a: a ** 0.5, (pos(3),)), (lambda a: a ** 0, (n(3),))],
+    "maximum": [(F.maximum, (n(2, 3), n(3)))], "minimum": [(F.minimum, (n(2, 3), n(3)))],
+    "atan2": [(F.atan2, (n(3), n(3)))], "remainder": [(F.remainder, (pos(3), Draw((3,), 0.31, 0.44)))],
+    "fmod": [(F.fmod, (pos(3), Draw((3,), 0.31, 0.44)))],
+    "round": [(F.round, (n(3),))], "gelu": [(F.gelu, (n(4),)), (lambda x: F.gelu(x, "tanh"), (n(4),))],
+    "leaky_relu": [(F.leaky_relu, (n(4),))], "elu": [(F.elu, (n(4),))], "softplus": [(F.softplus, (n(4),))],
+    "clamp": [(lambda x: F.clamp(x, -0.5, 0.5), (n(6),)), (lambda x: F.clamp(x, max=0.1), (n(6),))],
+    "where": [(lambda a, b: F.where(T([[True], [False]]), a, b), (n(2, 3), n(3)))],
+    "masked_fill": [(lambda a: F.masked_fill(a, T([True, False, True]), 2.0), (n(2, 3),))],
+    "clone": [(F.clone, (n(2),))], "to_copy": [(lambda a: a.to(ts.float64) if a.dtype is ts.float32 else raw("to_copy", np.dtype("f8"))(a), (n(2),))],
+    "sum_all": [(F.sum, (n(2, 3),))], "sum": [(lambda a: F.sum(a, (0, 2)), (n(2, 3, 2),)), (lambda a: F.sum(a, -1, keepdim=True), (n(2, 3),))],
+    "mean_all": [(F.mean, (n(2, 3),))], "mean": [(lambda a: F.mean(a, 0), (n(2, 3),)), (lambda a: F.mean(a, (0, 1), True), (n(2, 3),))],
+    "prod": [(F.prod, (n(4),)), (lambda a: F.prod(a, 1), (n(2, 3),)), (lambda a: F.prod(a * T([0.0, 1.0, 1.0], dtype=ts.float64)), (n(3),))],
+    "max": [(lambda a: F.max(a, 1)[0], (n(2, 3),))], "min": [(lambda a: F.min(a, 0, keepdim=True)[0], (n(2, 3),))],
+    "max_all": [(F.max, (n(2, 3),))], "min_all": [(F.min, (n(2, 3),))],
+    "amax": [(lambda a: F.amax(a, (0, 1)), (n(2, 3),))], "amin": [(lambda a: F.amin(a, 1, True), (n(2, 3),))],
+    "var": [(F.var, (n(4),)), (lambda a: F.var(a, 1, correction=0), (n(2, 3),))], "std": [(F.std, (n(4),)), (lambda a: F.std(a, 0), (n(3, 2),))],
+    "logsumexp": [(lambda a: F.logsumexp(a, 1), (n(2, 3),))],
+    "norm": [(F.norm, (n(4),)), (lambda a: F.norm(a, 1, 1), (n(2, 3),)), (lambda a: F.norm(a, 3, 0, True), (n(2, 3),)),
+             (lambda a: F.norm(a, float("inf")), (n(4),))],
+    "cumsum": [(lambda a: F.cumsum(a, 1), (n(2, 3),))],
+    "cumprod": [(lambda a: F.cumprod(a, 1), (pos(2, 3),)), (lambda a: F.cumprod(a * T([1.0, 0.0, 1.0], dtype=ts.float64), 0), (pos(3),))],
+    "view": [(lambda a: a.view(3, 2), (n(2, 3),))], "reshape": [(lambda a: a.t().reshape(6), (n(2, 3),))],
+    "t": [(F.t, (n(2, 3),))], "transpose": [(lambda a: F.transpose(a, 0, 2), (n(2, 3, 2),))], "permute": [(lambda a: a.permute(2, 0, 1), (n(2, 3, 2),))],
+    "expand": [(lambda a: a.expand(4, 2, 3), (n(2, 1),))],
+    "unsqueeze": [(lambda a: a.unsqueeze(1), (n(2, 3),))], "squeeze": [(lambda a: a.squeeze(), (n(2, 1, 3),))],
+    "select": [(lambda a: a[1], (n(2, 3),)), (lambda a: a[:, -1], (n(2, 3),))],
+    "slice": [(lambda a: a[:, ::2], (n(2, 5),)), (lambda a: a[1:], (n(3, 2),))],
+    "slice_backward": [(raw("slice_backward", (3, 4), (slice(None), slice(1, 3, 1))), (n(3, 2),)), (raw("slice_backward", (3, 4), (slice(None), 2)), (n(3),))],
+    "cat": [(lambda *a: F.cat(a, 1), (n(2, 1), n(2, 3)))], "stack": [(lambda *a: F.stack(a, 1), (n(2, 3), n(2, 3)))],
+    "split": [(lambda a: F.split(a, 2, 1), (n(2, 5),)), (lambda a: F.split(a, [1, 2])[1], (n(3, 2),))], "unbind": [(lambda a: F.unbind(a, 1), (n(2, 3),))],
+    "repeat": [(lambda a: a.repeat(2, 1, 3), (n(2, 2),))], "flip": [(lambda a: F.flip(a, 0, 1), (n(2, 3),))],
+    "roll": [(lambda a: F.roll(a, 1, 1), (n(2, 3),)), (lambda a: F.roll(a, 2), (n(2, 3),))],
+    "tril": [(F.tril, (n(3, 3),))], "triu": [(lambda a: F.triu(a, 1), (n(3, 3),))],
+    "diagonal": [(F.diagonal, (n(3, 3),)), (lambda a: F.diagonal(a, 1), (n(3, 4),))], "diagonal_backward": [(F.diag, (n(3),))],
+    "pad": [(lambda a: F.pad(a, (1, 2, 0, 1), value=3.0), (n(2, 3),)), (lambda a: F.pad(a, (-1, 1)), (n(2, 3),))],
+    "index": [(lambda a: a[T([0, 2, 0])], (n(3, 2),)), (lambda a: a[:, T([[0], [1]]), T([1, 1])], (n(2, 2, 2),)),
+              (lambda a: a[T([True, False, True])], (n(3, 2),))],
+    "index_backward": [(raw("index_backward", (4, 2), (I([0, 2, 0]),)), (n(3, 2),))],
+    "index_put": [(raw("index_put", (I([0, 2]),), False), (n(3, 2), n(2, 2))), (raw("index_put", (I([0, 0]),), True), (n(3, 2), n(2, 2)))],
+    "gather": [(lambda a: F.gather(a, 1, T([[0, 0], [2, 1]])), (n(2, 3),))],
+    "scatter_add": [(lambda a, s: F.scatter_add(a, 1, T([[0, 0], [2, 1]]), s), (n(2, 3), n(2, 2)))],
+    "scatter": [(lambda a, s: F.scatter(a, 1, T([[0, 1], [2, 1]]), s), (n(2, 3), n(2, 2)))],
+    "index_select": [(lambda a: F.index_select(a, 1, T([0, 0, 2])), (n(2, 3),))],
+    "index_select_backward": [(raw("index_select_backward", (2, 4), 1, I([0, 0, 2])), (n(2, 3),))],
+    "embedding": [(lambda w: F.embedding(T([[0, 2], [2, 1]]), w), (n(4, 3),)), (lambda w: F.embedding(T([0, 1, 1]), w, padding_idx=2), (n(4, 3),))],
+    "embedding_dense_backward": [(raw("embedding_dense_backward", I([0, 2, 0]), 4, -1), (n(3, 2),)), (raw("embedding_dense_backward", I([0, 2, 0]), 4, 2), (n(3, 2),))],
+    "sort": [(lambda a: F.sort(a, 1, descending=True)[0], (n(2, 4),))], "topk": [(lambda a: F.topk(a, 2, 1)[0], (n(2, 4),))],
+    "copy": [(raw("copy"), (n(2, 3), n(3)))],
+    "mm": [(F.mm, (n(2, 3), n(3, 2)))], "bmm": [(F.bmm, (n(2, 2, 3), n(2, 3, 2)))], "mv": [(F.mv, (n(2, 3), n(3)))], "dot": [(F.dot, (n(3), n(3)))],
+    "outer": [(raw("outer"), (n(2), n(3)))], "sum_rows": [(raw("sum_rows"), (n(6, 3),))],
+    "addmm": [(F.addmm, (n(2), n(3, 4), n(4, 2))), (F.addmm, (n(3, 1), n(3, 4), n(4, 2))), (F.addmm, (n(2), n(1, 4), n(4, 2)))],
+    "convolution": [(F.conv2d, (n(2, 2, 5, 5), n(3, 2, 3, 3), n(3))), (lambda x, w: F.conv2d(x, w, None, 2, 1, 1, 2), (n(1, 4, 5, 4), n(2, 2, 3, 2))),
+                    (lambda x, w: F.conv2d(x, w, None, 2, (1, 0), (1, 2)), (n(1, 1, 5, 6), n(2, 1, 2, 2)))],
+    "conv_input": [(raw("conv_input", (2, 2, 5, 5), (2, 2), (1, 1), (1, 1), 1), (n(2, 3, 3, 3), n(3, 2, 3, 3)))],
+    "conv_weight": [(raw("conv_weight", (3, 2, 3, 3), (2, 2), (1, 1), (1, 1), 1), (n(2, 2, 5, 5), n(2, 3, 3, 3)))],
+    "max_pool2d_with_indices": [(lambda x: F.max_pool2d(x, 2), (n(1, 2, 4, 4),)), (lambda x: F.max_pool2d(x, 3, 2, 1), (n(1, 1, 5, 5),))],
+    "avg_pool2d": [(lambda x: F.avg_pool2d(x, 2), (n(1, 2, 4, 4),)), (lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), (n(1, 1, 5, 5),))],
+    "avg_pool2d_backward": [(raw("avg_pool2d_backward", (1, 1, 4, 4), (2, 2), (2, 2), (0, 0), True), (n(1, 1, 2, 2),))],
+    "softmax": [(lambda a: F.softmax(a, 1), (n(2, 3),))], "log_softmax": [(lambda a: F.log_softmax(a, 0), (n(2, 3),))],
+    "native_layer_norm": [(lambda x, w, b: F.layer_norm(x, (3,), w, b), (n(2, 3), n(3), n(3))), (lambda x: F.layer_norm(x, (2, 3)), (n(2, 2, 3),))],
+    "native_batch_norm": [(lambda x, w, b: F.batch_norm(x, None, None, w, b, True), (n(3, 2, 2, 2), n(2), n(2))),
+                          (lambda x, w, b: F.batch_norm(x, T([0.1, 0.2], dtype=ts.float64), T([1.0, 2.0], dtype=ts.float64), w, b, False), (n(3, 2), n(2), n(2)))],
+    "mse_loss": [(F.mse_loss, (n(3, 2), n(3, 2))), (lambda a, b: F.mse_loss(a, b, reduction="none"), (n(3), n(3)))],
+    "smooth_l1_loss": [(F.smooth_l1_loss, (n(3, 2), n(3, 2)))],
+    "nll_loss": [(lambda a: F.nll_loss(a, TARGET), (n(3, 4),)), (lambda a: F.nll_loss(a, TARGET, T([1.0, 2.0, 3.0, 4.0], dtype=ts.float64)), (n(3, 4),)),
+                 (lambda a: F.nll_loss(a, T([1, -100, 0]), reduction="none"), (n(3, 4),))],
+    "nll_loss_backward": [(raw("nll_loss_backward", (3, 4), I([1, 0, 2]), None, -100), (n(3),))],
+    "binary_cross_entropy_with_logits": [(F.binary_cross_entropy_with_logits, (n(3, 2), prob(3, 2))),
+                                         (lambda a, b: F.binary_cross_entropy_with_logits(a, b, T([2.0, 1.0], dtype=ts.float64), pos_weight=T([3.0, 0.5], dtype=ts.float64)),
+                                          (n(3, 2), prob(3, 2)))],
+    "binary_cross_entropy": [(F.binary_cross_entropy, (prob(3, 2), prob(3, 2)))],
+    "kl_div": [(lambda a, b: F.kl_div(a, b, reduction="sum"), (n(3), prob(3))), (lambda a, b: F.kl_div(a, b, log_target=True), (n(3), n(3)))],
+}
+_UNARY = {"neg": n, "reciprocal": pos, "exp": n, "expm1": n, "exp2": n, "log": pos, "log1p": pos, "log2": pos, "log10": pos, "sqrt": pos, "rsqrt": pos,
+          "sin": n, "cos": n, "tan": unit, "asin": unit, "acos": unit, "atan": n, "sinh": n, "cosh": n, "tanh": n, "erf": n, "abs": n, "relu": n,
+          "sigmoid": n, "silu": n, "logsigmoid": n, "sign": n, "floor": n, "ceil": n, "trunc": n}
+for _name, _kind in _UNARY.items():
+    SAMPLES[_name] = [((lambda f: lambda x: f(x))(getattr(F, _name)), (_kind(2, 3),))]
