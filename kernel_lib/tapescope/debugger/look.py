@@ -1,0 +1,174 @@
+"""What can be seen at a stop: gradients in and out, saved values, formula, line, and each branch's share."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.engine import Stop, fit, run_node
+from ..core.explain import formula, forward_formula
+from ..core.node import AccumulateGrad, Node, meta_of
+from ..core.saved import arrays, names
+from ..core.site import SiteInfo, resolve
+from ..core.tensor import Tensor, wrap
+
+if TYPE_CHECKING:
+    from .stepper import Debugger
+
+SAMPLE = 4096                      # values of a tensor that are sent to a view
+
+
+class At:
+    """The node at the cursor of a held pass."""
+
+    def __init__(self, dbg: Debugger, stop: Stop) -> None:
+        self._dbg, self._stop = dbg, stop
+        self.node: Node = stop.node
+
+    @property
+    def name(self) -> str:
+        return self.node.name()
+
+    @property
+    def row(self) -> int:
+        """The node's row in the graph of the tape; -1 when it has none."""
+        return self._dbg.rows.get(self.node, -1)
+
+    @property
+    def parameter(self) -> str:
+        """The leaf's name at an AccumulateGrad, else ''."""
+        return self._dbg.name_of(self.node.variable) if isinstance(self.node, AccumulateGrad) else ""
+
+    @property
+    def module(self) -> str:
+        """The path of the module call that made this node; '' at the top level or when unknown."""
+        graph = self._dbg.tape.graphs.get(self._dbg.graph)
+        if isinstance(self.node, AccumulateGrad):
+            return self.parameter.rpartition(".")[0]
+        if graph is None or self.row < 0 or graph.node_op[self.row] < 0:
+            return ""
+        call = graph.op_module[graph.node_op[self.row]]
+        return self._dbg.tape.strings[graph.mod_path[call]] if call >= 0 else ""
+
+    @property
+    def source(self) -> SiteInfo | None:
+        """File, line, text and cell of the user's line that made this node."""
+        return resolve(self.node.site)
+
+    @property
+    def grad_in(self) -> tuple[Tensor | None, ...]:
+        """The gradient of every output of the op; what `edit` replaces."""
+        return tuple(None if g is None else wrap(np.asarray(g) if isinstance(g, np.generic) else g) for g in self._stop.grads)
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        """What the forward kept for this node's vjp, by name."""
+        if isinstance(self.node, AccumulateGrad):
+            return {"variable": self.node.variable}
+        if self.node.plan is None:
+            return {f"saved_{i}": t for i, t in enumerate(self.node.saved_tensors)}     # type: ignore[attr-defined]
+        return {n: wrap(v) if hasattr(v, "shape") and hasattr(v, "dtype") else v for n, v in zip(names(self.node), arrays(self.node), strict=True)}
+
+    @property
+    def grad_out(self) -> tuple[Tensor | None, ...]:
+        """The gradient of every operand, as the vjp gives it: computed here for looking, without moving the pass."""
+        if isinstance(self.node, AccumulateGrad):
+            return ()
+        g = list(self._stop.grads) if self.node.extra is not None and self.node.extra.outs is not None else self._stop.grads[0]
+        found = []
+        for o, m, nr in zip(run_node(self.node, g, False), self.node.next, self.node.nrs, strict=True):
+            if o is None or m is None:
+                found.append(None)
+                continue
+            shape, dtype = meta_of(m, nr)
+            o = fit(o, shape, dtype, self.node, m)
+            found.append(wrap(np.asarray(o) if isinstance(o, np.generic) else o))
+        return tuple(found)
+
+    @property
+    def formula(self) -> str:
+        """The vjp in LaTeX."""
+        return formula(self.node)
+
+    def explain(self) -> Explanation:
+        """What the op computes, its derivative, and the real numbers; text in a terminal, LaTeX in a notebook."""
+        return Explanation(self)
+
+    def shares(self) -> list[dict[str, Any]]:
+        """Where several gradients meet at this node: each consumer's part of the sum, by norm."""
+        sources: dict[Node, Any] = self._dbg_contributions()
+        total = sum(v for v in sources.values() if v == v) or 1.0
+        return [{"from": n.name(), "row": self._dbg.rows.get(n, -1), "share": v / total} for n, v in sources.items()] if len(sources) > 1 else []
+
+    def _dbg_contributions(self) -> dict[Node, float]:
+        from .shares import contributions
+
+        return contributions(self._dbg, self.node)
+
+    def __repr__(self) -> str:
+        d = self._dbg
+        lines = [f"node {d.index + 1} of {d.total}: {self.name}" + (f"  ({self.parameter})" if self.parameter else "") + (f"  in {self.module}" if self.module else "")]
+        if self.source is not None:
+            lines.append(f"  {self.source}")
+        for label, many in (("grad in", self.grad_in), ("grad out", self.grad_out)):
+            lines += [f"  {label}: {one_line(t)}" for t in many if t is not None]
+        lines += [f"  saved {n}: {one_line(v) if isinstance(v, Tensor) else v}" for n, v in self.saved.items()]
+        return "\n".join(lines)
+
+    def _repr_markdown_(self) -> str:
+        return "```text\n" + repr(self) + "\n```\n\n$$\\begin{gathered}" + self.formula + "\\end{gathered}$$"
+
+
+class Explanation:
+    """A node written out: forward, derivative, numbers."""
+
+    def __init__(self, at: At) -> None:
+        self.forward = forward_formula(at.node.op)
+        self.backward = at.formula
+        self.numbers = repr(at)
+
+    def __repr__(self) -> str:
+        back = self.backward.replace(r" \\ ", "\n            ")
+        return f"forward:    {self.forward}\nderivative: {back}\n{self.numbers}"
+
+    def _repr_markdown_(self) -> str:
+        return f"$$\\begin{{gathered}}{self.forward}\\\\ {self.backward}\\end{{gathered}}$$\n\n```text\n{self.numbers}\n```"
+
+
+def one_line(t: Tensor | None) -> str:
+    """'float32[64, 10]  norm 0.31  [-0.2, 0.9]  2 nan'."""
+    if t is None:
+        return "none"
+    s = summary("", t._array)
+    text = f"{s['dtype']}{s['shape']}"
+    if s["norm"] is not None:
+        text += f"  norm {s['norm']:.4g}  [{s['min']:.4g}, {s['max']:.4g}]"
+    return text + (f"  {s['nonfinite']} non-finite" if s["nonfinite"] else "")
+
+
+def summary(name: str, a: Any) -> dict[str, Any]:
+    """Shape, dtype, bytes and moments of an array; non-finite elements are counted and left out of the moments."""
+    a = np.asarray(a) if isinstance(a, np.generic) else a
+    found: dict[str, Any] = {"name": name, "shape": [int(s) for s in a.shape], "dtype": str(a.dtype), "bytes": int(a.nbytes), "min": None, "max": None,
+                             "mean": None, "norm": None, "nonfinite": 0, "column": None}
+    if a.size and a.dtype.kind in "fiub":
+        flat = np.asarray(a if isinstance(a, np.ndarray) else a.get(), np.float64).ravel()
+        finite = flat[np.isfinite(flat)]
+        found["nonfinite"] = int(flat.size - finite.size)
+        if finite.size:
+            found.update(min=float(finite.min()), max=float(finite.max()), mean=float(finite.mean()), norm=math.sqrt(float(np.dot(finite, finite))))
+    return found
+
+
+def sample(a: Any) -> tuple[list[int], Any]:
+    """At most SAMPLE values, thinned evenly along the longest dimensions; with the shape they have left."""
+    a = np.asarray(a if isinstance(a, (np.ndarray, np.generic)) else a.get())
+    steps = [1] * a.ndim
+    shape = list(a.shape)
+    while math.prod(shape) > SAMPLE:
+        i = int(np.argmax(shape))
+        steps[i] += 1
+        shape[i] = -(-a.shape[i] // steps[i])
+    return shape, np.array(a[tuple(slice(None, None, s) for s in steps)], np.float32, order="C").ravel()
