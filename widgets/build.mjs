@@ -41,7 +41,7 @@ async function put(name, text) {
 
 async function views() {
   await rm(out, { recursive: true, force: true });
-  await build({ ...common, entryPoints: await list('src/anywidget', '.ts'), outdir: out, minify: flags.has('--production') });
+  await build({ ...common, entryPoints: (await list('src/anywidget', '.ts')).filter(file => basename(file) !== 'host.ts'), outdir: out, minify: flags.has('--production') });
 }
 
 /** A page to look at any view without a kernel: dev.html?view=graph&theme=dark. */

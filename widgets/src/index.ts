@@ -4,4 +4,8 @@ export { hubOf, type Hub } from './hub';
 export { PROTOCOL, type Incoming, type Outgoing, type RecordingInfo } from './wire/messages';
 export type * from './store/types';
 export { addStyle, dress, onTheme, readTheme, type Theme } from './theme';
+export { dashboard } from './views/dashboard';
+export { findings } from './views/findings';
+export { histograms } from './views/histograms';
 export { metrics } from './views/metrics';
+export { tensor } from './views/tensor';

@@ -1,6 +1,10 @@
 /** Views by the name that dev.html knows them by. */
 
 import type { View } from '../store/types';
+import { dashboard } from '../views/dashboard';
+import { findings } from '../views/findings';
+import { histograms } from '../views/histograms';
 import { metrics } from '../views/metrics';
+import { tensor } from '../views/tensor';
 
-export const views: Record<string, View> = { metrics };
+export const views: Record<string, View> = { dashboard, findings, histograms, metrics, tensor };

@@ -1,0 +1,57 @@
+/** anywidget's model as a Host. One model is one way to the kernel, however often its output is shown. */
+
+import type { Host, View } from '../store/types';
+
+export interface Model {
+  get(name: string): any;
+  send(content: object, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
+  on(event: string, handler: (...args: any[]) => void): void;
+  off(event: string, handler: (...args: any[]) => void): void;
+}
+
+const hosts = new WeakMap<Model, Host>();
+
+function hostOf(model: Model): Host {
+  let host = hosts.get(model);
+  if (!host) {
+    host = {
+      send: (message, buffers) => model.send(message, undefined, buffers),
+      listen(handler) {
+        const hear = (message: unknown, buffers: DataView[]) => handler(message, buffers ?? []);
+        model.on('msg:custom', hear);
+        return () => model.off('msg:custom', hear);
+      },
+      get options() { return model.get('options') ?? {}; },
+      get recording() { return model.get('recording') || 'latest'; },
+    };
+    hosts.set(model, host);
+  }
+  return host;
+}
+
+/** `height`: CSS pixels, unless options.height says otherwise; the reader can drag the lower edge. */
+export function widget(view: View, height: number) {
+  return {
+    render({ model, el }: { model: Model; el: HTMLElement }) {
+      const box = el.ownerDocument.createElement('div');
+      el.replaceChildren(box);
+      el.style.width = '100%';
+      let stop = () => {};
+      const show = () => {
+        stop();
+        const wanted = Number(model.get('options')?.height);
+        box.style.cssText = `width:100%;height:${wanted > 0 ? wanted : height}px;min-height:80px;resize:vertical;overflow:hidden;border:1px solid var(--ts-line);border-radius:6px`;
+        stop = view(box, hostOf(model));
+      };
+      show();
+      model.on('change:options', show);
+      model.on('change:recording', show);
+      return () => {
+        model.off('change:options', show);
+        model.off('change:recording', show);
+        stop();
+        box.remove();
+      };
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import { metrics } from '../views/metrics';
+import { widget } from './host';
+
+export default widget(metrics, 420);

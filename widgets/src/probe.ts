@@ -1,0 +1,23 @@
+/** Probes of a page: a key that three views look at is copied by the kernel once, and no longer than somebody looks. */
+
+import { hubOf } from './hub';
+import type { Attachment } from './store/types';
+
+/** Asks the kernel for the values of `key` from its next occurrence on; returns the release. `fail` hears why it cannot. */
+export function probe(at: Attachment, key: string, fail: (reason: string) => void = () => {}): () => void {
+  const { shared } = hubOf();
+  const counts = (shared.get('probes') ?? shared.set('probes', new Map<string, number>()).get('probes')) as Map<string, number>;
+  const name = `${at.link.kernel} ${key}`;
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+  // Every holder asks: a new recording or a returned kernel has forgotten, and asking twice changes nothing.
+  let held = true;
+  at.link.command('probe.set', { key }).catch((error: Error) => { if (held) fail(error.message); });
+  return () => {
+    if (!held) return;
+    held = false;
+    const left = (counts.get(name) ?? 1) - 1;
+    if (left > 0) { counts.set(name, left); return; }
+    counts.delete(name);
+    if (at.link.state === 'live') at.link.command('probe.clear', { key }).catch(() => {});
+  };
+}

@@ -1,0 +1,34 @@
+/** The line that is always there: where the program is, whether it lives, what watching it costs, and what was lost. */
+
+import { show } from '../../chrome';
+import type { Link, RunStore } from '../../store/types';
+
+export type Life = 'live' | 'paused' | 'replay' | 'stopped' | 'connecting' | 'dead';
+
+export function lifeOf(link: Pick<Link, 'state'>, store: RunStore | null): Life {
+  if (link.state === 'dead' || link.state === 'connecting' || link.state === 'replay') return link.state;
+  if (store?.debug?.state === 'held') return 'paused';
+  return store?.status?.state === 'recording' ? 'live' : 'stopped';
+}
+
+const WORDS: Record<Life, string> = { live: 'live', paused: 'paused', replay: 'replay', stopped: 'stopped', connecting: 'connecting', dead: 'no connection' };
+
+export function StatusLine({ link, store, step }: { link: Link; store: RunStore | null; step: number | null }) {
+  const life = lifeOf(link, store), status = store?.status, debug = store?.debug;
+  return (
+    <div class="ts-status" role="status">
+      <span class="ts-row" style={{ gap: 6 }}>
+        <span class="ts-dot" data-on={life === 'live' || undefined} data-tone={life === 'dead' ? 'trouble' : life === 'paused' ? 'backward' : undefined} />
+        <b>{WORDS[life]}</b>{store?.name && <span>{store.name}</span>}
+      </span>
+      {status && <span>step <b>{step ?? status.step}</b>{step !== null && <> of {status.step}</>}</span>}
+      {life === 'live' && status!.step_rate > 0 && <span>{show(status!.step_rate, 2)} steps/s</span>}
+      {debug && debug.state === 'held' && <span>node <b>{debug.index + 1}</b> of {debug.total}</span>}
+      {(!debug || debug.state !== 'held') && store?.graph && <span>{store.graph.nodes.count} nodes</span>}
+      {status && <span title="Time spent on recording, as a share of the step">overhead <b>{show(status.overhead * 100, 2)}%</b></span>}
+      {status && <span title="Events that did not fit into memory">dropped {status.dropped > 0 ? <b style={{ color: 'var(--ts-trouble)' }}>✕ {status.dropped}</b> : <b>0</b>}</span>}
+      {status?.level && <span class="ts-faint">{status.level}</span>}
+      {link.reason && <span class="ts-clip" title={link.reason} style={life === 'live' ? { color: 'var(--ts-trouble)' } : undefined}>{link.reason}</span>}
+    </div>
+  );
+}
