@@ -87,10 +87,20 @@ function compile(gl: WebGL2RenderingContext): WebGLProgram | null {
   return gl.getProgramParameter(program, gl.LINK_STATUS) ? program : null;
 }
 
+/** Chromium offers its software renderer in spite of `failIfMajorPerformanceCaveat` when there is no GPU at all. */
+function emulated(gl: WebGL2RenderingContext): boolean {
+  const info = gl.getExtension('WEBGL_debug_renderer_info');
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER)));
+}
+
 function open(home: Map<string, unknown>): Shared | null {
   const canvas = document.createElement('canvas');
   // Emulated WebGL is slower than our own raster: then take none.
   const gl = canvas.getContext('webgl2', { alpha: false, antialias: false, depth: true, preserveDrawingBuffer: false, failIfMajorPerformanceCaveat: true });
+  if (gl && emulated(gl)) {
+    gl.getExtension('WEBGL_lose_context')?.loseContext();
+    return null;
+  }
   const program = gl && compile(gl);
   const texture = gl?.createTexture();
   if (!gl || !program || !texture) return null;

@@ -38,7 +38,7 @@ const finish = (background: RGB, base: (i: number) => RGB, ring: (i: number) => 
     hollow[i] = i < UNKNOWN && ring(i) ? 1 : 0;
   }
   for (let i = 0; i < DIM; i++) {
-    colours[i + DIM] = mix(background, colours[i]!, 0.2);
+    colours[i + DIM] = mix(background, colours[i]!, 0.26);
     hollow[i + DIM] = hollow[i]!;
   }
   return { background, colours, pixels: Uint32Array.from(colours, pixel), hollow };

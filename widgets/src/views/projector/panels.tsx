@@ -1,0 +1,118 @@
+/** What stands beside the points: legend, variance, the picked point; and the pages before there are any. */
+
+import { Button, Empty, Failure } from '../../chrome';
+import { css } from '../../engines/heatmap_lut';
+import { percent, short } from '../../engines/bins_ticks';
+import { VALUES, type Colouring, type Palette } from '../../engines/points_palette';
+import type { Projection } from '../../store/types';
+import { agreement, axisName, nameOf, type Layer, type Near } from './model';
+
+/** Labels with their colours and counts; a pressed one stays bright alone. With a selection the counts are those inside it. */
+export function Legend({ colours, palette, alone, inside, onAlone }: {
+  colours: Colouring; palette: Palette; alone: number | null; inside: Map<number, number> | null; onAlone(label: number | null): void;
+}) {
+  if (colours.kind === 'none') return null;
+  if (colours.kind === 'value') {
+    const stops = Array.from({ length: 9 }, (_, i) => css(palette.colours[Math.round((i * (VALUES - 1)) / 8)]!));
+    return (
+      <div class="ts-proj-card">
+        <div class="ts-proj-ramp" style={{ background: `linear-gradient(to right, ${stops.join(', ')})` }} role="img" aria-label={`colours from ${colours.range[0]} to ${colours.range[1]}`} />
+        <div class="ts-proj-ends" aria-hidden="true"><span>{colours.range[0]}</span><span>{colours.range[1]}</span></div>
+      </div>
+    );
+  }
+  const long = colours.labels.some((l) => String(l.label).length > 4);
+  return (
+    <div class="ts-proj-card" role="group" aria-label="Labels">
+      <h3>Label</h3>
+      <div class="ts-proj-legend" data-long={long || undefined} style={{ gridTemplateRows: `repeat(${Math.ceil(colours.labels.length / (long ? 1 : 2))}, auto)` }}>
+        {colours.labels.map(({ label, count, colour }) => (
+          <button type="button" key={label} class="ts-proj-label" aria-pressed={alone === label} onClick={() => onAlone(alone === label ? null : label)}
+            title={alone === label ? 'Show all labels' : 'Show this label alone'} aria-label={`label ${label < 0 ? 'unknown' : label}, ${inside ? `${inside.get(label) ?? 0} of ` : ''}${count} points`}>
+            <i style={{ borderColor: css(palette.colours[colour]!), background: palette.hollow[colour] ? 'transparent' : css(palette.colours[colour]!) }} />
+            <span class="ts-clip">{label < 0 ? 'none' : label}</span>
+            <span>{inside ? inside.get(label) ?? 0 : count}</span>
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+export function Variance({ projection }: { projection: Projection }) {
+  const { explained, method } = projection;
+  if (!explained.length) return null;
+  const most = Math.max(...explained.slice(0, 3), 1e-9);
+  const sum = explained.slice(0, 3).reduce((a, b) => a + b, 0);
+  return (
+    <div class="ts-proj-card" role="group" aria-label="Explained variance">
+      <h3>Explained variance<span class="ts-proj-end">{percent(sum)}</span></h3>
+      <div class="ts-proj-bars">
+        {explained.slice(0, 3).map((share, d) => [<span key={`n${d}`}>{axisName(method, d)}</span>, <i key={`b${d}`} style={{ width: `${(share / most) * 100}%` }} aria-hidden="true" />, <span key={`p${d}`}>{percent(share)}</span>])}
+      </div>
+    </div>
+  );
+}
+
+export function Picked({ row, label, near, colours, palette, onRow, onClose }: {
+  row: number; label: number | null; near: readonly Near[]; colours: Colouring; palette: Palette; onRow(row: number): void; onClose(): void;
+}) {
+  const swatch = (r: number) => css(palette.colours[colours.index[r]! & 127]!);
+  return (
+    <div class="ts-proj-card" role="group" aria-label={`Row ${row} and its neighbours`} style={{ marginTop: 'auto' }}>
+      <h3>
+        <i class="ts-proj-swatch" style={{ background: swatch(row) }} />
+        <span class="ts-proj-row ts-clip">row {row}{label !== null && ` \u00b7 label ${label}`}</span>
+        <span class="ts-proj-end"><Button quiet icon label="Let go of the point" onPress={onClose}>{'\u00d7'}</Button></span>
+      </h3>
+      {agreement(near, label) && <p class="ts-proj-agree">{agreement(near, label)}</p>}
+      <div class="ts-proj-near">
+        {near.map((n) => (
+          <button type="button" key={n.row} class="ts-proj-label" onClick={() => onRow(n.row)} aria-label={`row ${n.row}${n.label === null ? '' : `, label ${n.label}`}, distance ${short(n.distance)}`}>
+            <i style={{ borderColor: swatch(n.row), background: swatch(n.row) }} />
+            <span>{n.row}{n.label !== null && <span class="ts-faint"> {'\u00b7'} {n.label}</span>}</span>
+            <span>{short(n.distance, 2)}</span>
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** Before a layer is chosen: the layers, ready to be chosen. */
+export function Choose({ layers, over, onChoose }: { layers: readonly Layer[]; /** The recording has stopped. */ over: boolean; onChoose(key: string): void }) {
+  if (!layers.length) return <Empty title="No layers yet" code={'with ts.record() as tape:\n    loss = F.cross_entropy(model(x), y)   # modules appear as they are called'}>They are listed here as soon as the model has run once.</Empty>;
+  return (
+    <div class="ts-proj-choose ts-scroll">
+      <strong>Which layer?</strong>
+      <p>{over ? 'What was recorded of its output is projected to three axes.' : 'Its output is copied at every step from now on and projected to three axes.'} From a cell: <code class="ts-mono">tape.projector("{layers[0]!.path}")</code></p>
+      <ul class="ts-proj-layers" aria-label="Layers">
+        {layers.map((layer) => (
+          <li key={layer.key}>
+            <button type="button" onClick={() => onChoose(layer.key)}><span style={{ paddingLeft: `${layer.depth * 14}px` }}>{layer.path}</span><span>{layer.cls}</span></button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** Chosen, but nothing has come yet. */
+export function Waiting({ id, over, reason }: { id: string; /** The recording has stopped. */ over: boolean; reason: string }) {
+  const name = nameOf(id);
+  if (reason) return <Failure title={`${name} cannot be watched`} reason={reason} />;
+  if (over) {
+    return (
+      <Empty title={`Nothing of ${name} was kept`} code={`with ts.record(values="full", module="${name}") as tape:\n    ...            # your training loop`}>
+        This recording has stopped. Choose a layer while the loop runs, or record its values from the start:
+      </Empty>
+    );
+  }
+  return (
+    <div class="ts-empty" role="status">
+      <svg class="ts-proj-wait" viewBox="0 0 34 34" aria-hidden="true"><circle cx="7" cy="17" r="3.5" /><circle cx="17" cy="17" r="3.5" /><circle cx="27" cy="17" r="3.5" /></svg>
+      <strong>Waiting for the next step</strong>
+      <p>{name} is copied when the model next calls it, then at every step.</p>
+    </div>
+  );
+}

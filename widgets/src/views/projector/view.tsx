@@ -1,0 +1,247 @@
+/** The projector: a layer chosen here, its rows as points, over steps. */
+
+import type { ComponentChildren } from 'preact';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { Button, makeTip, Nothing, Select, Tabs, useRedraw, useRun, useSelection, type Tip } from '../../chrome';
+import { nearestRows } from '../../engines/points';
+import { hubOf } from '../../hub';
+import type { Attachment, Projection } from '../../store/types';
+import { onTheme, readTheme } from '../../theme';
+import { Scrubber } from '../histograms/scrubber';
+import { density } from '../histograms/tiles';
+import { gestures, type Tool } from './gestures';
+import { at as projectionAt, boundsAll, keyOf, layers as layersOf, tally, type Near } from './model';
+import { Choose, Legend, Picked, Variance, Waiting } from './panels';
+import { probe } from './probes';
+import { Stage } from './stage';
+import { PROJECTOR_CSS } from './style';
+
+const KINDS = ['graph', 'status'] as const;
+const NEIGHBOURS = 10;
+/** A stopped recording may still answer with what it has: so long the view waits before it says that there is nothing. */
+const PATIENCE_MS = 1500;
+
+export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: string | null; depth: 2 | 3 }) {
+  const root = useRef<HTMLDivElement>(null);
+  const store = useRun(at, KINDS);
+  const redraw = useRedraw();
+  const selection = useSelection(at);
+  const [key, setKey] = useState<string | null>(preset === null ? null : keyOf(preset));
+  const [small, setSmall] = useState(false);
+  const shared = hubOf().shared;
+
+  useEffect(() => store?.on('projection', redraw), [store]);
+  useLayoutEffect(() => {
+    const el = root.current!;
+    const measure = () => setSmall(el.clientWidth < 720 || el.clientHeight < 460);
+    measure();
+    const observer = typeof ResizeObserver === 'function' ? new ResizeObserver(measure) : null;
+    observer?.observe(el);
+    return () => observer?.disconnect();
+  }, []);
+
+  // An activation selected elsewhere is taken up while nothing is chosen here.
+  useEffect(() => {
+    if (key === null && selection.key?.startsWith('activation/')) setKey(selection.key);
+  }, [selection.key]);
+
+  const { reason, patient } = useProbe(at, store !== null, key, shared);
+  const layers = useMemo(() => (store ? layersOf(store) : []), [store, store?.graph, store?.graph?.version, store?.projections.size]);
+  const choose = (id: string) => {
+    setKey(id);
+    at.selection.set({ key: id, point: null });
+  };
+
+  const list = key === null ? undefined : store?.projections.get(key);
+  const shown = projectionAt(list, selection.step);
+  const known = layers.some((l) => l.key === key);
+  const options = [
+    ...(key === null ? [{ value: '', label: 'Choose a layer' }] : []),
+    ...(key !== null && !known ? [{ value: key, label: key }] : []),
+    ...layers.map((l) => ({ value: l.key, label: `${'\u2003'.repeat(l.depth)}${l.path}${l.cls ? `  ${l.cls}` : ''}` })),
+  ];
+  return (
+    <div class="ts-proj ts-column" ref={root} data-small={small || undefined}>
+      <style>{PROJECTOR_CSS}</style>
+      {!store ? <div class="ts-grow"><Nothing link={at.link} recorded={false} what="" /></div>
+        : shown ? <Cloud key={key} at={at} list={list!} shown={shown} depth={depth} small={small} live={store.status?.state === 'recording'}
+            chooser={<Select label="Layer" hideLabel value={key ?? ''} options={options} onChange={choose} />} />
+        : (
+          <>
+            {key !== null && <div class="ts-bar"><Select label="Layer" hideLabel value={key} options={options} onChange={choose} /></div>}
+            <div class="ts-grow">{key === null ? <Choose layers={layers} over={store.status?.state === 'stopped'} onChoose={choose} /> : <Waiting id={key} reason={reason} over={store.status?.state === 'stopped' && !patient} />}</div>
+          </>
+        )}
+    </div>
+  );
+}
+
+/** Subscribes to the projections of `key` and asks the kernel to make them. */
+function useProbe(at: Attachment, ready: boolean, key: string | null, shared: Map<string, unknown>): { reason: string; patient: boolean } {
+  const [reason, setReason] = useState('');
+  const [patient, setPatient] = useState(true);
+  useEffect(() => {
+    setReason('');
+    setPatient(true);
+    if (key === null || !ready) return;
+    const drop = at.need('projection', { id: key });
+    const timer = setTimeout(() => setPatient(false), PATIENCE_MS);
+    // A replay has no kernel to ask; what it holds comes by the subscription.
+    const wish = at.link.state === 'replay' ? null : probe(at.link, shared, key);
+    wish?.set.catch((error: unknown) => setReason(error instanceof Error ? error.message : String(error)));
+    return () => {
+      clearTimeout(timer);
+      drop();
+      wish?.release();
+    };
+  }, [at, key, ready, at.link.kernel]);
+  return { reason, patient };
+}
+
+function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
+  at: Attachment; list: Projection[]; shown: Projection; depth: 2 | 3; small: boolean; live: boolean; chooser: ComponentChildren;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  const points = useRef<HTMLCanvasElement>(null);
+  const over = useRef<HTMLCanvasElement>(null);
+  const stage = useRef<Stage | null>(null);
+  const tip = useRef<Tip | null>(null);
+  const redraw = useRedraw();
+  const selection = useSelection(at);
+  const [depth, setDepth] = useState(depthAtFirst);
+  const [tool, setTool] = useState<Tool>('move');
+  const [by, setBy] = useState<'label' | 'row'>('label');
+  const [alone, setAlone] = useState<number | null>(null);
+  const [inside, setInside] = useState<Uint32Array | null>(null);
+  const now = useRef({ tool, shown, list, step: selection.step });
+  now.current = { tool, shown, list, step: selection.step };
+  const picked = selection.point !== null && selection.point < shown.n ? selection.point : null;
+  const labelOf = (row: number) => shown.label?.[row] ?? null;
+
+  useLayoutEffect(() => {
+    const el = box.current!;
+    const moves = !globalThis.matchMedia?.('(prefers-reduced-motion: reduce)').matches;
+    const s = (stage.current = new Stage(points.current!, over.current!, { ticker: hubOf().ticker, shared: hubOf().shared, moves }, readTheme(el)));
+    s.camera.depth = depthAtFirst === 3 ? 1 : 0;
+    if (depthAtFirst === 3) s.turn(0.62, 0.42);
+    const note = (tip.current = makeTip(el));
+    const fit = () => s.resize(el.clientWidth, el.clientHeight, density());
+    fit();
+    const sizes = typeof ResizeObserver === 'function' ? new ResizeObserver(fit) : null;
+    sizes?.observe(el);
+    const sight = typeof IntersectionObserver === 'function' ? new IntersectionObserver((e) => s.setVisible(e[e.length - 1]!.isIntersecting)) : null;
+    sight?.observe(el);
+    const offTheme = onTheme(el, (theme) => {
+      s.setTheme(theme);
+      redraw();
+    });
+    const unbind = gestures(over.current!, s, {
+      tool: () => now.current.tool,
+      hover: (slot, x, y) => {
+        if (slot === s.hover && slot < 0) return;
+        s.hover = slot;
+        over.current!.toggleAttribute('data-on', slot >= 0);
+        s.drawOverlay();
+        if (slot < 0) return note.hide();
+        const row = s.rowOf(slot);
+        const label = now.current.shown.label?.[row];
+        note.show([`row ${row}`, ...(label === undefined ? [] : [`label ${label}`]), `step ${now.current.shown.step}`].join('\n'), x, y);
+      },
+      pick: (slot) => at.selection.set({ point: slot < 0 ? null : s.rowOf(slot) }),
+      enclose: setInside,
+      step: (move) => {
+        const { list, shown } = now.current;
+        at.selection.set({ step: list[Math.min(list.length - 1, Math.max(0, list.indexOf(shown) + move))]!.step });
+      },
+      escape: () => {
+        setInside(null);
+        setAlone(null);
+        at.selection.set({ point: null });
+      },
+    });
+    return () => {
+      unbind();
+      offTheme();
+      sizes?.disconnect();
+      sight?.disconnect();
+      note.remove();
+      s.dispose();
+    };
+  }, []);
+
+  // The order of these matters: rows first, then their colours, then what is picked among them.
+  const bounds = useMemo(() => boundsAll(list), [shown, list.length]);
+  useLayoutEffect(() => {
+    tip.current?.hide();
+    stage.current!.hover = -1;
+    stage.current!.show(shown, bounds);
+  }, [shown, bounds]);
+  const labels = shown.label;
+  useLayoutEffect(() => {
+    const set = inside && new Set(inside);
+    const keep = set || alone !== null ? (row: number) => (!set || set.has(row)) && (alone === null || labels?.[row] === alone) : null;
+    stage.current!.paintBy(by, labels, keep);
+    redraw();
+  }, [by, alone, inside, shown.n, sameLabels(labels)]);
+  const near = useMemo<Near[]>(
+    () => (picked === null ? [] : nearestRows(shown.xyz, picked, NEIGHBOURS, depth === 2).map((n) => ({ ...n, label: labelOf(n.row) }))),
+    [picked, shown, depth],
+  );
+  useLayoutEffect(() => {
+    const s = stage.current!;
+    s.picked = picked === null ? -1 : s.slotOf(picked);
+    s.near = near.map((n) => s.slotOf(n.row));
+    s.drawOverlay();
+  }, [picked, near, shown.n]);
+  useLayoutEffect(() => { stage.current!.inset = small ? 140 : 186; }, [small]);
+  useLayoutEffect(() => stage.current!.fold(depth === 3 ? 1 : 0), [depth]);
+
+  const s = stage.current;
+  const counts = inside && labels ? tally(labels, inside) : null;
+  return (
+    <>
+      <div class="ts-bar" role="toolbar" aria-label="Projector">
+        {chooser}
+        <Tabs<string> as="radio" label="Dimensions" value={String(depth)} options={[{ value: '2', label: '2D' }, { value: '3', label: '3D' }]} onChange={(d) => setDepth(d === '3' ? 3 : 2)} />
+        <Tabs<Tool> as="radio" label="Dragging" value={tool} options={[{ value: 'move', label: depth === 3 ? 'Turn' : 'Move' }, { value: 'box', label: 'Box' }, { value: 'lasso', label: 'Lasso' }]} onChange={setTool} />
+        {labels && <Tabs<'label' | 'row'> as="radio" label="Colour by" value={by} options={[{ value: 'label', label: small ? 'Label' : 'By label' }, { value: 'row', label: small ? 'Row' : 'By row' }]} onChange={setBy} />}
+        <span class="ts-grow" />
+        <Button quiet title="Fit (Space)" onPress={() => s?.fit()}>Fit</Button>
+      </div>
+      <div class="ts-proj-stage" ref={box}>
+        <canvas ref={points} aria-hidden="true" />
+        <canvas class="ts-proj-over" ref={over} data-tool={tool} tabIndex={0} role="application" aria-roledescription="point cloud"
+          aria-label={`${shown.n} points of step ${shown.step}, ${depth}D. Arrows ${depth === 3 ? 'turn' : 'move'}, plus and minus zoom, Space fits, Enter picks the point nearest to the middle, comma and full stop change the step.`} />
+        {inside && (
+          <div class="ts-proj-pill" role="status"><span><b>{inside.length.toLocaleString('en')}</b> of {shown.n.toLocaleString('en')} selected</span>
+            <Button quiet icon label="Clear the selection" onPress={() => setInside(null)}>{'\u00d7'}</Button></div>
+        )}
+        <div class="ts-proj-side">
+          {s && <Legend colours={s.colours} palette={s.palette} alone={alone} inside={counts} onAlone={setAlone} />}
+          {(!small || picked === null) && <Variance projection={shown} />}
+          {s && picked !== null && <Picked row={picked} label={labelOf(picked)} near={small ? near.slice(0, 4) : near} colours={s.colours} palette={s.palette}
+            onRow={(row) => at.selection.set({ point: row })} onClose={() => at.selection.set({ point: null })} />}
+        </div>
+        <span class="ts-hidden" role="status">{picked === null ? '' : `row ${picked}${labelOf(picked) === null ? '' : `, label ${labelOf(picked)}`}`}</span>
+      </div>
+      <Scrubber steps={Int32Array.from(list, (p) => p.step)} step={selection.step} live={live} slow={5} onStep={(step) => at.selection.set({ step })} />
+    </>
+  );
+}
+
+const ids = new WeakMap<Int32Array, number>();
+let lastId = 0;
+let lastLabels: Int32Array | null = null;
+
+/** The same number for arrays with the same labels, so that a new step with the old labels does not recolour. */
+function sameLabels(labels: Int32Array | null): number {
+  if (!labels) return 0;
+  let id = ids.get(labels);
+  if (id === undefined) {
+    const equal = lastLabels !== null && lastLabels.length === labels.length && lastLabels.every((v, i) => v === labels[i]);
+    id = equal ? ids.get(lastLabels!)! : ++lastId;
+    ids.set(labels, id);
+    lastLabels = labels;
+  }
+  return id;
+}
