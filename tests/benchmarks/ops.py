@@ -15,6 +15,7 @@ from time import process_time  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
+
 import tapescope as ts  # noqa: E402
 
 LENGTH, ROUNDS = 200, 15

@@ -13,7 +13,10 @@ class device:
 
     __slots__ = ("index", "type")
 
-    def __init__(self, type: str | device | int, index: int | None = None) -> None:
+    type: str
+    index: int | None
+
+    def __init__(self, type: Any, index: Any = None) -> None:
         if isinstance(type, device):
             type, index = type.type, type.index
         if isinstance(type, int):

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .node import AccumulateGrad, Node, meta_of
-from .op import table
+from .node import AccumulateGrad, Freed, Node, meta_of
 from .saved import arrays, tensors
-from .site import Site, here
+from .site import Site
 from .state import mode, set_grad
 from .tensor import Tensor, accumulator, wrap
 
+_BY_SEQ = attrgetter("seq")
 Writer = Callable[[Tensor, Any], None]
 
 
@@ -38,19 +38,18 @@ class Stop:
 
 def discover(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
     """All nodes that can be reached, newest first, and for every leaf how many edges lead to it."""
-    seen = set(roots)
-    stack = list(seen)
+    order = list({n for n in roots if n.__class__ is not AccumulateGrad})
+    seen = set(order)
     leaves: dict[Node, int] = {}
-    while stack:
-        for m in stack.pop().next:
-            if m is None:
-                continue
+    for n in order:                                         # grows while it is walked
+        for m in n.next:
             if m.__class__ is AccumulateGrad:
                 leaves[m] = leaves.get(m, 0) + 1
-            elif m not in seen:
+            elif m not in seen and m is not None:
                 seen.add(m)
-                stack.append(m)
-    return sorted([n for n in seen if n.__class__ is not AccumulateGrad], key=attrgetter("seq"), reverse=True), leaves
+                order.append(m)
+    order.sort(key=_BY_SEQ, reverse=True)
+    return order, leaves
 
 
 def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False, create: bool = False, observe: bool = False,
@@ -74,7 +73,7 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
     write = write or (_write_connected if create else _write)
 
     def leaf(node: Node, g: Any) -> Generator[Stop, None, None]:
-        variable = node.variable                                    # type: ignore[attr-defined]
+        variable = node.variable
         if g is None:
             return
         if variable._extra is not None and variable._extra.hooks:
@@ -105,71 +104,118 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
         if leaves[node] == 0:
             yield from leaf(node, buffer.pop(node))
 
+    sink = mode.sink
+    plain = not (create or observe or captures or sink is not None)
+    freed = Freed(site)
     for node in order:
         g = buffer.pop(node, None)
-        if g is None or (needed is not None and node not in needed):
-            outs: Any = None
-            if g is not None and captures is not None:
-                _capture(captures, node, _hooked(node, g, create))
-        else:
-            extra = node.extra
+        extra = node.extra
+        if plain and g is not None and extra is None and node.plan is not None and node.plan.joint is None:
+            ready = _short(node, g, buffer, leaves)
+            if not retain and node.plan.holds:
+                node.saved = freed
+            if ready is not None:
+                del g
+                for m in ready:
+                    yield from leaf(m, buffer.pop(m, None))
+            continue
+        outs: Any = None
+        if g is not None and needed is not None and node not in needed:
+            _capture(captures, node, _hooked(node, g, create))
+        elif g is not None:
             if extra is not None:
                 g = _hooked(node, g, create)
-                if captures is not None:
-                    _capture(captures, node, g)
-            elif captures is not None and (node, 0) in captures:
-                captures[node, 0].append(g)
+            _capture(captures, node, g)
             if observe:
+                sink = mode.sink                            # whoever holds the pass may do so from another thread
                 stop = Stop("before", node, g if isinstance(g, list) else [g])
                 yield stop
                 g = stop.grads if isinstance(g, list) else stop.grads[0]
-            sink = mode.sink
             t0 = clock() if sink is not None else 0
             outs = run_node(node, g, create)
-            if not retain:
-                if node.saved:
-                    node.saved = None
-                    node.more().freed_at = site
+            if not retain and (node.plan is None or node.plan.holds):
+                node.saved = freed
             if extra is not None and extra.post:
                 outs = _post_hooks(node, outs, tuple(g) if isinstance(g, list) else (g,), create)
             if sink is not None:
                 sink.node(node, tuple(g) if isinstance(g, list) else (g,), tuple(outs), t0, clock())
             if observe:
                 yield Stop("after", node, g if isinstance(g, list) else [g], outs)
-        ready: list[Node] | None = None
-        i = 0
-        for m in node.next:
-            if m is not None:
-                out = outs[i] if outs is not None else None
-                if out is not None:
-                    if m.extra is None:
-                        shape, dtype = m.shape, m.dtype
-                    else:
-                        shape, dtype = meta_of(m, node.nrs[i])
-                    if out.shape != shape or (out.dtype is not dtype and not create):
-                        out = fit(out, shape, dtype, node, m)
-                    known = buffer.get(m)
-                    if known is None and (m.extra is None or m.extra.outs is None):
-                        buffer[m] = out
-                    else:
-                        _put(buffer, m, node.nrs[i], out, create)
-                if m.__class__ is AccumulateGrad:
-                    leaves[m] = left = leaves[m] - 1
-                    if left == 0:
-                        ready = [m] if ready is None else [*ready, m]
-            i += 1
+        ready = None
+        for i, m in enumerate(node.next):
+            if m is None:
+                continue
+            out = outs[i] if outs is not None else None
+            if out is not None:
+                nr = node.nrs[i]
+                shape, dtype = meta_of(m, nr)
+                if out.shape != shape or (out.dtype is not dtype and not create):
+                    out = fit(out, shape, dtype, node, m)
+                _put(buffer, m, nr, out, create)
+                del out
+            if m.__class__ is AccumulateGrad:
+                leaves[m] -= 1
+                if leaves[m] == 0:
+                    ready = [m] if ready is None else [*ready, m]
         if ready is not None:
             del outs, g
-            out = known = None
             for m in ready:
                 yield from leaf(m, buffer.pop(m, None))
+
+
+def _short(node: Node, g: Any, buffer: dict[Node, Any], leaves: dict[Node, int]) -> list[Node] | None:
+    """The common step: no hooks, nobody watching, raw arrays. Returns the leaves that are complete."""
+    plan = node.plan
+    saved = node.saved
+    values: Any = ()
+    if saved:
+        if plan.simple and saved.__class__ is tuple:
+            values = []
+            for t, version in saved:
+                if version is None:
+                    values.append(t)
+                    continue
+                storage = t._storage
+                if storage is not None and storage.version != version:
+                    arrays(node)                            # raises, and says why
+                values.append(t._array)
+        else:
+            values = arrays(node)
+    ready: list[Node] | None = None
+    nexts = node.next
+    for i, rule, where, n in plan.vjps:
+        if n == 0:
+            out = rule(g)
+        elif n == 1:
+            out = rule(g, values[where[0]])
+        else:
+            out = rule(g, *[values[p] for p in where])
+        m = nexts[i]
+        if m is None:
+            continue
+        if m.extra is None or m.extra.outs is None:
+            if out.shape != m.shape or out.dtype is not m.dtype:
+                out = fit(out, m.shape, m.dtype, node, m)
+            known = buffer.get(m)
+            buffer[m] = out if known is None else known + out
+        else:
+            nr = node.nrs[i]
+            shape, dtype = m.extra.outs[nr]
+            if out.shape != shape or out.dtype is not dtype:
+                out = fit(out, shape, dtype, node, m)
+            _put(buffer, m, nr, out, False)
+        if m.__class__ is AccumulateGrad:
+            leaves[m] = left = leaves[m] - 1
+            if left == 0:
+                ready = [m] if ready is None else [*ready, m]
+    return ready
 
 
 def run_node(node: Node, g: Any, create: bool) -> Sequence[Any]:
     """The gradients of a node's operands from the gradient of its output: None where none is needed."""
     plan = node.plan
     if plan is None:                                                # a user's autograd.Function brings its own
-        return node.run(g, create)                                  # type: ignore[attr-defined, no-any-return]
+        return node.run(g, create)
     if create:
         values = tensors(node)
         before = set_grad(True)
@@ -182,11 +228,10 @@ def run_node(node: Node, g: Any, create: bool) -> Sequence[Any]:
 
 def _vjps(node: Node, plan: Any, g: Any, values: list[Any]) -> Sequence[Any]:
     if plan.joint is not None:
-        _, rule, where = plan.vjps[0]
-        return rule(g, *[plan.needs if p < 0 else values[p] for p in where])      # type: ignore[no-any-return]
+        _, rule, where, _ = plan.vjps[0]
+        return rule(g, *[plan.needs if p < 0 else values[p] for p in where])
     outs = [None] * len(node.next)
-    for i, rule, where in plan.vjps:
-        n = len(where)
+    for i, rule, where, n in plan.vjps:
         if n == 0:
             outs[i] = rule(g)
         elif n == 1:
@@ -207,7 +252,7 @@ def fit(g: Any, shape: tuple[int, ...], dtype: Any, node: Node, to: Node) -> Any
         if isinstance(g, Tensor):
             before = set_grad(True)
             try:
-                g = g.sum(dims).reshape(shape)                      # type: ignore[attr-defined]
+                g = g.sum(dims).reshape(shape)
             finally:
                 set_grad(before)
         elif lead == 1 and len(dims) == 1 and g.ndim == 2:
@@ -215,7 +260,7 @@ def fit(g: Any, shape: tuple[int, ...], dtype: Any, node: Node, to: Node) -> Any
         else:
             g = np.add.reduce(g, dims).reshape(shape) if dims else g.reshape(shape)
     if isinstance(g, Tensor):
-        return g if g._array.dtype == dtype else g.to(g._array.astype(dtype).dtype)     # type: ignore[attr-defined]
+        return g if g._array.dtype == dtype else g.to(g._array.astype(dtype).dtype)
     if g.dtype != dtype:
         g = (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
     return g
@@ -251,7 +296,9 @@ def _needed(order: list[Node], captures: dict[tuple[Node, int], list[Any]]) -> s
     return needed
 
 
-def _capture(captures: dict[tuple[Node, int], list[Any]], node: Node, g: Any) -> None:
+def _capture(captures: dict[tuple[Node, int], list[Any]] | None, node: Node, g: Any) -> None:
+    if captures is None:
+        return
     for nr, part in enumerate(g if isinstance(g, list) else [g]):
         if (node, nr) in captures and part is not None:
             captures[node, nr].append(part)
@@ -362,14 +409,5 @@ def _write_connected(t: Tensor, g: Any) -> None:
     t._grad = g if t._grad is None else _add(t._grad, g, True)
 
 
-# References to a gradient that only the engine holds when `_write` sees it: buffer's local, arguments of leaf and _write, getrefcount's own.
-_OWNED = 4
-
-
-def start_site() -> Site | None:
-    return here(2)
-
-
-def lookup(name: str) -> Any:
-    """An op by its name, for what core itself must do on Tensors."""
-    return table[name]
+# References to a gradient that only the engine holds when `_write` sees it: the local of `leaf`, that of `_write`, getrefcount's argument.
+_OWNED = 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import dtype as dt
+from .node import Freed
 from .site import Site, resolve
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def changed_in_place(node: Node, array: Any, storage: Storage, version: int) -> 
 
 def freed(node: Node) -> RuntimeError:
     """The error for a second pass through a graph whose saved values are gone."""
-    where = at(node.extra.freed_at) if node.extra is not None else ""
+    where = at(node.saved.site) if isinstance(node.saved, Freed) else ""
     return RuntimeError(
         "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). "
         "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "

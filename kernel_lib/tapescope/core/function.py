@@ -9,7 +9,7 @@ import numpy as np
 from . import errors
 from .device import module_of
 from .grad_mode import no_grad
-from .node import Node, next_seq
+from .node import Freed, Node, next_seq
 from .op import Op, table
 from .site import here
 from .state import mode, set_grad
@@ -22,6 +22,10 @@ class FunctionNode(Node):
     """The grad_fn of a `Function`; it is also the `ctx` that forward and backward see."""
 
     __slots__ = ("__dict__",)
+
+    _to_save: tuple[Any, ...]
+    _non_differentiable: set[int]
+    _dirty: tuple[Any, ...]
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keeps tensors (inputs, outputs, None) for `backward`, with the check for changes in place."""
@@ -38,7 +42,7 @@ class FunctionNode(Node):
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        if self.saved is None:
+        if isinstance(self.saved, Freed):
             raise errors.freed(self)
         found: list[Any] = []
         for t, version, storage, array in self.saved:
@@ -94,7 +98,7 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         ctx = _new(FunctionNode)
-        ctx.op, ctx.seq, ctx.plan = _op_of(cls), next_seq(), None                       # type: ignore[assignment]
+        ctx.op, ctx.seq, ctx.plan = _op_of(cls), next_seq(), None
         ctx.saved, ctx.extra, ctx.site = (), None, here()
         ctx._function, ctx._to_save, ctx._non_differentiable, ctx._dirty, ctx._materialize = cls, (), set(), (), True
         ctx._needs = tuple(isinstance(a, Tensor) and a._req for a in args)
@@ -105,7 +109,7 @@ class Function:
         with no_grad():
             if "setup_context" in _defined(cls):
                 result = cls.forward(*args)
-                cls.setup_context(ctx, args, result)                                    # type: ignore[attr-defined]
+                cls.setup_context(ctx, args, result)
             else:
                 result = cls.forward(ctx, *args)
         outputs = list(result) if isinstance(result, tuple) else [result]
@@ -114,7 +118,7 @@ class Function:
         for i, o in enumerate(outputs):
             if not isinstance(o, Tensor) or not connected or id(o) in ctx._non_differentiable or o.dtype.category < 2:
                 final.append(o)
-            elif any(o is d for d in ctx._dirty):
+            elif any(o is dirty for dirty in ctx._dirty):
                 o._node, o._nr, o._req = ctx, i, True
                 o.bump()
                 final.append(o)
@@ -126,7 +130,7 @@ class Function:
         ctx.shape, ctx.dtype = (arrays[0].shape, arrays[0].dtype) if arrays else ((), np.dtype("f4"))
         if len(outputs) > 1:
             ctx.more().outs = tuple((o._array.shape, o._array.dtype) if isinstance(o, Tensor) else ((), np.dtype("f4")) for o in outputs)
-        ctx.saved = tuple(_entry(t, outputs) for t in ctx._to_save)
+        ctx.saved = tuple([_entry(kept, outputs) for kept in ctx._to_save])
         return tuple(final) if isinstance(result, tuple) else final[0]
 
 
@@ -149,7 +153,7 @@ def _op_of(cls: type) -> Op:
         known = Op(name, cls.__name__ + "Backward", rf"\operatorname{{{cls.__name__}}}({{x}})", lambda x: x, 1,
                    grad_tex=rf"\operatorname{{{cls.__name__}.backward}}(\bar{{y}})")
         known.name = cls.__name__
-        cls._tapescope_op = known                        # type: ignore[attr-defined]
+        cls._tapescope_op = known
     return known
 
 

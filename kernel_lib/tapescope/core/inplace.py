@@ -145,7 +145,7 @@ def _copy_slices(base: Any, value: Any, chain: Any) -> Any:
 
 
 def _base_grad(g: Any, chain: Any) -> Any:
-    kept = g.clone() if isinstance(g, Tensor) else g.copy()          # type: ignore[attr-defined]
+    kept = g.clone() if isinstance(g, Tensor) else g.copy()
     if isinstance(kept, Tensor):
         replay(kept, chain).zero_()
     else:

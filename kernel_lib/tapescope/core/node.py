@@ -10,17 +10,26 @@ from typing import TYPE_CHECKING, Any
 from .hooks import RemovableHandle, add_hook
 
 if TYPE_CHECKING:
-    from .op import Op, Plan
+    from .op import Op
     from .site import Site
     from .tensor import Tensor
 
 next_seq = itertools.count(1).__next__
 
 
-class NodeExtra:
-    """What few nodes have: hooks, metadata, several outputs, where the saved values were freed."""
+class Freed:
+    """Stands where a node's saved values were; one per pass, with the line that started it."""
 
-    __slots__ = ("freed_at", "metadata", "outs", "post", "pre", "retain", "tensor_hooks")
+    __slots__ = ("site",)
+
+    def __init__(self, site: Site | None) -> None:
+        self.site = site
+
+
+class NodeExtra:
+    """What few nodes have: hooks, metadata, several outputs."""
+
+    __slots__ = ("metadata", "outs", "post", "pre", "retain", "tensor_hooks")
 
     def __init__(self) -> None:
         self.metadata: dict[Any, Any] = {}
@@ -29,7 +38,6 @@ class NodeExtra:
         self.pre: dict[int, Callable[..., Any]] | None = None
         self.post: dict[int, Callable[..., Any]] | None = None
         self.retain: list[tuple[int, weakref.ref[Tensor]]] | None = None
-        self.freed_at: Site | None = None
 
 
 class Node:
@@ -44,8 +52,8 @@ class Node:
     seq: int
     next: tuple[Node | None, ...]
     nrs: tuple[int, ...]
-    plan: Plan
-    saved: tuple[Any, ...] | None
+    plan: Any                           # a Plan; None where a user's Function runs itself
+    saved: Any                          # a tuple of what the vjps need, or Freed
     shape: tuple[int, ...]
     dtype: Any
     site: Site | None

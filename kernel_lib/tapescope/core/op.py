@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from .node import Node, next_seq
-from .site import PACKAGES, here, user_frame
+from .site import here
 from .state import mode
 from .symbol import Symbol
-from .tensor import Tensor, accumulator, edge, tensor_id, wrap
+from .tensor import Tensor, edge, wrap
 
 _new = object.__new__
 _frame = sys._getframe
@@ -26,7 +26,7 @@ table: dict[str, Op] = {}
 class Plan:
     """What a node saves and which vjps it runs, for one choice of operands that need gradients."""
 
-    __slots__ = ("joint", "names", "needs", "others", "saves_output", "tensors", "tensors_saved", "vjps")
+    __slots__ = ("holds", "joint", "names", "needs", "others", "saves_output", "simple", "tensors", "tensors_saved", "vjps")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
         self.needs = needs
@@ -47,10 +47,13 @@ class Plan:
         if missing:
             raise TypeError(f"the vjp of {op.name} asks for {sorted(missing)}, which the op does not have; it has "
                             f"{(*op.operands, 'y', *op.extras)}")
-        self.vjps = tuple((i, v, tuple(where[n] for n in _names(v)))
+        self.vjps = tuple((i, v, tuple(where[n] for n in _names(v)), len(_names(v)))
                           for i, (v, n) in enumerate(zip(op.vjps, needs, strict=False)) if n and v is not None and op.joint is None)
         if op.joint is not None:
-            self.vjps = ((-1, op.joint, tuple(where.get(n, -1) for n in _names(op.joint))),)
+            self.vjps = ((-1, op.joint, tuple(where.get(n, -1) for n in _names(op.joint)), -1),)
+        # what PyTorch calls saved variables: a second backward needs them, unlike shapes and numbers
+        self.holds = self.tensors_saved > 0 or self.saves_output or any(n in op.aux for n in self.others)
+        self.simple = op.joint is None and not self.saves_output and not self.others
 
 
 def _names(v: Vjp) -> list[str]:
@@ -65,8 +68,25 @@ class Op:
     an auxiliary result of the forward.
     """
 
-    __slots__ = ("aux", "extras", "forward", "grad_tex", "index", "inplace_ufunc", "joint", "multi", "name", "node_name", "operands",
-                 "params", "plans", "tex", "variadic", "vjps", "view")
+    __slots__ = (
+        "aux",
+        "extras",
+        "forward",
+        "grad_tex",
+        "index",
+        "inplace_ufunc",
+        "joint",
+        "multi",
+        "name",
+        "node_name",
+        "operands",
+        "params",
+        "plans",
+        "tex",
+        "variadic",
+        "view",
+        "vjps",
+    )
 
     def __init__(self, name: str, node_name: str, tex: str, forward: Callable[..., Any], operands: int, *, view: bool = False,
                  multi: bool = False, aux: tuple[str, ...] = (), variadic: bool = False, grad_tex: str | None = None,
@@ -203,7 +223,6 @@ def record(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...], needs: tu
 
 def _with_output(node: Node, out: Tensor) -> tuple[Any, ...]:
     saved, k = node.saved, node.plan.tensors_saved
-    assert saved is not None
     storage = out.storage()
     return (*saved[:k], (out._array, storage.version, storage), *saved[k:])
 
@@ -212,18 +231,13 @@ def _view(op: Op, base: Tensor, out: Tensor, params: tuple[Any, ...]) -> None:
     """Makes `out` share version and, when gradients are recorded, its history with what it views."""
     out._storage = storage = base.storage()
     if mode.grad:
-        import weakref
-
         extra = out.more()
         above = base._extra
         if above is not None and above.base is not None:
             extra.base, extra.chain = above.base, (*above.chain, (op, params))
         else:
             extra.base, extra.chain = base, ((op, params),)
-        views = storage.views
-        views.append(weakref.ref(out))
-        if len(views) & (len(views) - 1) == 0 and len(views) > 8:
-            storage.live_views()
+        storage.watch(out)
 
 
 # -- declaring ----------------------------------------------------------------------------------------------------------

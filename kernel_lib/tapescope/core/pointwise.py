@@ -180,7 +180,9 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
             if ra and na is None:
                 na = accumulator(input)
             if rb and nb is None:
-                nb = accumulator(other)
+                e = other._extra
+                if e is None or e.accumulator is None or (nb := e.accumulator()) is None:
+                    nb = accumulator(other)
             node.next = (na, nb)
             node.nrs = (input._nr, other._nr)
             node.plan = plan
@@ -215,7 +217,16 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
         return t
 
     def slow(a: Any, b: Any, out: Tensor | None) -> Any:
+        if a.__class__ is np.ndarray and not isinstance(b, Tensor):
+            return ufunc(a, b)
         ta, tb = isinstance(a, Tensor), isinstance(b, Tensor)
+        if ta and tb and mode.sink is None and out is None and not mode.grad and a._array.dtype is b._array.dtype:
+            try:
+                r = ufunc(a._array, b._array)
+            except ValueError:
+                raise errors.broadcast(a._array.shape, b._array.shape) from None
+            if not to_float or r.dtype is a._array.dtype:
+                return wrap(r)
         if not ta and not tb:
             if isinstance(a, Symbol) or isinstance(b, Symbol):
                 return Symbol.of_op(o, (a, b), ())

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from . import dtype as dt
-from .device import move, device
+from .device import device, move
 from .tensor import Tensor
 
 
 class _Options:
     precision = 4
-    threshold = 1000
+    threshold: float = 1000
     edgeitems = 3
     linewidth = 80
     sci_mode: bool | None = None
@@ -30,7 +30,7 @@ def set_printoptions(precision: int | None = None, threshold: float | None = Non
         known = {"default": (4, 1000, 3, 80), "short": (2, 1000, 2, 80), "full": (4, math.inf, 3, 80)}
         if profile not in known:
             raise ValueError(f"profile must be one of {sorted(known)}, got {profile!r}")
-        options.precision, options.threshold, options.edgeitems, options.linewidth = known[profile]    # type: ignore[assignment]
+        options.precision, options.threshold, options.edgeitems, options.linewidth = known[profile]
     for name, value in (("precision", precision), ("threshold", threshold), ("edgeitems", edgeitems), ("linewidth", linewidth)):
         if value is not None:
             setattr(options, name, value)
@@ -174,4 +174,4 @@ def tensor_text(t: Tensor) -> str:
     return "".join(out) + ")"
 
 
-Tensor._format = staticmethod(tensor_text)     # type: ignore[assignment]
+Tensor._format = staticmethod(tensor_text)

@@ -62,7 +62,7 @@ class Generator:
     def words(self, n: int) -> Array:
         """n raw 32-bit draws, as uint64."""
         with self._lock:
-            return self._bits.random_raw(n) if n else np.empty(0, "u8")      # type: ignore[no-any-return]
+            return self._bits.random_raw(n) if n else np.empty(0, "u8")
 
     def words64(self, n: int) -> Array:
         """n 64-bit draws; each takes two words, the first one high."""

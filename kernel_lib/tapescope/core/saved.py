@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import changed_in_place, freed
+from .node import Freed
 from .tensor import Tensor, wrap
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ ALIASES = {"x": "self", "a": "self", "b": "other", "y": "result", "w": "weight"}
 def arrays(node: Node) -> list[Any]:
     """The saved values of a node as raw arrays."""
     saved = node.saved
-    if saved is None:
+    if saved.__class__ is Freed:
         raise freed(node)
     k = node.plan.tensors_saved
     values: list[Any] = []
@@ -46,7 +47,6 @@ def arrays(node: Node) -> list[Any]:
 def tensors(node: Node) -> list[Any]:
     """The saved values of a node as Tensors connected to the graph, for `create_graph`."""
     values = arrays(node)
-    assert node.saved is not None
     k = node.plan.tensors_saved
     for i, entry in enumerate(node.saved[:k]):
         if entry[1] is not None:
@@ -58,13 +58,13 @@ def tensors(node: Node) -> list[Any]:
 
 def _output(node: Node, array: Any) -> Tensor:
     t = wrap(array, node)
-    t._storage = node.saved[node.plan.tensors_saved][2]     # type: ignore[index]
+    t._storage = node.saved[node.plan.tensors_saved][2]
     return t
 
 
 def names(node: Node) -> list[str]:
     """Names of the saved values, spelled as PyTorch's."""
-    if node.saved is None:
+    if isinstance(node.saved, Freed):
         return []
     return [ALIASES.get(n, n) for n in node.plan.names]
 

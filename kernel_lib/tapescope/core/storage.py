@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .site import Site
     from .tensor import Tensor
+
+_new = object.__new__
 
 
 class Storage:
@@ -15,12 +18,30 @@ class Storage:
 
     __slots__ = ("changed_at", "version", "views")
 
-    def __init__(self) -> None:
-        self.version = 0
-        self.changed_at: Site | None = None
-        self.views: list[weakref.ref[Tensor]] = []       # differentiable views, to be re-based after an in-place op
+    version: int
+    changed_at: Site | None
+    views: Sequence[weakref.ref[Tensor]]                 # differentiable views, to be re-based after an in-place op
+
+    def watch(self, view: Tensor) -> None:
+        """Remembers a differentiable view; the dead ones are dropped now and then."""
+        views = self.views
+        if isinstance(views, list):
+            views.append(weakref.ref(view))
+            if len(views) & (len(views) - 1) == 0 and len(views) > 8:
+                self.live_views()
+        else:
+            self.views = [weakref.ref(view)]
 
     def live_views(self) -> list[Tensor]:
         found = [(r, r()) for r in self.views]
         self.views = [r for r, t in found if t is not None]
         return [t for _, t in found if t is not None]
+
+
+def new_storage() -> Storage:
+    """A storage at version 0; cheaper than a constructor, on the path of every op that saves its output."""
+    s = _new(Storage)
+    s.version = 0
+    s.changed_at = None
+    s.views = ()
+    return s

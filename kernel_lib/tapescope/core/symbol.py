@@ -48,6 +48,10 @@ class Symbol:
         tex = re.sub(r"\{([a-z_]+)\}", lambda m: "{" + fill(m) + "}" if m[1] in names else m[0], op.tex)
         return Symbol(tex, binds if not prefix else PRODUCT)
 
+    if TYPE_CHECKING:          # attached by ops.methods
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def __repr__(self) -> str:
         return self.tex
 

@@ -14,7 +14,7 @@ from . import dtype as dt
 from .hooks import RemovableHandle, add_hook
 from .node import AccumulateGrad, Node, next_seq
 from .site import here
-from .storage import Storage
+from .storage import Storage, new_storage
 
 if TYPE_CHECKING:
     from .op import Op
@@ -81,8 +81,23 @@ class Tensor:
     __hash__ = object.__hash__
 
     # Filled by ops, so that core knows nobody above it.
-    _legacy: Callable[..., Any]
-    _format: Callable[..., str]
+    _legacy: Any
+    _format: Any
+    if TYPE_CHECKING:
+        __add__: Any
+        __sub__: Any
+        __mul__: Any
+        __truediv__: Any
+        __matmul__: Any
+        __pow__: Any
+        __neg__: Any
+        __radd__: Any
+        __rmul__: Any
+        __getitem__: Any
+        __setitem__: Any
+        __iter__: Any
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Tensor:
         made: Tensor = Tensor._legacy(*args, **kwargs)
@@ -211,7 +226,7 @@ class Tensor:
     def storage(self) -> Storage:
         """Version and observers of the memory; made on first need."""
         if self._storage is None:
-            self._storage = Storage()
+            self._storage = new_storage()
         return self._storage
 
     def bump(self) -> None:
@@ -283,7 +298,7 @@ class Tensor:
         backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
-        return Tensor._format(self)
+        return str(Tensor._format(self))
 
     def __len__(self) -> int:
         if self._array.ndim == 0:

@@ -82,7 +82,7 @@ def command(tape: Tape, verb: str, args: dict[str, Any]) -> dict[str, Any]:
         if at is None:
             raise RuntimeError("the pass is over: there is no gradient to edit")
         scale = 0.0 if args.get("zero") else float(args.get("scale", 1.0))
-        dbg.edit(*[None if g is None else g * scale for g in at.grad_in])                # type: ignore[operator]
+        dbg.edit(*[None if g is None else g * scale for g in at.grad_in])
     else:
         moves = {"step": dbg.step, "over": dbg.step, "back": dbg.step_back, "into": dbg.into, "out": dbg.out, "continue": dbg.continue_,
                  "abort": dbg.abort, "reset": dbg.reset}

@@ -68,7 +68,7 @@ class At:
         if isinstance(self.node, AccumulateGrad):
             return {"variable": self.node.variable}
         if self.node.plan is None:
-            return {f"saved_{i}": t for i, t in enumerate(self.node.saved_tensors)}     # type: ignore[attr-defined]
+            return {f"saved_{i}": t for i, t in enumerate(self.node.saved_tensors)}
         return {n: wrap(v) if hasattr(v, "shape") and hasattr(v, "dtype") else v for n, v in zip(names(self.node), arrays(self.node), strict=True)}
 
     @property
@@ -77,7 +77,7 @@ class At:
         if isinstance(self.node, AccumulateGrad):
             return ()
         g = list(self._stop.grads) if self.node.extra is not None and self.node.extra.outs is not None else self._stop.grads[0]
-        found = []
+        found: list[Tensor | None] = []
         for o, m, nr in zip(run_node(self.node, g, False), self.node.next, self.node.nrs, strict=True):
             if o is None or m is None:
                 found.append(None)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.autograd import first_grads
 from ..core.engine import Stop, _write, discover, walk
-from ..core.node import AccumulateGrad, Node
+from ..core.node import AccumulateGrad, Freed, Node
 from ..core.site import Site, here
 from ..core.state import mode, set_sink
 from ..core.tensor import Tensor, accumulator, wrap
@@ -42,7 +42,7 @@ class Debugger:
         self.number = _number()
         order, leaves = discover([t._node if t._node is not None else accumulator(t) for t in self.roots])
         for node in order:
-            if node.saved is None:
+            if isinstance(node.saved, Freed):
                 from ..core import errors
 
                 raise errors.freed(node)
@@ -107,6 +107,8 @@ class Debugger:
         given = {k: v for k, v in wanted.items() if v is not None}
         if len(given) != 1:
             raise TypeError(f"run_to takes one of node, module, op, parameter, index; got {sorted(given) or 'none'}")
+        what: str
+        value: Any
         (what, value), = given.items()
         if what == "index" and not 0 <= value < self.total:
             raise IndexError(f"index {value} is out of range: the pass has {self.total} nodes")
@@ -194,9 +196,10 @@ class Debugger:
         return known or leaf.name or f"leaf{list(leaf._array.shape)}"
 
     def _leaf_names(self) -> dict[int, str]:
-        names = getattr(self, "_names", None)
+        names: dict[int, str] | None = getattr(self, "_names", None)
         if names is None:
-            names = self._names = {}
+            names = {}
+            self._names: dict[int, str] = names
             graph = self.tape.graphs.get(self.graph) if self.rows else None
             if graph is not None:
                 for node, row in self.rows.items():

@@ -54,7 +54,7 @@ def getitem(t: Tensor, key: Any) -> Tensor:
         n = t._array.shape[0]
         if not -n <= key < n:
             raise IndexError(f"index {key} is out of bounds for dimension 0 with size {n}")
-        return shape.select(t, 0, key % n)                                              # type: ignore[no-any-return]
+        return shape.select(t, 0, key % n)
     parts = _parts(t, key)
     out, dim = t, 0
     later: list[Any] = []
@@ -84,7 +84,7 @@ def getitem(t: Tensor, key: Any) -> Tensor:
             later.append(k)
             dim += k.ndim if k.dtype == bool else 1
     if any(not isinstance(k, slice) for k in later):
-        return ix.index(out, _checked(out, tuple(later)))                               # type: ignore[no-any-return]
+        return ix.index(out, _checked(out, tuple(later)))
     return out if out is not t else shape.slice_dim(t, 0, 0, t._array.shape[0], 1) if t._array.ndim else shape.view(t, ())
 
 
@@ -130,7 +130,7 @@ def setitem(t: Tensor, key: Any, value: Any) -> None:
     checked = _checked(t, tuple(np.asarray([k]) if isinstance(k, bool) else k for k in parts))
     v = value if isinstance(value, Tensor) else wrap(np.asarray(value, t._array.dtype))
     if v._array.dtype != t._array.dtype:
-        v = v.to(t.dtype)                                                               # type: ignore[attr-defined]
+        v = v.to(t.dtype)
     place = t._array[checked].shape
     try:
         np.broadcast_to(v._array, place)
@@ -155,7 +155,7 @@ def copy_(t: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         src = wrap(np.asarray(src)) if not isinstance(src, (int, float, bool, complex)) else wrap(np.asarray(src).astype(t._array.dtype))
     lead = src._array.ndim - t._array.ndim
     if lead > 0 and all(s == 1 for s in src._array.shape[:lead]):
-        src = src.reshape(src._array.shape[lead:])                                      # type: ignore[attr-defined]
+        src = src.reshape(src._array.shape[lead:])
     try:
         fits = np.broadcast_shapes(src._array.shape, t._array.shape) == t._array.shape
     except ValueError:
@@ -190,7 +190,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
             raise RuntimeError(f"Size does not match at dimension {k} expected index {list(i.shape)} to be no larger than self {list(input._array.shape)} "
                                f"apart from dimension {d}")
     _in_range(i, input._array.shape[d], "gather", d)
-    return ix.gather(input, d, i)                                                       # type: ignore[no-any-return]
+    return ix.gather(input, d, i)
 
 
 def _scatter_args(input: Tensor, dim: int, index: Tensor, src: Any) -> tuple[int, Any, Tensor]:
@@ -205,8 +205,8 @@ def _scatter_args(input: Tensor, dim: int, index: Tensor, src: Any) -> tuple[int
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
     d, i, s = _scatter_args(input, dim, index, src if src is not None else value)
     if reduce in ("add", "sum"):
-        return ix.scatter_add(input, d, i, s)                                           # type: ignore[no-any-return]
-    return ix.scatter(input, s, d, i)                                                   # type: ignore[no-any-return]
+        return ix.scatter_add(input, d, i, s)
+    return ix.scatter(input, s, d, i)
 
 
 def scatter_(t: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
@@ -216,7 +216,7 @@ def scatter_(t: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     d, i, s = _scatter_args(input, dim, index, src)
-    return ix.scatter_add(input, d, i, s)                                               # type: ignore[no-any-return]
+    return ix.scatter_add(input, d, i, s)
 
 
 def scatter_add_(t: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -227,13 +227,13 @@ def scatter_add_(t: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     d, i = dim_of(dim, input._array.ndim), _index(index, "index_select")
     _in_range(i, input._array.shape[d], "index_select", d)
-    return ix.index_select(input, d, i)                                                 # type: ignore[no-any-return]
+    return ix.index_select(input, d, i)
 
 
 def index_add_(t: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     d, i = dim_of(dim, t._array.ndim), _index(index, "index_add_")
     key = (slice(None),) * d + (i,)
-    return run_inplace(ix.index_put.op, t, (source if alpha == 1 else source * alpha,), (key, True))      # type: ignore[operator]
+    return run_inplace(ix.index_put.op, t, (source if alpha == 1 else source * alpha,), (key, True))
 
 
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
@@ -245,7 +245,7 @@ def index_put_(t: Tensor, indices: Any, values: Tensor, accumulate: bool = False
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
-    return ix.gather(input, dim_of(dim, input._array.ndim), indices._array)             # type: ignore[no-any-return]
+    return ix.gather(input, dim_of(dim, input._array.ndim), indices._array)
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -260,12 +260,12 @@ def _mask(t: Tensor, mask: Any) -> Any:
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`input` with `value` wherever the mask is True."""
-    v = value.item() if isinstance(value, Tensor) else value                            # type: ignore[attr-defined]
+    v = value.item() if isinstance(value, Tensor) else value
     if dt.scalar_dtype(v).category > input.dtype.category:
         raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
-    return pw.masked_fill(input, _mask(input, mask), v)                                 # type: ignore[no-any-return]
+    return pw.masked_fill(input, _mask(input, mask), v)
 
 
 def masked_fill_(t: Tensor, mask: Tensor, value: Any) -> Tensor:
-    return run_inplace(pw.masked_fill.op, t, (), (_mask(t, mask), value.item() if isinstance(value, Tensor) else value))      # type: ignore[attr-defined]
+    return run_inplace(pw.masked_fill.op, t, (), (_mask(t, mask), value.item() if isinstance(value, Tensor) else value))
 

@@ -28,7 +28,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     if p[1] != q[0]:
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({p[0]}x{p[1]} and {q[0]}x{q[1]})")
     _same_dtype(input, mat2)
-    return la.mm(input, mat2)                                                            # type: ignore[no-any-return]
+    return la.mm(input, mat2)
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
         raise RuntimeError(f"batch1 and batch2 must be 3D tensors, got {list(p)} and {list(q)}")
     if p[0] != q[0] or p[2] != q[1]:
         raise RuntimeError(f"Expected size for first two dimensions of batch2 tensor to be: [{p[0]}, {p[2]}] but got: [{q[0]}, {q[1]}].")
-    return la.bmm(input, mat2)                                                           # type: ignore[no-any-return]
+    return la.bmm(input, mat2)
 
 
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
@@ -47,21 +47,21 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     if p != q:
         raise RuntimeError(f"inconsistent tensor size, expected tensor [{p[0]}] and src [{q[0]}] to have the same number of elements, "
                            f"but got {p[0]} and {q[0]} elements respectively")
-    return la.dot(input, tensor)                                                         # type: ignore[no-any-return]
+    return la.dot(input, tensor)
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     p, q = input._array.shape, vec._array.shape
     if len(p) != 2 or len(q) != 1 or p[1] != q[0]:
         raise RuntimeError(f"size mismatch, got input ({p[0] if p else 1}), mat ({'x'.join(map(str, p))}), vec ({'x'.join(map(str, q))})")
-    return la.mv(input, vec)                                                             # type: ignore[no-any-return]
+    return la.mv(input, vec)
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     for x in (input, vec2):
         if x._array.ndim != 1:
             raise RuntimeError(f"outer: Expected 1-D argument, but got {x._array.ndim}-D")
-    return pw.mul(shape.unsqueeze(input, 1), shape.unsqueeze(vec2, 0))                    # type: ignore[no-any-return]
+    return pw.mul(shape.unsqueeze(input, 1), shape.unsqueeze(vec2, 0))
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
@@ -69,27 +69,31 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
     As in PyTorch it is one of dot, mv, mm, bmm, with views around it.
     """
-    if not isinstance(other, Tensor) or not isinstance(input, Tensor):
-        raise TypeError(f"matmul(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
-    p, q = input._array.shape, other._array.shape
+    try:
+        p, q = input._array.shape, other._array.shape
+    except AttributeError:
+        wrong = other if isinstance(input, Tensor) else input
+        raise TypeError(f"matmul(): argument must be Tensor, not {type(wrong).__name__}") from None
     n, m = len(p), len(q)
     if n == 0 or m == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
     if n == 2 and m == 2:
-        return mm(input, other)
+        if p[1] == q[0] and input._array.dtype is other._array.dtype:
+            return la.mm(input, other)
+        return mm(input, other)                                                           # says what is wrong
     if n == 1 and m == 1:
         return dot(input, other)
     if n == 2 and m == 1:
         return mv(input, other)
     if n == 1 and m == 2:
-        return shape.squeeze(mm(shape.unsqueeze(input, 0), other), (0,))                 # type: ignore[no-any-return]
+        return shape.squeeze(mm(shape.unsqueeze(input, 0), other), (0,))
     if n >= 3 and m <= 2:                                                                # fold the batch into the rows
         _inner(p[-1], q[0], p, q)
         _same_dtype(input, other)
         folded = shape.reshape(input, (-1, p[-1]))
         if m == 1:
-            return shape.reshape(la.mv(folded, other), p[:-1])                           # type: ignore[no-any-return]
-        return shape.reshape(la.mm(folded, other), (*p[:-1], q[1]))                      # type: ignore[no-any-return]
+            return shape.reshape(la.mv(folded, other), p[:-1])
+        return shape.reshape(la.mm(folded, other), (*p[:-1], q[1]))
     a = shape.unsqueeze(input, 0) if n == 1 else input
     b = shape.unsqueeze(other, m) if m == 1 else other
     pa, qb = a._array.shape, b._array.shape
@@ -108,7 +112,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         b = shape.expand(b, (*batch, *qb[-2:]))
     out = la.bmm(shape.reshape(a, (flat, *pa[-2:])) if len(batch) != 1 else a, shape.reshape(b, (flat, *qb[-2:])) if len(batch) != 1 else b)
     final = (*batch, *([pa[-2]] if n > 1 else []), *([qb[-1]] if m > 1 else []))
-    return out if out._array.shape == final else shape.reshape(out, final)               # type: ignore[no-any-return]
+    return out if out._array.shape == final else shape.reshape(out, final)
 
 
 def _inner(k: int, j: int, p: Any, q: Any) -> None:
@@ -125,13 +129,13 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: 
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, p))} and {'x'.join(map(str, q))})")
     if alpha == 1 and beta == 1:
         _same_dtype(mat1, mat2)
-        return la.addmm(input, mat1, mat2)                                               # type: ignore[no-any-return]
-    return input * beta + mm(mat1, mat2) * alpha                                         # type: ignore[operator, no-any-return]
+        return la.addmm(input, mat1, mat2)
+    return input * beta + mm(mat1, mat2) * alpha
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     product = bmm(batch1, batch2)
-    return input * beta + (product if alpha == 1 else product * alpha)                   # type: ignore[operator, no-any-return]
+    return input * beta + (product if alpha == 1 else product * alpha)
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
@@ -206,7 +210,7 @@ def _contract(p: str, a: Tensor, q: str, b: Tensor, keep: set[str]) -> tuple[str
     batch = [c for c in both if c in keep]
     summed = [c for c in both if c not in keep]
     only_a, only_b = [c for c in p if c not in q], [c for c in q if c not in p]
-    size = {}
+    size: dict[str, int] = {}
     for term, t in ((p, a), (q, b)):
         for d, c in enumerate(term):
             size[c] = builtins.max(size.get(c, 1), t._array.shape[d])
@@ -223,7 +227,7 @@ def _contract(p: str, a: Tensor, q: str, b: Tensor, keep: set[str]) -> tuple[str
 def _expanded(term: str, t: Tensor, order: list[str], size: dict[str, int]) -> Tensor:
     t = shape.permute(t, tuple(term.index(c) for c in order)) if list(term) != order else t
     want = tuple(size[c] for c in order)
-    return shape.expand(t, want) if t._array.shape != want else t                         # type: ignore[no-any-return]
+    return shape.expand(t, want) if t._array.shape != want else t
 
 
 def _arrange(term: str, t: Tensor, out: str) -> Tensor:
@@ -233,7 +237,7 @@ def _arrange(term: str, t: Tensor, out: str) -> Tensor:
 
         t = sum(t, gone)
         term = "".join(c for c in term if c in out)
-    return shape.permute(t, tuple(term.index(c) for c in out)) if term != out else t      # type: ignore[no-any-return]
+    return shape.permute(t, tuple(term.index(c) for c in out)) if term != out else t
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
@@ -251,7 +255,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     k = int(np.prod([a._array.shape[i] for i in da])) if da else 1
     x = shape.reshape(shape.permute(a, (*ra, *da)), (-1, k))
     y = shape.reshape(shape.permute(b, (*db, *rb)), (k, -1))
-    return shape.reshape(la.mm(x, y), (*[a._array.shape[i] for i in ra], *[b._array.shape[i] for i in rb]))      # type: ignore[no-any-return]
+    return shape.reshape(la.mm(x, y), (*[a._array.shape[i] for i in ra], *[b._array.shape[i] for i in rb]))
 
 
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
@@ -279,7 +283,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     flat = input if len(p) == 2 else shape.reshape(input, (-1, p[-1]))
     wt = shape.t(weight)
     y = la.mm(flat, wt) if bias is None else la.addmm(bias, flat, wt)
-    return y if len(p) == 2 else shape.reshape(y, (*p[:-1], q[0]))                        # type: ignore[no-any-return]
+    return y if len(p) == 2 else shape.reshape(y, (*p[:-1], q[0]))
 
 
 __all__ = ["addmm", "baddbmm", "bmm", "cdist", "dot", "einsum", "linear", "matmul", "mm", "mv", "outer", "tensordot", "trace"]

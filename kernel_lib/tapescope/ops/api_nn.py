@@ -34,45 +34,45 @@ def _reduction(r: str) -> str:
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    return run_inplace(pw.relu.op, input) if inplace else pw.relu(input)                 # type: ignore[no-any-return]
+    return run_inplace(pw.relu.op, input) if inplace else pw.relu(input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    return run_inplace(pw.leaky_relu.op, input, (), (negative_slope,)) if inplace else pw.leaky_relu(input, negative_slope)    # type: ignore[no-any-return]
+    return run_inplace(pw.leaky_relu.op, input, (), (negative_slope,)) if inplace else pw.leaky_relu(input, negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    return run_inplace(pw.elu.op, input, (), (alpha,)) if inplace else pw.elu(input, alpha)     # type: ignore[no-any-return]
+    return run_inplace(pw.elu.op, input, (), (alpha,)) if inplace else pw.elu(input, alpha)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     if approximate not in ("none", "tanh"):
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}.")
-    return pw.gelu(input, approximate)                                                   # type: ignore[no-any-return]
+    return pw.gelu(input, approximate)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    return run_inplace(pw.silu.op, input) if inplace else pw.silu(input)                 # type: ignore[no-any-return]
+    return run_inplace(pw.silu.op, input) if inplace else pw.silu(input)
 
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
-    return pw.softplus(input, beta, threshold)                                           # type: ignore[no-any-return]
+    return pw.softplus(input, beta, threshold)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    return run_inplace(pw.clamp.op, input, (), (min_val, max_val)) if inplace else pw.clamp(input, min_val, max_val)    # type: ignore[no-any-return]
+    return run_inplace(pw.clamp.op, input, (), (min_val, max_val)) if inplace else pw.clamp(input, min_val, max_val)
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """exp(x) / sum exp(x) along `dim`."""
-    input = input if dtype is None else input.to(dtype)                                  # type: ignore[attr-defined]
-    return nm.softmax(input, _soft_dim(input, dim))                                      # type: ignore[no-any-return]
+    input = input if dtype is None else input.to(dtype)
+    return nm.softmax(input, _soft_dim(input, dim))
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """x - log sum exp(x) along `dim`."""
-    input = input if dtype is None else input.to(dtype)                                  # type: ignore[attr-defined]
-    return nm.log_softmax(input, _soft_dim(input, dim))                                  # type: ignore[no-any-return]
+    input = input if dtype is None else input.to(dtype)
+    return nm.log_softmax(input, _soft_dim(input, dim))
 
 
 def _soft_dim(t: Tensor, dim: int | None) -> int:
@@ -120,7 +120,7 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     if x._array.dtype != w.dtype:
         raise RuntimeError(f"Input type ({input.dtype.tensor_name}) and weight type ({weight.dtype.tensor_name}) should be the same")
     y = cv.convolution(x, weight, bias, s, p, d, groups)
-    return shape.squeeze(y, (0,)) if single else y                                       # type: ignore[no-any-return]
+    return shape.squeeze(y, (0,)) if single else y
 
 
 def _batched(t: Tensor, ndim: int, name: str) -> tuple[Tensor, bool]:
@@ -172,7 +172,7 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     y = cv.avg_pool2d(x, k, s, p, count_include_pad)
     if divisor_override:
         y = y * (k[0] * k[1] / divisor_override)
-    return shape.squeeze(y, (0,)) if single else y                                       # type: ignore[no-any-return]
+    return shape.squeeze(y, (0,)) if single else y
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
@@ -188,7 +188,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
         y = cv.avg_pool2d(x, k, k, (0, 0), True)
     else:
         y = matmul(matmul(_averager(h, oh, x), x), shape.transpose(_averager(w, ow, x), 0, 1))
-    return shape.squeeze(y, (0,)) if single else y                                       # type: ignore[no-any-return]
+    return shape.squeeze(y, (0,)) if single else y
 
 
 def _averager(n: int, out: int, like: Tensor) -> Tensor:
@@ -222,7 +222,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         running_var._array += momentum * (v * (n / (n - 1)) - running_var._array)
         running_mean.bump()
         running_var.bump()
-    return y                                                                             # type: ignore[no-any-return]
+    return y
 
 
 def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
@@ -231,7 +231,7 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | 
     if tuple(input._array.shape[-len(dims):]) != dims:
         raise RuntimeError(f"Given normalized_shape={list(dims)}, expected input with shape [*, {', '.join(map(str, dims))}], but got input of size"
                            f"{list(input._array.shape)}")
-    return nm.layer_norm(input, weight, bias, len(dims), eps)                            # type: ignore[no-any-return]
+    return nm.layer_norm(input, weight, bias, len(dims), eps)
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: Any = None, norm_type: float = 2.0,
@@ -245,7 +245,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         bad = int(i.max()) if i.max() >= rows else int(i.min())
         raise IndexError(f"index out of range in self (index {bad}, the embedding has {rows} rows)")
     pad = -1 if padding_idx is None else padding_idx % rows
-    return ix.embedding(weight, i, pad)                                                  # type: ignore[no-any-return]
+    return ix.embedding(weight, i, pad)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -256,7 +256,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         return input
     a = input._array
     mask = wrap(np.zeros_like(a) if p == 1 else cr.keep_mask(a.shape, 1 - p, a.dtype))
-    return run_inplace(pw.mul.op, input, (mask,)) if inplace else pw.mul(input, mask)    # type: ignore[no-any-return]
+    return run_inplace(pw.mul.op, input, (mask,)) if inplace else pw.mul(input, mask)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -284,12 +284,12 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     widths = [(0, 0)] * input._array.ndim
     for i in range(len(pad) // 2):
         widths[-1 - i] = (int(pad[2 * i]), int(pad[2 * i + 1]))
-    return shape.pad(input, tuple(widths), 0 if value is None else value)                # type: ignore[no-any-return]
+    return shape.pad(input, tuple(widths), 0 if value is None else value)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """x / max(norm(x), eps) along `dim`."""
-    return pw.div(input, pw.clamp(norm(input, p, dim, True), eps, None))                 # type: ignore[no-any-return]
+    return pw.div(input, pw.clamp(norm(input, p, dim, True), eps, None))
 
 
 # -- losses -----------------------------------------------------------------------------------------------------------------------------
@@ -310,19 +310,19 @@ def _same_size(input: Tensor, target: Tensor, name: str) -> tuple[Tensor, Tensor
 
 def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     a, b = _same_size(input, target, "mse_loss")
-    return ls.mse_loss(a, b, _reduction(reduction))                                      # type: ignore[no-any-return]
+    return ls.mse_loss(a, b, _reduction(reduction))
 
 
 def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     a, b = _same_size(input, target, "l1_loss")
     d = pw.abs(pw.sub(a, b))
     r = _reduction(reduction)
-    return d if r == "none" else mean(d) if r == "mean" else sum(d)                      # type: ignore[no-any-return]
+    return d if r == "none" else mean(d) if r == "mean" else sum(d)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     a, b = _same_size(input, target, "smooth_l1_loss")
-    return ls.smooth_l1_loss(a, b, _reduction(reduction), beta)                          # type: ignore[no-any-return]
+    return ls.smooth_l1_loss(a, b, _reduction(reduction), beta)
 
 
 def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None,
@@ -341,7 +341,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     if bad.any():
         raise IndexError(f"Target {int(t[bad].flat[0])} is out of bounds. (There are {p[1]} classes, 0 to {p[1] - 1}.)")
     y = ls.nll_loss(x, t, None if weight is None else weight._array, ignore_index, _reduction(reduction))
-    return shape.squeeze(y, (0,)) if reduction == "none" and input._array.ndim == 1 else y     # type: ignore[no-any-return]
+    return shape.squeeze(y, (0,)) if reduction == "none" and input._array.ndim == 1 else y
 
 
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None,
@@ -363,13 +363,13 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
         if reduction == "mean":
             w = kept.astype(logp._array.dtype) if weight is None else weight._array[np.where(kept, target._array, 0)] * kept
             even = pw.div(even, float(w.sum()))
-    return pw.add(pw.mul(hard, 1 - label_smoothing), pw.mul(even, label_smoothing / n))  # type: ignore[no-any-return]
+    return pw.add(pw.mul(hard, 1 - label_smoothing), pw.mul(even, label_smoothing / n))
 
 
 def _weighted(logp: Tensor, weight: Tensor, d: int) -> Tensor:
     one = [1] * logp._array.ndim
     one[d] = -1
-    return pw.mul(logp, shape.reshape(weight, tuple(one)))                               # type: ignore[no-any-return]
+    return pw.mul(logp, shape.reshape(weight, tuple(one)))
 
 
 def _soft_cross_entropy(logp: Tensor, target: Tensor, weight: Tensor | None, d: int, reduction: str, smoothing: float) -> Tensor:
@@ -379,16 +379,16 @@ def _soft_cross_entropy(logp: Tensor, target: Tensor, weight: Tensor | None, d: 
         target = pw.add(pw.mul(target, 1 - smoothing), smoothing / logp._array.shape[d])
     y = pw.neg(sum(pw.mul(logp if weight is None else _weighted(logp, weight, d), target), d))
     if reduction == "none":
-        return y                                                                         # type: ignore[no-any-return]
+        return y
     total = sum(y)
-    return total if reduction == "sum" else pw.div(total, logp._array.size / logp._array.shape[d])     # type: ignore[no-any-return]
+    return total if reduction == "sum" else pw.div(total, logp._array.size / logp._array.shape[d])
 
 
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, reduce: Any = None,
                                      reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
     if input._array.shape != target._array.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
-    return ls.bce_with_logits(input, target, _raw(weight), _raw(pos_weight), _reduction(reduction))     # type: ignore[no-any-return]
+    return ls.bce_with_logits(input, target, _raw(weight), _raw(pos_weight), _reduction(reduction))
 
 
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, reduce: Any = None,
@@ -396,7 +396,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     if input._array.shape != target._array.shape:
         raise ValueError(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
                          "Please ensure they have the same size.")
-    return ls.bce(input, target, _raw(weight), _reduction(reduction))                    # type: ignore[no-any-return]
+    return ls.bce(input, target, _raw(weight), _reduction(reduction))
 
 
 def _raw(t: Tensor | None) -> Any:
@@ -407,8 +407,8 @@ def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any 
     """target * (log target - input): `input` holds log-probabilities."""
     y = ls.kl_div(input, target, log_target)
     if reduction == "batchmean":
-        return pw.div(sum(y), input._array.shape[0])                                     # type: ignore[no-any-return]
-    return y if reduction == "none" else mean(y) if reduction == "mean" else sum(y)      # type: ignore[no-any-return]
+        return pw.div(sum(y), input._array.shape[0])
+    return y if reduction == "none" else mean(y) if reduction == "mean" else sum(y)
 
 
 def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,

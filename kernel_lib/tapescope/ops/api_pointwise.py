@@ -13,7 +13,7 @@ def _checked(f: Any, name: str, a: Any, b: Any, out: Any) -> Tensor:
     if r is NotImplemented:
         wrong = b if isinstance(a, Tensor) else a
         raise TypeError(f"{name}(): argument must be Tensor or Number, not {type(wrong).__name__}")
-    return r                                                                             # type: ignore[no-any-return]
+    return r
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
@@ -36,9 +36,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = 
     if rounding_mode is None:
         return _checked(pw.div, "div", input, other, out)
     if rounding_mode == "floor":
-        return pw.floor_divide(input, other)                                             # type: ignore[no-any-return]
+        return pw.floor_divide(input, other)
     if rounding_mode == "trunc":
-        return pw.trunc(pw.div(input, other))                                            # type: ignore[no-any-return]
+        return pw.trunc(pw.div(input, other))
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}")
 
 
@@ -55,7 +55,7 @@ def rpow(exponent: Any, base: Any) -> Any:
     """base ** exponent for a number as base."""
     if isinstance(base, (int, float)) and isinstance(exponent, Tensor):
         if isinstance(base, float) and exponent.dtype.category < 2:
-            exponent = exponent.float()                                                  # type: ignore[attr-defined]
+            exponent = exponent.float()
         return pw.pow_base(exponent, base)
     return pw.pow(base, exponent)
 
@@ -66,7 +66,7 @@ def rdiv(input: Tensor, other: Any) -> Any:
 
 
 def square(input: Tensor) -> Tensor:
-    return pw.pow_scalar(input, 2)                                                       # type: ignore[no-any-return]
+    return pw.pow_scalar(input, 2)
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Any = None) -> Tensor:
@@ -75,12 +75,12 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Any = None) -
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         y = input if min is None else pw.maximum(input, min)
-        return y if max is None else pw.minimum(y, max)                                  # type: ignore[no-any-return]
-    return pw.clamp(input, min, max)                                                     # type: ignore[no-any-return]
+        return y if max is None else pw.minimum(y, max)
+    return pw.clamp(input, min, max)
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
-    return pw.round(input, decimals)                                                     # type: ignore[no-any-return]
+    return pw.round(input, decimals)
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
@@ -102,12 +102,12 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
-    return pw.add(input, pw.mul(pw.sub(end, input), weight))                             # type: ignore[no-any-return]
+    return pw.add(input, pw.mul(pw.sub(end, input), weight))
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    return pw.add(input, pw.mul(pw.mul(tensor1, tensor2), value))                        # type: ignore[no-any-return]
+    return pw.add(input, pw.mul(pw.mul(tensor1, tensor2), value))
 
 
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    return pw.add(input, pw.mul(pw.div(tensor1, tensor2), value))                        # type: ignore[no-any-return]
+    return pw.add(input, pw.mul(pw.div(tensor1, tensor2), value))

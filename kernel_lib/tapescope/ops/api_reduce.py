@@ -16,11 +16,11 @@ from . import pointwise as pw
 from . import reduce as rd
 from .api_shape import dim_of, dims_of
 
-_Pairs = {n: namedtuple(n, ["values", "indices"]) for n in ("max", "min", "sort", "topk", "median")}     # type: ignore[misc]
+_Pairs: dict[str, Any] = {n: namedtuple(n, ["values", "indices"]) for n in ("max", "min", "sort", "topk", "median")}
 
 
 def _cast(t: Tensor, dtype: Any) -> Tensor:
-    return t if dtype is None else t.to(dtype)                                           # type: ignore[attr-defined, no-any-return]
+    return t if dtype is None else t.to(dtype)
 
 
 def _axis(dim: Any, named: dict[str, Any]) -> Any:
@@ -35,8 +35,8 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     dim, keepdim = _axis(dim, named), named.get("keepdims", keepdim)
     input = _cast(input, dtype)
     if dim is None and not keepdim:
-        return rd.sum_all(input)                                                         # type: ignore[no-any-return]
-    return rd.sum_dim(input, dims_of(dim, input._array.ndim), keepdim)                   # type: ignore[no-any-return]
+        return rd.sum_all(input)
+    return rd.sum_dim(input, dims_of(dim, input._array.ndim), keepdim)
 
 
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, **named: Any) -> Tensor:
@@ -46,13 +46,13 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
         raise RuntimeError("mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
                            f"Got: {input.dtype.tensor_name}")
     if dim is None and not keepdim:
-        return rd.mean_all(input)                                                        # type: ignore[no-any-return]
-    return rd.mean_dim(input, dims_of(dim, input._array.ndim), keepdim)                  # type: ignore[no-any-return]
+        return rd.mean_all(input)
+    return rd.mean_dim(input, dims_of(dim, input._array.ndim), keepdim)
 
 
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     input = _cast(input, dtype)
-    return rd.prod(input, dims_of(dim, input._array.ndim), keepdim)                      # type: ignore[no-any-return]
+    return rd.prod(input, dims_of(dim, input._array.ndim), keepdim)
 
 
 def _extreme(input: Tensor, which: str, args: tuple[Any, ...], dim: Any, keepdim: bool, named: dict[str, Any]) -> Any:
@@ -75,7 +75,7 @@ def _extreme(input: Tensor, which: str, args: tuple[Any, ...], dim: Any, keepdim
 
 def _indices(values: Tensor, input: Tensor, which: str, d: int, keepdim: bool) -> Tensor:
     node = values._node
-    if node is not None and node.saved is not None:
+    if node is not None:
         return wrap(node.saved[node.plan.names.index("indices")])
     return wrap((np.argmax if which == "max" else np.argmin)(input._array, d, keepdims=keepdim))
 
@@ -95,21 +95,21 @@ def min(input: Tensor, *args: Any, dim: Any = None, keepdim: bool = False, **nam
 
 
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    return rd.amax(input, dims_of(dim, input._array.ndim), keepdim)                      # type: ignore[no-any-return]
+    return rd.amax(input, dims_of(dim, input._array.ndim), keepdim)
 
 
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    return rd.amin(input, dims_of(dim, input._array.ndim), keepdim)                      # type: ignore[no-any-return]
+    return rd.amin(input, dims_of(dim, input._array.ndim), keepdim)
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, **named: Any) -> Tensor:
     dim = _axis(dim, named)
-    return rd.argmax(input, None if dim is None else dim_of(dim, input._array.ndim) if input._array.ndim else None, keepdim)      # type: ignore[no-any-return]
+    return rd.argmax(input, None if dim is None else dim_of(dim, input._array.ndim) if input._array.ndim else None, keepdim)
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, **named: Any) -> Tensor:
     dim = _axis(dim, named)
-    return rd.argmin(input, None if dim is None else dim_of(dim, input._array.ndim) if input._array.ndim else None, keepdim)      # type: ignore[no-any-return]
+    return rd.argmin(input, None if dim is None else dim_of(dim, input._array.ndim) if input._array.ndim else None, keepdim)
 
 
 def _moments(input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> tuple[Any, float, bool]:
@@ -122,12 +122,12 @@ def _moments(input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: 
 
 def var(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = 1, **named: Any) -> Tensor:
     """Variance with Bessel's correction by default (divides by n - correction)."""
-    return rd.var(input, *_moments(input, _axis(dim, named), unbiased, keepdim, correction))      # type: ignore[no-any-return]
+    return rd.var(input, *_moments(input, _axis(dim, named), unbiased, keepdim, correction))
 
 
 def std(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = 1, **named: Any) -> Tensor:
     """Standard deviation with Bessel's correction by default."""
-    return rd.std(input, *_moments(input, _axis(dim, named), unbiased, keepdim, correction))      # type: ignore[no-any-return]
+    return rd.std(input, *_moments(input, _axis(dim, named), unbiased, keepdim, correction))
 
 
 def var_mean(input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
@@ -135,29 +135,29 @@ def var_mean(input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bo
 
 
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
-    return rd.logsumexp(input, dims_of(dim, input._array.ndim), keepdim)                 # type: ignore[no-any-return]
+    return rd.logsumexp(input, dims_of(dim, input._array.ndim), keepdim)
 
 
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """The p-norm of the elements (over `dim`)."""
     order = 2.0 if p in ("fro", None) else float(p)
-    return rd.norm(_cast(input, dtype), order, dims_of(dim, input._array.ndim), keepdim)     # type: ignore[no-any-return]
+    return rd.norm(_cast(input, dtype), order, dims_of(dim, input._array.ndim), keepdim)
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    return rd.cumsum(_cast(input, dtype), dim_of(dim, input._array.ndim)) if input._array.ndim else pw.clone(input)     # type: ignore[no-any-return]
+    return rd.cumsum(_cast(input, dtype), dim_of(dim, input._array.ndim)) if input._array.ndim else pw.clone(input)
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    return rd.cumprod(_cast(input, dtype), dim_of(dim, input._array.ndim)) if input._array.ndim else pw.clone(input)    # type: ignore[no-any-return]
+    return rd.cumprod(_cast(input, dtype), dim_of(dim, input._array.ndim)) if input._array.ndim else pw.clone(input)
 
 
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    return rd.all_dim(input, dims_of(dim, input._array.ndim), keepdim)                   # type: ignore[no-any-return]
+    return rd.all_dim(input, dims_of(dim, input._array.ndim), keepdim)
 
 
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    return rd.any_dim(input, dims_of(dim, input._array.ndim), keepdim)                   # type: ignore[no-any-return]
+    return rd.any_dim(input, dims_of(dim, input._array.ndim), keepdim)
 
 
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
@@ -183,7 +183,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The lower median; with `dim`, (values, indices)."""
     if dim is None:
-        flat = input.reshape(-1)                                                         # type: ignore[attr-defined]
+        flat = input.reshape(-1)
         order = np.argsort(flat._array, kind="stable")
         return flat[int(order[(flat._array.size - 1) // 2])]
     d = dim_of(dim, input._array.ndim)
@@ -210,7 +210,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
-    return run(rd.sum_dim.op, (pw.ne(input, 0),), (dims_of(dim, input._array.ndim), False))      # type: ignore[no-any-return]
+    return run(rd.sum_dim.op, (pw.ne(input, 0),), (dims_of(dim, input._array.ndim), False))
 
 
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:

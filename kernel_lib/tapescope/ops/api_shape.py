@@ -67,12 +67,12 @@ def _whole(target: tuple[int, ...], a: Any) -> tuple[int, ...]:
 def view(t: Tensor, *args: Any, dtype: Any = None) -> Tensor:
     if len(args) == 1 and isinstance(args[0], dt.dtype) or dtype is not None:
         return wrap(t._array.view((dtype or args[0]).dtype))
-    return shape.view(t, _whole(ints(args), t._array))                                  # type: ignore[no-any-return]
+    return shape.view(t, _whole(ints(args), t._array))
 
 
 def reshape(input: Tensor, *args: Any, **named: Any) -> Tensor:
     """The same elements in another shape: a view where memory allows, else a copy."""
-    return shape.reshape(input, _whole(ints(args or (named["shape"],)), input._array))  # type: ignore[no-any-return]
+    return shape.reshape(input, _whole(ints(args or (named["shape"],)), input._array))
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -102,13 +102,13 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     n = input._array.ndim
-    return shape.transpose(input, dim_of(dim0, n), dim_of(dim1, n))                     # type: ignore[no-any-return]
+    return shape.transpose(input, dim_of(dim0, n), dim_of(dim1, n))
 
 
 def t(input: Tensor) -> Tensor:
     if input._array.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input._array.ndim}D")
-    return shape.t(input)                                                               # type: ignore[no-any-return]
+    return shape.t(input)
 
 
 def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
@@ -120,7 +120,7 @@ def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     found = tuple(dim_of(d, n) for d in order)
     if len(set(found)) != n:
         raise RuntimeError("permute(): duplicate dims are not allowed.")
-    return shape.permute(input, found)                                                  # type: ignore[no-any-return]
+    return shape.permute(input, found)
 
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
@@ -130,7 +130,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     order = [i for i in range(n) if i not in s]
     for to, frm in sorted(zip(d, s, strict=True)):
         order.insert(to, frm)
-    return shape.permute(input, tuple(order))                                           # type: ignore[no-any-return]
+    return shape.permute(input, tuple(order))
 
 
 def expand(input: Tensor, *sizes: Any) -> Tensor:
@@ -150,7 +150,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
             raise RuntimeError(f"The expanded size of the tensor ({s}) must match the existing size ({have}) at non-singleton dimension {i}.  "
                                f"Target sizes: {list(target)}.  Tensor sizes: {list(old)}")
         final.append(s)
-    return shape.expand(input, tuple(final))                                            # type: ignore[no-any-return]
+    return shape.expand(input, tuple(final))
 
 
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
@@ -171,13 +171,13 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     n = input._array.ndim + 1
     if not -n <= dim < n:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
-    return shape.unsqueeze(input, dim % n)                                              # type: ignore[no-any-return]
+    return shape.unsqueeze(input, dim % n)
 
 
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     old = input._array.shape
     wanted = range(len(old)) if dim is None else dims_of(dim, len(old))
-    return shape.squeeze(input, tuple(d for d in wanted if old[d] == 1))                # type: ignore[no-any-return]
+    return shape.squeeze(input, tuple(d for d in wanted if old[d] == 1))
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None, **named: Any) -> Tensor:
@@ -202,7 +202,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None, **named: An
             if k != d and p != q:
                 raise RuntimeError(f"Sizes of tensors must match except in dimension {d}. Expected size {p} but got size {q} for tensor number "
                                    f"{i} in the list.")
-    return shape.cat(ts, d)                                                             # type: ignore[no-any-return]
+    return shape.cat(ts, d)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None) -> Tensor:
@@ -214,7 +214,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None) -> Tensor
     for i, x in enumerate(ts):
         if x._array.shape != first:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x._array.shape)} at entry {i}")
-    return shape.stack(ts, dim_of(dim, len(first) + 1))                                 # type: ignore[no-any-return]
+    return shape.stack(ts, dim_of(dim, len(first) + 1))
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
@@ -238,7 +238,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
         if sum(sizes) != n:
             raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but got "
                                f"split_sizes={list(sizes)}")
-    return shape.split(tensor, sizes, d)                                                # type: ignore[no-any-return]
+    return shape.split(tensor, sizes, d)
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -251,7 +251,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     if input._array.ndim == 0:
         raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
-    return shape.unbind(input, dim_of(dim, input._array.ndim))                          # type: ignore[no-any-return]
+    return shape.unbind(input, dim_of(dim, input._array.ndim))
 
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -260,7 +260,7 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     start = start + n if start < 0 else start
     if not 0 <= start <= n or length < 0 or start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return shape.slice_dim(input, d, start, start + length, 1)                          # type: ignore[no-any-return]
+    return shape.slice_dim(input, d, start, start + length, 1)
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -268,59 +268,59 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     n = input._array.shape[d]
     if not -n <= index < n:
         raise IndexError(f"select(): index {index} out of range for tensor of size {list(input._array.shape)} at dimension {d}")
-    return shape.select(input, d, index % n)                                            # type: ignore[no-any-return]
+    return shape.select(input, d, index % n)
 
 
 def repeat(input: Tensor, *repeats: Any) -> Tensor:
     r = ints(repeats)
     if len(r) < input._array.ndim:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-    return shape.repeat(input, r)                                                       # type: ignore[no-any-return]
+    return shape.repeat(input, r)
 
 
 def tile(input: Tensor, *dims: Any) -> Tensor:
     r = ints(dims)
-    return shape.repeat(input, (1,) * (input._array.ndim - len(r)) + r)                 # type: ignore[no-any-return]
+    return shape.repeat(input, (1,) * (input._array.ndim - len(r)) + r)
 
 
 def flip(input: Tensor, *dims: Any) -> Tensor:
-    return shape.flip(input, dims_of(ints(dims), input._array.ndim))                    # type: ignore[no-any-return]
+    return shape.flip(input, dims_of(ints(dims), input._array.ndim))
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     if dims is None:
-        return shape.roll(input, shifts, ())                                            # type: ignore[no-any-return]
+        return shape.roll(input, shifts, ())
     s = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
-    return shape.roll(input, tuple(s), dims_of(dims, input._array.ndim))                # type: ignore[no-any-return]
+    return shape.roll(input, tuple(s), dims_of(dims, input._array.ndim))
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    return shape.tril(input, diagonal)                                                  # type: ignore[no-any-return]
+    return shape.tril(input, diagonal)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    return shape.triu(input, diagonal)                                                  # type: ignore[no-any-return]
+    return shape.triu(input, diagonal)
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     n = input._array.ndim
-    return shape.diagonal(input, offset, dim_of(dim1, n), dim_of(dim2, n))              # type: ignore[no-any-return]
+    return shape.diagonal(input, offset, dim_of(dim1, n), dim_of(dim2, n))
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or a matrix with this diagonal."""
     if input._array.ndim == 1:
         n = input._array.shape[0] + builtins.abs(diagonal)
-        return shape.diagonal_embed(input, (n, n), diagonal, 0, 1)                      # type: ignore[no-any-return]
-    return shape.diagonal(input, diagonal, 0, 1)                                        # type: ignore[no-any-return]
+        return shape.diagonal_embed(input, (n, n), diagonal, 0, 1)
+    return shape.diagonal(input, diagonal, 0, 1)
 
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    return pointwise.clone(input)                                                       # type: ignore[no-any-return]
+    return pointwise.clone(input)
 
 
 def contiguous(t: Tensor, memory_format: Any = None) -> Tensor:
-    return t if t._array.flags.c_contiguous else pointwise.clone(t)                     # type: ignore[no-any-return]
+    return t if t._array.flags.c_contiguous else pointwise.clone(t)
 
 
 def to(t: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False,
@@ -349,7 +349,7 @@ def to(t: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blockin
 def _to_device(t: Tensor, where: dev.device) -> Tensor:
     from .device import move
 
-    return move(t, str(where))                                                          # type: ignore[no-any-return]
+    return move(t, str(where))
 
 
 def size(t: Tensor, dim: int | None = None) -> Any:

@@ -80,7 +80,7 @@ def _holds_tensors(data: Any) -> bool:
 
 
 def _unwrap(data: Any) -> Any:
-    return [x.tolist() if isinstance(x, Tensor) else _unwrap(x) if isinstance(x, (list, tuple)) else x for x in data]   # type: ignore[attr-defined]
+    return [x.tolist() if isinstance(x, Tensor) else _unwrap(x) if isinstance(x, (list, tuple)) else x for x in data]
 
 
 def _first(data: Any) -> Any:
@@ -122,7 +122,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor that shares memory with `data` where it can."""
     if isinstance(data, Tensor):
-        return data.to(dtype=dtype, device=device) if dtype is not None or device is not None else data       # type: ignore[attr-defined, no-any-return]
+        return data.to(dtype=dtype, device=device) if dtype is not None or device is not None else data
     return finish(_array_of(data, dtype), dtype, device)
 
 
@@ -146,7 +146,7 @@ def legacy(*args: Any, device: Any = None) -> Tensor:
     return finish(np.empty(shape_of(args) if args else (0,), _default(None)), None, device)
 
 
-Tensor._legacy = staticmethod(legacy)      # type: ignore[assignment]
+Tensor._legacy = staticmethod(legacy)
 
 
 def _filled(make: str) -> Any:
@@ -169,7 +169,7 @@ zeros, ones, empty = _filled("zeros"), _filled("ones"), _filled("empty")
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
     """A tensor filled with one value; the dtype follows the value."""
     if isinstance(fill_value, Tensor):
-        fill_value = fill_value.item()                                                  # type: ignore[attr-defined]
+        fill_value = fill_value.item()
     d = dt.scalar_dtype(fill_value) if dtype is None else dt.as_dtype(dtype)
     return finish(np.full(shape_of((size,)), fill_value, d.dtype), None, device, requires_grad)
 
@@ -204,7 +204,7 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     """start, start + step, ... below end."""
     if end is None:
         start, end = 0, start
-    values = [v.item() if isinstance(v, Tensor) else v for v in (start, end, step)]     # type: ignore[attr-defined]
+    values = [v.item() if isinstance(v, Tensor) else v for v in (start, end, step)]
     if values[2] == 0:
         raise RuntimeError("step must be nonzero")
     if (values[1] - values[0]) * values[2] < 0:
@@ -226,7 +226,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     d = dt.get_default_dtype() if dtype is None else dt.as_dtype(dtype)
-    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))       # type: ignore[attr-defined]
+    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     if steps < 2:
         return finish(np.full(steps, start, d.dtype), None, device, requires_grad)
     kind = d.dtype.type if d.category == 2 else np.float64
@@ -288,11 +288,11 @@ rand.__doc__, randn.__doc__ = "Uniform numbers in [0, 1), PyTorch's after the sa
 
 
 def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
-    return rand(input._array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)      # type: ignore[no-any-return]
+    return rand(input._array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
 
 
 def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
-    return randn(input._array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)     # type: ignore[no-any-return]
+    return randn(input._array.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
 
 
 def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None,
@@ -334,7 +334,7 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn with the probabilities (not necessarily normalised) of each row."""
-    p = np.atleast_2d(input._array).astype(np.float64)
+    p: Any = np.atleast_2d(input._array).astype(np.float64)
     if (p < 0).any() or not np.isfinite(p).all():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (p.sum(1) <= 0).any():
@@ -363,8 +363,6 @@ def _overwrite(t: Tensor, a: Any) -> Tensor:
     check(t)
     t._array[...] = dev.move(a, t.device)
     t.bump()
-    if t._node is not None:                                # its history no longer says anything about its values
-        t._array = t._array
     return t
 
 

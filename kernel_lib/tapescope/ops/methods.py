@@ -43,22 +43,17 @@ for _name, _op in {"add": pw.add, "sub": pw.sub, "mul": pw.mul, "truediv": pw.di
     setattr(Tensor, f"__i{_name}__", _inplace(_op.op))
     setattr(Symbol, f"__{_name}__", _op)
     setattr(Symbol, f"__r{_name}__", _reflected(_op))
-Tensor.__rsub__, Tensor.__rtruediv__ = pw.rsub, ap.rdiv                                   # type: ignore[attr-defined]
+Tensor.__rsub__, Tensor.__rtruediv__ = pw.rsub, ap.rdiv
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Tensor, f"__{_name}__", getattr(pw, _name))
     setattr(Symbol, f"__{_name}__", getattr(pw, _name))
 for _cls in (Tensor, Symbol):
-    _cls.__neg__ = pw.neg                                                                # type: ignore[attr-defined]
-    _cls.__abs__ = pw.abs                                                                # type: ignore[attr-defined]
-    _cls.__invert__ = pw.bitwise_not                                                     # type: ignore[attr-defined]
-    _cls.__pow__ = ap.pow                                                                # type: ignore[attr-defined]
-    _cls.__rpow__ = ap.rpow                                                              # type: ignore[attr-defined]
-Symbol.__pow__ = pw.pow                                                                  # type: ignore[attr-defined]
-Symbol.__hash__ = object.__hash__                                                        # type: ignore[method-assign]
-Tensor.__hash__ = object.__hash__                                                        # type: ignore[method-assign]
-Tensor.__matmul__ = al.matmul                                                            # type: ignore[attr-defined]
-Tensor.__rmatmul__ = _reflected(al.matmul)                                               # type: ignore[attr-defined]
-Tensor.__getitem__, Tensor.__setitem__ = ai.getitem, ai.setitem                          # type: ignore[attr-defined]
+    for _name, _f in {"neg": pw.neg, "abs": pw.abs, "invert": pw.bitwise_not, "pow": ap.pow, "rpow": ap.rpow}.items():
+        setattr(_cls, f"__{_name}__", _f)
+    setattr(_cls, "__hash__", object.__hash__)               # __eq__ is elementwise; identity is what a set of tensors means
+for _name, _f in {"__matmul__": al.matmul, "__rmatmul__": _reflected(al.matmul), "__getitem__": ai.getitem, "__setitem__": ai.setitem}.items():
+    setattr(Tensor, _name, _f)
+setattr(Symbol, "__pow__", pw.pow)
 
 UNARY = ("neg reciprocal exp expm1 exp2 log log1p log2 log10 sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh erf abs relu sigmoid sign floor "
          "ceil trunc logical_not bitwise_not isnan isinf isfinite").split()
@@ -85,10 +80,10 @@ for _module, _names in {
 }.items():
     for _name in _names.split():
         setattr(Tensor, _name, getattr(_module, _name))
-Tensor.absolute, Tensor.divide, Tensor.multiply, Tensor.subtract = pw.abs, ap.div, ap.mul, ap.sub      # type: ignore[attr-defined]
-Tensor.swapaxes = Tensor.swapdims = ash.transpose                                        # type: ignore[attr-defined]
-Tensor.clip = ap.clamp                                                                   # type: ignore[attr-defined]
-Tensor.nelement = ar.numel                                                               # type: ignore[attr-defined]
+Tensor.absolute, Tensor.divide, Tensor.multiply, Tensor.subtract = pw.abs, ap.div, ap.mul, ap.sub
+Tensor.swapaxes = Tensor.swapdims = ash.transpose
+Tensor.clip = ap.clamp
+Tensor.nelement = ar.numel
 
 
 def _method(f: Any) -> Any:
@@ -108,7 +103,7 @@ def T(t: Tensor) -> Tensor:
 
 @_property
 def mT(t: Tensor) -> Tensor:
-    return shape.transpose(t, t._array.ndim - 2, t._array.ndim - 1)                      # type: ignore[no-any-return]
+    return shape.transpose(t, t._array.ndim - 2, t._array.ndim - 1)
 
 
 @_method
@@ -202,9 +197,9 @@ def __deepcopy__(t: Tensor, memo: dict[int, Any]) -> Tensor:
         raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. If you were "
                            "attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage")
     if id(t) in memo:
-        return memo[id(t)]                                                               # type: ignore[no-any-return]
+        return memo[id(t)]
     new = wrap(t._array.copy(), req=t._req, cls=type(t))
-    new.__dict__.update({k: v for k, v in t.__dict__.items()})
+    new.__dict__.update(t.__dict__)
     if t._grad is not None:
         new._grad = wrap(t._grad._array.copy())
     memo[id(t)] = new
@@ -269,7 +264,7 @@ def pow_(t: Tensor, exponent: Any) -> Tensor:
     return run_inplace(pw.pow_scalar.op, t, (), (exponent,)) if not isinstance(exponent, Tensor) else run_inplace(pw.pow.op, t, (exponent,))
 
 
-Tensor.__ipow__ = pow_                                                                   # type: ignore[attr-defined]
+Tensor.__ipow__ = pow_
 
 
 @_method
@@ -277,7 +272,7 @@ def clamp_(t: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return run_inplace(pw.clamp.op, t, (), (min, max))
 
 
-Tensor.clip_ = clamp_                                                                    # type: ignore[attr-defined]
+Tensor.clip_ = clamp_
 
 
 @_method
@@ -312,7 +307,7 @@ def expand_as(t: Tensor, other: Tensor) -> Tensor:
 
 @_method
 def where(t: Tensor, condition: Tensor, other: Any) -> Tensor:
-    return ap.where(condition, t, other)                                                 # type: ignore[no-any-return]
+    return ap.where(condition, t, other)
 
 
 @_method
@@ -342,7 +337,7 @@ def share_memory_(t: Tensor) -> Tensor:
 
 def _new(make: Any) -> Any:
     def call(t: Tensor, *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        return make(*args, dtype=dtype or t.dtype, device=device or t.device, requires_grad=requires_grad)       # type: ignore[no-any-return]
+        return make(*args, dtype=dtype or t.dtype, device=device or t.device, requires_grad=requires_grad)
     return call
 
 

@@ -11,6 +11,11 @@ from ..core.device import module_of
 from ..core.op import op
 from ..core.pointwise import binary, unary
 
+# Named in rules that stand above them.
+floor: Any
+trunc: Any
+where: Any
+
 # -- arithmetic -------------------------------------------------------------------------------------------------------------------------
 
 add = binary(r"{a} + {b}", np.add, name="add")
@@ -201,12 +206,20 @@ abs = unary(r"|{x}|", np.absolute, name="abs", grad_tex=r"\bar{x} = \bar{y} \odo
 abs.vjp(lambda g, x: g * sign(x))
 
 
+# A Python 0 is converted at every call; a 0-d array of the right dtype is not.
+_ZERO: dict[Any, Any] = {np.dtype(d): np.zeros((), d) for d in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1")}
+
+
 def _relu(x: Any) -> Any:
-    return np.maximum(x, 0)
+    return np.maximum(x, _ZERO[x.dtype]) if x.__class__ is np.ndarray else np.maximum(x, 0)
+
+
+def _positive(y: Any) -> Any:
+    return np.greater(y, _ZERO[y.dtype]) if y.__class__ is np.ndarray else y > 0
 
 
 relu = unary(r"\max({x}, 0)", _relu, name="relu", grad_tex=r"\bar{x} = \bar{y} \odot [y > 0]")
-relu.vjp(lambda g, y: g * (y > 0))
+relu.vjp(lambda g, y: g * _positive(y))
 
 
 def _sigmoid(x: Any) -> Any:
@@ -293,13 +306,14 @@ clamp.op.node_name = "ClampBackward1"
 
 
 @op(r"\operatorname{where}(c, {a}, {b})", operands=3, name="where", grad_tex=r"\bar{a} = \bar{y} \odot c \\ \bar{b} = \bar{y} \odot (1 - c)")
-def where(condition: Any, a: Any, b: Any) -> Any:
+def _where(condition: Any, a: Any, b: Any) -> Any:
     from ..core.pointwise import common
 
     a, b = common(a, b)
     return np.where(condition, a, b)
 
 
+where = _where
 where.vjp(None, lambda g, condition: where(condition, g, g * 0), lambda g, condition: where(condition, g * 0, g))
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 import tapescope as ts
 import tapescope.ops as F
-import tapescope.ops.pointwise  # noqa: F401
+import tapescope.ops.pointwise
 from tapescope.core.op import apply, table
 
 

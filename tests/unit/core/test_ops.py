@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tapescope as ts
 from op_samples import SAMPLES, make
+
+import tapescope as ts
 from tapescope.autograd import gradcheck, gradgradcheck
 from tapescope.core.explain import forward_formula, op_formula
 from tapescope.core.op import table
