@@ -137,6 +137,22 @@ describe('hub', () => {
     a.release();
   });
 
+  it('hears of a cut from the host itself, and lets another host take over', () => {
+    const first = new Line() as Line & { closed?: Host['closed'] }, second = new Line();
+    let cut = (_reason: string) => {};
+    first.closed = fn => { cut = fn; return () => {}; };
+    const a = hub.attach(first), b = hub.attach(second);
+    a.need('scalars'); b.need('scalars');
+    first.answer('1', [info('x')]); second.answer('1', [info('x')]);
+    cut('The comm was closed');
+    expect([a.link.state, a.link.reason]).toEqual(['dead', 'The comm was closed']);
+    expect(first.of('unsubscribe')).toHaveLength(0);
+    expect(second.of('subscribe')).toHaveLength(1);
+    second.frame('scalars', 'x', scalars(1, 2));
+    expect(a.store()!.series.get('loss')!.value.length).toBe(2);
+    a.release(); b.release();
+  });
+
   it('says so when nobody answers, and still takes a late answer', () => {
     const line = new Line();
     const a = hub.attach(line);

@@ -3,6 +3,8 @@
 import type { Host, View } from '../store/types';
 
 export interface Model {
+  /** True while the kernel holds its end. anywidget hides it and passes on only the event, which then means that it closed. */
+  comm_live?: boolean;
   get(name: string): any;
   send(content: object, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
   on(event: string, handler: (...args: any[]) => void): void;
@@ -20,6 +22,11 @@ function hostOf(model: Model): Host {
         const hear = (message: unknown, buffers: DataView[]) => handler(message, buffers ?? []);
         model.on('msg:custom', hear);
         return () => model.off('msg:custom', hear);
+      },
+      closed(handler) {
+        const hear = () => { if (model.comm_live !== true) handler('The kernel that made this output has gone. Run the cell again.'); };
+        model.on('comm_live_update', hear);
+        return () => model.off('comm_live_update', hear);
       },
       get options() { return model.get('options') ?? {}; },
       get recording() { return model.get('recording') || 'latest'; },

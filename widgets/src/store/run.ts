@@ -101,7 +101,7 @@ export class Run implements RunStore {
       case 'findings': this.findings = meta.findings ?? []; break;
       case 'debug': this.debug = debugState(meta, columns); break;
       case 'status':
-        this.status = meta as Status;
+        this.status = statusOf(meta);
         if (typeof meta.name === 'string' && meta.name) this.name = meta.name;
         break;
       default: return;
@@ -218,6 +218,12 @@ function keepNewest<T extends { key: string; step: number }>(map: Map<string, T[
     if (list.length > CAPS.values) list.splice(0, list.length, ...[...thinnedPairs(list.length)].map(row => list[row]!));
   }
   map.set(value.key, list);
+}
+
+function statusOf(meta: Record<string, any>): Status {
+  const lost: Record<string, number> = typeof meta.dropped === 'object' && meta.dropped ? meta.dropped : {};
+  const dropped = typeof meta.dropped === 'number' ? meta.dropped : Object.values(lost).reduce((sum, n) => sum + n, 0);
+  return { ...(meta as Status), dropped, lost, capabilities: meta.capabilities ?? {}, overhead: meta.overhead ?? 0, step_rate: meta.step_rate ?? 0 };
 }
 
 function debugState(meta: Record<string, any>, columns: Record<string, Values>): DebugState {

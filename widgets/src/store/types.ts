@@ -7,6 +7,8 @@ export interface Host {
   openSource?(source: { file: string; line: number; cell: string }): void;
   /** What the one who made the view asked of it: `{ key: 'fc1' }`, `{ theme: 'dark' }`. */
   options?: Record<string, unknown>;
+  /** Calls back, with the reason, when this way to the kernel is cut. A host that returns with a new connection is a new Host. */
+  closed?(handler: (reason: string) => void): () => void;
   /** The recording to show: an id, or "latest" (the default). */
   recording?: string;
 }
@@ -84,8 +86,13 @@ export interface DebugState {
 }
 
 export interface Status {
-  step: number; state: 'recording' | 'stopped'; level: string; overhead: number; dropped: number; step_rate: number;
+  step: number; state: 'recording' | 'stopped'; level: string; overhead: number;
+  /** Rows and values that did not fit, all kinds together; `lost` says which. */
+  dropped: number; lost?: Record<string, number>;
+  step_rate: number;
   capabilities: Record<string, boolean>;
+  /** What the recorder wants its reader to know, in sentences. */
+  notes?: string[];
 }
 
 export interface RunStore {

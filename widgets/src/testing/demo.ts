@@ -52,7 +52,7 @@ export class DemoHost implements Host {
         count, graph: this.o.graph === 'mlp' ? mlpGraph(64, SIZES) : transformerGraph(), id, name, perSecond: this.o.rate || 20,
       };
     };
-    this.demos = this.o.trouble === 'none' ? [make('demo-1', 'baseline', 19, Math.min(steps, 150)), make('demo-2', 'digits', 7, steps)] : [];
+    this.demos = this.o.trouble === 'none' ? [make('demo-0', 'digits', 23, Math.min(steps, 170)), make('demo-1', 'baseline', 19, Math.min(steps, 150)), make('demo-2', 'digits', 7, steps)] : [];
   }
 
   listen(handler: (message: any, buffers: DataView[]) => void): () => void {

@@ -28,7 +28,7 @@ export function moments(values: Float32Array): Record<string, number> {
     if (v === 0) zero++;
   }
   const n = Math.max(1, values.length - nan - inf), mean = sum / n;
-  return { mean, std: Math.sqrt(Math.max(0, squares / n - mean * mean)), min, max, norm: Math.sqrt(squares), nan, inf, zero: zero / values.length, subnormal: 0, count: values.length };
+  return { mean, std: Math.sqrt(Math.max(0, squares / n - mean * mean)), min, max, norm: Math.sqrt(squares), nan, inf, zero, subnormal: 0, count: values.length };
 }
 
 const WATCHED = /^(weight|grad|update|activation)\//;

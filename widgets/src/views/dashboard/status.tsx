@@ -1,7 +1,7 @@
 /** The line that is always there: where the program is, whether it lives, what watching it costs, and what was lost. */
 
 import { show } from '../../chrome';
-import type { Link, RunStore } from '../../store/types';
+import type { Link, RunStore, Status } from '../../store/types';
 
 export type Life = 'live' | 'paused' | 'replay' | 'stopped' | 'connecting' | 'dead';
 
@@ -26,9 +26,15 @@ export function StatusLine({ link, store, step }: { link: Link; store: RunStore 
       {debug && debug.state === 'held' && <span>node <b>{debug.index + 1}</b> of {debug.total}</span>}
       {(!debug || debug.state !== 'held') && store?.graph && <span>{store.graph.nodes.count} nodes</span>}
       {status && <span title="Time spent on recording, as a share of the step">overhead <b>{show(status.overhead * 100, 2)}%</b></span>}
-      {status && <span title="Events that did not fit into memory">dropped {status.dropped > 0 ? <b style={{ color: 'var(--ts-trouble)' }}>✕ {status.dropped}</b> : <b>0</b>}</span>}
+      {status && <span title={lostOf(status)}>dropped {status.dropped > 0 ? <b style={{ color: 'var(--ts-trouble)' }}>✕ {status.dropped}</b> : <b>0</b>}</span>}
       {status?.level && <span class="ts-faint">{status.level}</span>}
+      {status?.notes?.length ? <span class="ts-clip" title={status.notes.join('\n')}>{status.notes.at(-1)}</span> : null}
       {link.reason && <span class="ts-clip" title={link.reason} style={life === 'live' ? { color: 'var(--ts-trouble)' } : undefined}>{link.reason}</span>}
     </div>
   );
+}
+
+function lostOf(status: Status): string {
+  const lost = Object.entries(status.lost ?? {});
+  return lost.length ? `Did not fit into memory: ${lost.map(([kind, n]) => `${n} ${kind}`).join(', ')}` : 'Events that did not fit into memory';
 }

@@ -2,14 +2,16 @@
 
 import uPlot from 'uplot';
 import { makeTip, show, type Tip } from '../../chrome';
+import { bandOf } from '../../engines/band';
 import { lowerBound, windowOf, type Track } from '../../engines/pyramid';
 import type { Theme } from '../../theme';
 import type { Axis } from './tracks';
 
-export interface Line { name: string; color: string; dash: boolean; track: Track; primary: boolean }
+/** `group`: lines of one group are drawn as one band when bands are asked for. */
+export interface Line { name: string; color: string; dash: boolean; track: Track; primary: boolean; group: string }
 
 export interface ChartState {
-  axis: Axis; log: boolean; smoothing: number;
+  axis: Axis; log: boolean; smoothing: number; band: boolean;
   /** What all charts of the view show: null is everything. */
   range: [number, number] | null;
   step: number | null;
@@ -52,8 +54,14 @@ export class Chart {
     this.bad = aligned.bad;
     const positive = state.log && [...aligned.raw].some(ys => ys.some(v => typeof v === 'number' && v > 0));
     const guard = (ys: (number | null | undefined)[]) => (positive ? ys.map(v => (typeof v === 'number' && v <= 0 ? null : v)) : ys);
-    const data = [aligned.x, ...lines.flatMap((l, i) => (l.track.smooth ? [guard(aligned.raw[i]!), guard(aligned.smooth[i]!)] : [guard(aligned.raw[i]!)]))];
-    const signature = JSON.stringify([positive, state.axis, this.theme.mode, this.theme.bg, lines.map(l => [l.name, l.color, l.dash, !!l.track.smooth, l.primary])]);
+    const groups = state.band ? [...new Set(lines.map(l => l.group))] : [];
+    const data = state.band
+      ? [aligned.x, ...groups.flatMap(group => {
+        const b = bandOf(aligned.x, lines.flatMap((l, i) => (l.group === group ? [(l.track.smooth ? aligned.smooth : aligned.raw)[i]!] : [])));
+        return [guard(b.high), guard(b.low), guard(b.mean)];
+      })]
+      : [aligned.x, ...lines.flatMap((l, i) => (l.track.smooth ? [guard(aligned.raw[i]!), guard(aligned.smooth[i]!)] : [guard(aligned.raw[i]!)]))];
+    const signature = JSON.stringify([positive, state.axis, groups, this.theme.mode, this.theme.bg, lines.map(l => [l.name, l.color, l.dash, !!l.track.smooth, l.primary])]);
     if (!this.plot || signature !== this.signature) {
       this.signature = signature;
       this.plot?.destroy();
@@ -127,8 +135,12 @@ export class Chart {
       stroke: theme.muted, font: `10.5px ${theme.font}`, grid: { stroke: theme.inset, width: 1 }, ticks: { show: false }, gap: 4,
     };
     const many = lines.length > 12;
-    const series: uPlot.Series[] = [{}];
-    for (const line of lines) {
+    const series: uPlot.Series[] = [{}], bands: uPlot.Band[] = [];
+    if (this.state.band) for (const group of new Set(lines.map(l => l.group))) {
+      const { color } = lines.filter(l => l.group === group).at(-1)!, edge: uPlot.Series = { stroke: fade(color, 0.3), width: 0.5, points: { show: false } };
+      bands.push({ series: [series.length, series.length + 1], fill: fade(color, 0.16) });
+      series.push(edge, { ...edge }, { stroke: color, width: 1.6, points: { show: false } });
+    } else for (const line of lines) {
       const base: uPlot.Series = { points: { show: (_u, _i, from, to) => to - from < 2 && line.track.length < 3, size: 4, fill: line.color }, spanGaps: false, ...(line.dash && { dash: [4, 3] }) };
       if (line.track.smooth) {
         series.push({ ...base, stroke: fade(line.color, 0.28), width: 1 });
@@ -136,7 +148,7 @@ export class Chart {
       } else series.push({ ...base, stroke: fade(line.color, line.dash ? 0.8 : 1), width: many ? 1 : 1.4 });
     }
     return {
-      width, height, padding: [6, 8, 0, 0], legend: { show: false }, series,
+      width, height, padding: [6, 8, 0, 0], legend: { show: false }, series, bands,
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false }, sync: { key: this.syncKey, setSeries: false, scales: ['x', null] } },
       scales: {
         x: { time: false, range: () => this.span() },

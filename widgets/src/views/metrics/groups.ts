@@ -3,7 +3,7 @@
 export interface ChartSpec { id: string; title: string; tags: string[]; log: boolean; group: string }
 
 /** Derived tags with one line a parameter: one chart for all of them, on a log axis. */
-const PER_PARAMETER = new Map([['grad_norm', 'gradient norm, each parameter'], ['update_ratio', 'update / weight, each parameter']]);
+const PER_PARAMETER = new Map([['grad_norm', 'gradient norms'], ['update_ratio', 'update / weight']]);
 const FIRST = ['loss', 'accuracy', 'grad_norm', 'lr', 'step_time'];
 const TITLES = new Map([['grad_norm', 'gradient norm'], ['lr', 'learning rate'], ['step_time', 'step time (ms)']]);
 /** Parts of a data set: `loss/train` and `loss/val` are one quantity twice. */

@@ -24,6 +24,7 @@ function Metrics({ at, host, root }: ViewProps) {
   const [filter, setFilter] = useState(String(options.filter ?? ''));
   const [smoothing, setSmoothing] = useState(Number(options.smoothing ?? 0.6));
   const [log, setLog] = useState(Boolean(options.log));
+  const [band, setBand] = useState(false);
   const [axis, setAxis] = useState<Axis>(options.axis === 'time' ? 'time' : 'step');
   const [range, setRange] = useState<[number, number] | null>(null);
   const [wide, setWide] = useState<string | null>(null);
@@ -50,7 +51,7 @@ function Metrics({ at, host, root }: ViewProps) {
   const tags = new Set(runs.flatMap(run => [...run.series.keys()]));
   const specs = chartsOf(tags, filter);
   const groups = [...new Set(specs.map(s => s.group))];
-  const state: ChartState = { axis, log, smoothing, range, step: selection.step };
+  const state: ChartState = { axis, log, smoothing, band: band && compared.length > 0, range, step: selection.step };
   const rest = at.link.recordings.filter(r => r.id !== store.id);
   return (
     <div class="ts-column ts-metrics">
@@ -64,14 +65,15 @@ function Metrics({ at, host, root }: ViewProps) {
             <summary class="ts-button">Runs <span class="ts-muted">{1 + compared.length} of {1 + rest.length}</span></summary>
             <div class="ts-menu">
               {rest.slice(-12).reverse().map(r => (
-                <Toggle key={r.id} on={others.includes(r.id)} onChange={on => setOthers(on ? [...others, r.id] : others.filter(id => id !== r.id))}>{r.name || r.id} <span class="ts-faint">step {r.step}</span></Toggle>
+                <Toggle key={r.id} on={others.includes(r.id)} onChange={on => setOthers(now => (on ? [...now, r.id] : now.filter(id => id !== r.id)))}>{r.name || r.id} <span class="ts-faint">step {r.step}</span></Toggle>
               ))}
             </div>
           </details>
         )}
+        {compared.length > 0 && <Toggle on={band} onChange={setBand} title="Runs of one name as their mean, with a band from the lowest to the highest">Band</Toggle>}
         <span class="ts-grow" />
         {range && <button type="button" class="ts-button" onClick={() => setRange(null)}>Show all</button>}
-        {compared.length > 0 && <Legend items={runs.map((run, i) => ({ label: run.name || run.id, color: theme.series[i % theme.series.length]! }))} />}
+        {compared.length > 0 && <Legend items={runs.map((run, i) => ({ label: titleOf(run, runs), color: theme.series[i % theme.series.length]! }))} />}
       </div>
       <div class="ts-grow ts-scroll">
         {groups.map(group => (
@@ -149,9 +151,14 @@ function linesOf(spec: ChartSpec, runs: readonly RunStore[], theme: Theme, state
     const track = tracks.of(run, tag, state.axis, state.smoothing);
     if (!track) return;
     const color = theme.series[(several ? t : r) % theme.series.length]!;
-    lines.push({ name: (several ? leafOf(tag, spec) : tag) + (r > 0 || runs.length > 1 ? `  ${run.name || run.id}` : ''), color, dash: several && r > 0, track, primary: r === 0 && !several });
+    lines.push({ name: (several ? leafOf(tag, spec) : tag) + (r > 0 || runs.length > 1 ? `  ${titleOf(run, runs)}` : ''), color, dash: several && r > 0, track, primary: r === 0 && !several, group: several ? tag : run.name });
   }));
   return lines.reverse();                               // the followed run is drawn last, on top
+}
+
+/** Its name, and its id too where two runs share the name. */
+function titleOf(run: RunStore, runs: readonly RunStore[]): string {
+  return run.name ? run.name + (runs.some(other => other !== run && other.name === run.name) ? ` ${run.id}` : '') : run.id;
 }
 
 /** Stores of the other recordings that were chosen. */

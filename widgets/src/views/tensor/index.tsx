@@ -126,7 +126,7 @@ function Summary({ tensor, whole }: { tensor: TensorValue; whole: boolean }) {
   const bars = [...spark.counts].map((n, i) => `M${i * 3 + 0.5} 24v${-(n ? Math.max(1, (n / most) * 23) : 0)}h2v${n ? Math.max(1, (n / most) * 23) : 0}z`).join('');
   const zeroAt = ((0 - spark.from) / (spark.to - spark.from)) * 120;
   const bad = (stats.nan ?? 0) + (stats.inf ?? 0);
-  const fact = (name: string, value: number | undefined, unit = '') => value !== undefined && <span><span class="ts-faint">{name}</span> <b>{show(value)}{unit}</b></span>;
+  const fact = (name: string, value: number | null | undefined, unit = '') => value != null && <span><span class="ts-faint">{name}</span> <b>{show(value)}{unit}</b></span>;
   return (
     <div class="ts-summary">
       <svg width="120" height="25" role="img" aria-label={`values from ${show(stats.min)} to ${show(stats.max)}`}>
@@ -135,7 +135,7 @@ function Summary({ tensor, whole }: { tensor: TensorValue; whole: boolean }) {
       </svg>
       <div class="ts-facts ts-mono">
         {fact('mean', stats.mean)}{fact('std', stats.std)}{fact('min', stats.min)}{fact('max', stats.max)}{fact('norm', stats.norm)}
-        {stats.zero !== undefined && stats.zero > 0 && fact('zero', stats.zero <= 1 ? Number((stats.zero * 100).toPrecision(3)) : stats.zero, stats.zero <= 1 ? '%' : '')}
+        {(stats.zero ?? 0) > 0 && fact('zero', Number(((stats.zero! / (stats.count || 1)) * 100).toPrecision(3)), '%')}
         {bad > 0 && <span class="ts-bad">✕ {show(stats.nan ?? 0)} nan, {show(stats.inf ?? 0)} inf</span>}
         {!whole && <span class="ts-faint">sample of {values.length}</span>}
       </div>
@@ -175,9 +175,10 @@ function keyOf(store: RunStore | null, s: { key: string | null; op: number | nul
 }
 
 function keysOf(store: RunStore | null): string[] {
-  return store ? [...new Set([...store.stats.keys(), ...store.tensors.keys()])].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1)) : [];
+  return store ? [...new Set([...store.stats.keys(), ...store.tensors.keys()])].filter(key => PROBED.test(key)).sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1)) : [];
 }
-const ORDER = ['weight', 'grad', 'update', 'activation'];
+const PROBED = /^(weight|grad|activation|output)\//;
+const ORDER = ['weight', 'grad', 'activation', 'output'];
 const rank = (key: string) => { const at = ORDER.indexOf(key.split('/')[0]!); return at < 0 ? ORDER.length : at; };
 
 export const tensor: View = viewOf(TensorView);
