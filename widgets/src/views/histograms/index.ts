@@ -1,9 +1,7 @@
 /** Distributions of every parameter, gradient, update and activation over steps. */
 
-import { h, render } from 'preact';
-import { hubOf } from '../../hub';
-import type { View } from '../../store/types';
-import { dress } from '../../theme';
+import { h } from 'preact';
+import { viewOf } from '../mount';
 import type { AxisChoice, ScaleChoice } from './model';
 import { MODES, type Mode } from './plot';
 import { HistogramView } from './view';
@@ -14,17 +12,10 @@ const oneOf = <T extends string>(value: unknown, all: readonly T[]): T => (all.i
  * Options: `key` ("grad/fc1.weight") chosen at first, `axis` "auto" | "linear" | "symlog", `scale` "own" | "shared",
  * `mode` "heat" | "ridge" | "overlay" | "bands".
  */
-export const histograms: View = (el, host) => {
-  const { theme, key, axis, scale, mode } = host.options ?? {};
-  const undress = dress(el, theme);
-  const at = hubOf().attach(host, host.recording);
-  render(h(HistogramView, {
+export const histograms = viewOf(({ at, host }) => {
+  const { key, axis, scale, mode } = host.options ?? {};
+  return h(HistogramView, {
     at, preset: typeof key === 'string' ? key : null, axis: oneOf<AxisChoice>(axis, ['auto', 'linear', 'symlog']),
     scale: oneOf<ScaleChoice>(scale, ['own', 'shared']), mode: oneOf<Mode>(mode, MODES.map((m) => m.value)),
-  }), el);
-  return () => {
-    render(null, el);
-    at.release();
-    undress();
-  };
-};
+  });
+});

@@ -1,6 +1,6 @@
 /** The small multiples: one line a parameter, one column a kind. A grid for keyboard and screen reader, canvases inside. */
 
-import { memo } from 'preact/compat';
+import { Component } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { HEADINGS, isBackward, type Line, type Mark, type Outline } from './model';
 import type { TileBoard } from './tiles';
@@ -19,17 +19,29 @@ function Tile({ board, id, chosen, tab }: TileProps) {
   );
 }
 
-const Tiles = memo(({ line, board, chosen, tab, columns }: { line: Line; board: TileBoard; chosen: string | null; tab: string | null; columns: string }) => (
-  <div class="ts-hist-line" role="row">
-    <div class="ts-hist-name" role="rowheader"><b class="ts-clip" title={line.name}>{line.name}</b>{line.shape && <span>{line.shape.replaceAll('x', '\u00d7')}</span>}</div>
-    <div class="ts-hist-tiles" role="presentation" style={{ gridTemplateColumns: columns }}>
-      {line.keys.map((key, i) => key === null
-        ? <div key={i} role="gridcell" aria-label="not recorded"><div class="ts-hist-none" /></div>
-        : <Tile key={key} board={board} id={key} chosen={key === chosen} tab={key === tab} />)}
-    </div>
-  </div>
-), (a, b) => a.board === b.board && a.columns === b.columns && a.line.keys.join() === b.line.keys.join() && a.line.shape === b.line.shape
-  && (a.chosen === b.chosen || !touches(a.line, a.chosen, b.chosen)) && (a.tab === b.tab || !touches(a.line, a.tab, b.tab)));
+interface TilesProps { line: Line; board: TileBoard; chosen: string | null; tab: string | null; columns: string }
+
+class Tiles extends Component<TilesProps> {
+  /** Only lines that gain or lose a tile, or the choice, are rendered again. */
+  shouldComponentUpdate(next: TilesProps): boolean {
+    const { line, board, columns, chosen, tab } = this.props;
+    return board !== next.board || columns !== next.columns || line.keys.join() !== next.line.keys.join() || line.shape !== next.line.shape
+      || (chosen !== next.chosen && touches(line, chosen, next.chosen)) || (tab !== next.tab && touches(line, tab, next.tab));
+  }
+
+  render({ line, board, chosen, tab, columns }: TilesProps) {
+    return (
+      <div class="ts-hist-line" role="row">
+        <div class="ts-hist-name" role="rowheader"><b class="ts-clip" title={line.name}>{line.name}</b>{line.shape && <span>{line.shape.replaceAll('x', '\u00d7')}</span>}</div>
+        <div class="ts-hist-tiles" role="presentation" style={{ gridTemplateColumns: columns }}>
+          {line.keys.map((key, i) => key === null
+            ? <div key={i} role="gridcell" aria-label="not recorded"><div class="ts-hist-none" /></div>
+            : <Tile key={key} board={board} id={key} chosen={key === chosen} tab={key === tab} />)}
+        </div>
+      </div>
+    );
+  }
+}
 
 const touches = (line: Line, ...keys: (string | null)[]) => keys.some((key) => key !== null && line.keys.includes(key));
 

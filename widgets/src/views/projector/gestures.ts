@@ -120,7 +120,7 @@ export function gestures(el: HTMLElement, stage: Stage, hooks: GestureHooks): ()
     } else if (e.key === '+' || e.key === '=') stage.zoomAt(1.2);
     else if (e.key === '-') stage.zoomAt(1 / 1.2);
     else if (e.key === ' ') stage.fit();
-    else if (e.key === 'Enter') hooks.pick(stage.pick(el.clientWidth / 2, el.clientHeight / 2, Math.max(el.clientWidth, el.clientHeight)));
+    else if (e.key === 'Enter') hooks.pick(stage.pickMiddle());
     else if (e.key === ',' || e.key === '.') hooks.step(e.key === '.' ? 1 : -1);
     else if (e.key === 'Escape') hooks.escape();
     else return;

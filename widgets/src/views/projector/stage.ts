@@ -276,6 +276,11 @@ export class Stage {
     return this.#grid.nearest(x, y, radius);
   }
 
+  /** The slot nearest to the middle of the picture. */
+  pickMiddle(): number {
+    return this.pick(this.#room / 2, this.#height / 2, Math.max(this.#width, this.#height));
+  }
+
   /** Rows inside the lasso or box drawn now. */
   enclosed(): Uint32Array {
     const screen = this.#projected(this.n);

@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import { Button, makeTip, Nothing, Select, Tabs, useRedraw, useRun, useSelection, type Tip } from '../../chrome';
 import { nearestRows } from '../../engines/points';
 import { hubOf } from '../../hub';
+import { probe } from '../../probe';
 import type { Attachment, Projection } from '../../store/types';
 import { onTheme, readTheme } from '../../theme';
 import { Scrubber } from '../histograms/scrubber';
@@ -12,7 +13,6 @@ import { density } from '../histograms/tiles';
 import { gestures, type Tool } from './gestures';
 import { at as projectionAt, boundsAll, keyOf, layers as layersOf, tally, type Near } from './model';
 import { Choose, Legend, Picked, Variance, Waiting } from './panels';
-import { probe } from './probes';
 import { Stage } from './stage';
 import { PROJECTOR_CSS } from './style';
 
@@ -28,7 +28,6 @@ export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: s
   const selection = useSelection(at);
   const [key, setKey] = useState<string | null>(preset === null ? null : keyOf(preset));
   const [small, setSmall] = useState(false);
-  const shared = hubOf().shared;
 
   useEffect(() => store?.on('projection', redraw), [store]);
   useLayoutEffect(() => {
@@ -45,7 +44,7 @@ export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: s
     if (key === null && selection.key?.startsWith('activation/')) setKey(selection.key);
   }, [selection.key]);
 
-  const { reason, patient } = useProbe(at, store !== null, key, shared);
+  const { reason, patient } = useProbe(at, store !== null, key);
   const layers = useMemo(() => (store ? layersOf(store) : []), [store, store?.graph, store?.graph?.version, store?.projections.size]);
   const choose = (id: string) => {
     setKey(id);
@@ -77,7 +76,7 @@ export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: s
 }
 
 /** Subscribes to the projections of `key` and asks the kernel to make them. */
-function useProbe(at: Attachment, ready: boolean, key: string | null, shared: Map<string, unknown>): { reason: string; patient: boolean } {
+function useProbe(at: Attachment, ready: boolean, key: string | null): { reason: string; patient: boolean } {
   const [reason, setReason] = useState('');
   const [patient, setPatient] = useState(true);
   useEffect(() => {
@@ -87,12 +86,11 @@ function useProbe(at: Attachment, ready: boolean, key: string | null, shared: Ma
     const drop = at.need('projection', { id: key });
     const timer = setTimeout(() => setPatient(false), PATIENCE_MS);
     // A replay has no kernel to ask; what it holds comes by the subscription.
-    const wish = at.link.state === 'replay' ? null : probe(at.link, shared, key);
-    wish?.set.catch((error: unknown) => setReason(error instanceof Error ? error.message : String(error)));
+    const release = at.link.state === 'replay' ? undefined : probe(at, key, setReason);
     return () => {
       clearTimeout(timer);
       drop();
-      wish?.release();
+      release?.();
     };
   }, [at, key, ready, at.link.kernel]);
   return { reason, patient };
