@@ -32,7 +32,7 @@ export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: s
   useEffect(() => store?.on('projection', redraw), [store]);
   useLayoutEffect(() => {
     const el = root.current!;
-    const measure = () => setSmall(el.clientWidth < 720 || el.clientHeight < 460);
+    const measure = () => setSmall(el.clientWidth > 0 && (el.clientWidth < 720 || el.clientHeight < 460));
     measure();
     const observer = typeof ResizeObserver === 'function' ? new ResizeObserver(measure) : null;
     observer?.observe(el);
