@@ -8,4 +8,5 @@ export { dashboard } from './views/dashboard';
 export { findings } from './views/findings';
 export { histograms } from './views/histograms';
 export { metrics } from './views/metrics';
+export { projector } from './views/projector';
 export { tensor } from './views/tensor';

@@ -65,3 +65,18 @@ it('smoothing is unbiased at the start and passes nan by', () => {
 it('lowerBound', () => {
   expect([0, 1, 2.5, 9].map(x => lowerBound([1, 2, 3], 3, x))).toEqual([0, 0, 2, 3]);
 });
+
+it('columns hold exactly the samples that lie in them', () => {
+  const n = 3000, x: number[] = [], y = noise(n, 5);
+  for (let i = 0, at = 0; i < n; i++) x.push((at += i % 50 === 0 ? 40 : (i * 7) % 3));   // gaps, and several samples at one x
+  const pyramid = new Pyramid();
+  pyramid.extend(y, n);
+  const [x0, x1, columns] = [x[10]!, x[n - 20]!, 90];
+  const { x: xs, raw } = windowOf([{ x, y, length: n, pyramid, smooth: null }], x0, x1, columns);
+  for (let c = 0; c < columns; c++) {
+    const from = xs[2 * c]!, to = c === columns - 1 ? x1 + 1e-12 : xs[2 * c + 2]!;
+    const inside = [...y].filter((v, i) => x[i]! >= from && x[i]! < to && Number.isFinite(v));
+    const seen = [raw[0]![2 * c], raw[0]![2 * c + 1]].filter(v => typeof v === 'number').sort((a, b) => a! - b!);
+    expect(seen).toEqual(inside.length ? [Math.min(...inside), Math.max(...inside)] : []);
+  }
+});

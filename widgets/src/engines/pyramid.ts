@@ -92,6 +92,18 @@ export function lowerBound(values: ArrayLike<number>, length: number, x: number)
   return low;
 }
 
+/** `lowerBound` beginning at `from`, where the answer is expected about `stride` further on. */
+function ahead(values: ArrayLike<number>, from: number, length: number, x: number, stride: number): number {
+  let low = from, high = Math.min(length, from + stride);
+  while (high < length && values[high]! < x) { low = high; high = Math.min(length, high + stride); stride *= 2; }
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle]! < x) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Exponential moving average that is not pulled to its start: m_t / (1 - w^t). Non-finite samples pass it by. */
 export class Smooth {
   length = 0;
@@ -160,9 +172,10 @@ function envelopes(tracks: readonly Track[], x0: number, x1: number, columns: nu
   const raw: Aligned['raw'] = [], smooth: Aligned['smooth'] = [], bad: number[] = [];
   for (const t of tracks) {
     const y = new Array<number | null | undefined>(columns * 2), s = new Array<number | null | undefined>(columns * 2);
-    let from = lowerBound(t.x, t.length, x0);
+    let from = lowerBound(t.x, t.length, x0), stride = 1;
     for (let c = 0; c < columns; c++) {
-      const to = c === columns - 1 ? lowerBound(t.x, t.length, x1 + 1e-12) : lowerBound(t.x, t.length, x0 + (c + 1) * width);
+      const to = ahead(t.x, from, t.length, c === columns - 1 ? x1 + 1e-12 : x0 + (c + 1) * width, stride);
+      stride = Math.max(1, to - from);
       if (to > from) {
         const e = t.pyramid.extent(from, to);
         if (e.bad) bad.push(x[2 * c]!);

@@ -5,6 +5,7 @@ import { dashboard } from '../views/dashboard';
 import { findings } from '../views/findings';
 import { histograms } from '../views/histograms';
 import { metrics } from '../views/metrics';
+import { projector } from '../views/projector';
 import { tensor } from '../views/tensor';
 
-export const views: Record<string, View> = { dashboard, findings, histograms, metrics, tensor };
+export const views: Record<string, View> = { dashboard, findings, histograms, metrics, projector, tensor };

@@ -2,5 +2,6 @@
 
 import type { View } from '../../store/types';
 import { histograms } from '../histograms';
+import { projector } from '../projector';
 
-export const PARTS: Record<string, View> = { histograms };
+export const PARTS: Record<string, View> = { histograms, projector };

@@ -52,7 +52,7 @@ export class Chart {
     const [x0, x1] = this.span();
     const aligned = windowOf(lines.map(l => l.track), x0, x1, Math.max(50, Math.floor(width / 2)));
     this.bad = aligned.bad;
-    const positive = state.log && [...aligned.raw].some(ys => ys.some(v => typeof v === 'number' && v > 0));
+    const positive = state.log && aligned.raw.some(ys => ys.some(v => typeof v === 'number' && v > 0));
     const guard = (ys: (number | null | undefined)[]) => (positive ? ys.map(v => (typeof v === 'number' && v <= 0 ? null : v)) : ys);
     const groups = state.band ? [...new Set(lines.map(l => l.group))] : [];
     const data = state.band

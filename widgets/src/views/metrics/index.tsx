@@ -1,7 +1,7 @@
 /** Scalars over steps: live, grouped by the first part of their tag, all charts sharing zoom and hover. */
 
 import uPlot from 'uplot';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Legend, Nothing, Slider, Tabs, Toggle, show, useRedraw, useRun, useSelection } from '../../chrome';
 import { css } from '../../generated/uplot.css';
 import { hubOf } from '../../hub';
@@ -105,7 +105,7 @@ function Card({ spec, runs, theme, state, shared, wide, onWide, onZoom, onPick }
   const draw = useRef(() => {});
   draw.current = () => { if (seen.current) chart.current?.draw(lines, state); };
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const c = new Chart(plot.current!, value.current!, theme, state, { zoom: r => calls.current.onZoom(r), hover: shared.hover, pick: x => calls.current.onPick(x) }, shared.key);
     chart.current = c;
     shared.charts.add(c);
@@ -118,8 +118,8 @@ function Card({ spec, runs, theme, state, shared, wide, onWide, onZoom, onPick }
     watch.observe(plot.current!);
     return () => { resize.disconnect(); watch.disconnect(); shared.charts.delete(c); c.destroy(); };
   }, []);
-  useEffect(() => { chart.current?.setTheme(theme); }, [theme]);
-  useEffect(() => draw.current());
+  useLayoutEffect(() => { chart.current?.setTheme(theme); }, [theme]);
+  useLayoutEffect(() => draw.current());               // in this frame, not after the next
 
   const onKey = (e: KeyboardEvent) => {
     const step = e.key === 'ArrowRight' ? 1 : e.key === 'ArrowLeft' ? -1 : 0;
