@@ -11,7 +11,6 @@ import { List, writeFacts } from './list';
 import { Axes, isBackward, marks, moments, outline, spoken, statRow, withEnds, type AxisChoice, type ScaleChoice } from './model';
 import { FocusPlot, type Mode } from './plot';
 import { Scrubber } from './scrubber';
-import { HISTOGRAM_CSS } from './style';
 import { paintOf, TileBoard, TilePainter, type TileData } from './tiles';
 
 const RECORD = 'with ts.record(values="histogram") as tape:\n    ...            # your training loop';
@@ -135,7 +134,6 @@ export function HistogramView({ at, preset, ...wish }: { at: Attachment; preset:
     : <Empty title={`Nothing is called "${search}"`}>Words may come in any order: "fc1 grad".</Empty>);
   return (
     <div class="ts-hist ts-column" ref={root} onKeyDown={onKey} data-narrow={narrow || undefined} data-short={size.height < SHORT || undefined}>
-      <style>{HISTOGRAM_CSS}</style>
       {empty ? (
         <div class="ts-grow"><Nothing link={at.link} recorded={!!store} what="No distributions yet" code={RECORD} /></div>
       ) : (

@@ -14,7 +14,6 @@ import { gestures, type Tool } from './gestures';
 import { at as projectionAt, boundsAll, keyOf, layers as layersOf, tally, type Near } from './model';
 import { Choose, Legend, Picked, Variance, Waiting } from './panels';
 import { Stage } from './stage';
-import { PROJECTOR_CSS } from './style';
 
 const KINDS = ['graph', 'status'] as const;
 const NEIGHBOURS = 10;
@@ -61,7 +60,6 @@ export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: s
   ];
   return (
     <div class="ts-proj ts-column" ref={root} data-small={small || undefined}>
-      <style>{PROJECTOR_CSS}</style>
       {!store ? <div class="ts-grow"><Nothing link={at.link} recorded={false} what="" /></div>
         : shown ? <Cloud key={key} at={at} list={list!} shown={shown} depth={depth} small={small} live={store.status?.state === 'recording'}
             chooser={<Select label="Layer" hideLabel value={key ?? ''} options={options} onChange={choose} />} />
