@@ -137,6 +137,27 @@ describe('hub', () => {
     a.release();
   });
 
+  it('shows the clocks of the step that is looked at, and the newest again', async () => {
+    const line = new Line();
+    const a = hub.attach(line);
+    a.need('clocks');
+    line.answer('1', [info('x')]);
+    const clocks = (step: number) => ({ meta: { graph: 0, step }, columns: { op_us: Float32Array.of(step), node_us: Float32Array.of(0) } });
+    line.frame('clocks', 'x', clocks(9));
+    a.selection.set({ step: 3 }); a.selection.set({ step: 4 });
+    vi.advanceTimersByTime(200);
+    expect(line.of('query')).toMatchObject([{ kind: 'clocks', steps: [4, 4] }]);
+    line.frame('clocks', 'x', { ...clocks(4), request: line.of('query')[0].request });
+    line.frame('clocks', 'x', clocks(10));
+    expect(a.store()!.clocks!.step).toBe(4);
+    a.selection.set({ step: null });
+    expect(a.store()!.clocks!.step).toBe(10);
+    const empty = a.query('gradients', { steps: [5, 5] });
+    line.say({ type: 'reply', request: line.of('query').at(-1).request, ok: true });
+    await empty;
+    a.release();
+  });
+
   it('hears of a cut from the host itself, and lets another host take over', () => {
     const first = new Line() as Line & { closed?: Host['closed'] }, second = new Line();
     let cut = (_reason: string) => {};

@@ -16,6 +16,8 @@ export interface Carrier {
   trouble(reason: string): void;
 }
 
+const LOOK_MS = 80;
+
 interface Stream { interest: Interest; holders: number; request: string | null; fresh: boolean }
 interface Query { interest: Interest; resolve: () => void; reject: (error: Error) => void }
 
@@ -29,6 +31,7 @@ export class KernelRoom {
   private readonly queries = new Map<string, Query>();
   private readonly listeners = new Set<() => void>();
   private readonly carriers: Carrier[] = [];
+  private looking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly kernel: string, private readonly ticker: Ticker, private readonly gone: () => void) {}
 
@@ -60,7 +63,7 @@ export class KernelRoom {
 
   /** Nobody looks any more: stores and selection may go. */
   closeIfEmpty(): void {
-    if (this.carriers.length === 0 && this.streams.size === 0) this.gone();
+    if (this.carriers.length === 0 && this.streams.size === 0) { clearTimeout(this.looking); this.gone(); }
   }
 
   want(interest: Interest): void {
@@ -98,7 +101,10 @@ export class KernelRoom {
 
   selection(recording: string): SelectionBus {
     let bus = this.buses.get(recording);
-    if (!bus) this.buses.set(recording, (bus = new SelectionBus()));
+    if (!bus) {
+      this.buses.set(recording, (bus = new SelectionBus()));
+      bus.on((_, change) => { if (change.step !== undefined) this.lookAt(recording, change.step); });
+    }
     return bus;
   }
 
@@ -130,7 +136,7 @@ export class KernelRoom {
       run.restart(stream.interest.kind, stream.interest.id);
     }
     try {
-      run.apply(decodeFrame(message, buffers));
+      run.apply(decodeFrame(message, buffers), query !== undefined);
     } finally {
       if (query && !message.more) {
         this.queries.delete(message.request);
@@ -138,6 +144,12 @@ export class KernelRoom {
       }
       if (news) this.tell();
     }
+  }
+
+  /** A query without rows may be answered by a bare reply. */
+  answered(request: string): void {
+    this.queries.get(request)?.resolve();
+    this.queries.delete(request);
   }
 
   /** A subscription or query was refused. */
@@ -171,6 +183,17 @@ export class KernelRoom {
   private trim(): void {
     const held = new Set([...this.streams.values()].map(stream => stream.interest.recording));
     for (const id of this.order.slice(0, -4)) if (!held.has(id)) this.runs.delete(id);
+  }
+
+  /** Asks for what changes with the step and is not kept on the page; a slider that moves on asks once, where it rests. */
+  private lookAt(recording: string, step: number | null): void {
+    clearTimeout(this.looking);
+    if (step === null) return this.store(recording)?.follow();
+    this.looking = setTimeout(() => {
+      for (const kind of ['clocks', 'gradients'] as const) {
+        if (this.streams.has(streamKey({ recording, kind }))) this.query({ kind, recording, steps: [step, step] }).catch(() => {});
+      }
+    }, LOOK_MS);
   }
 
   private resubscribe(): void {

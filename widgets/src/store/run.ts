@@ -12,6 +12,8 @@ export const CAPS = { scalars: 65_536, stats: 8_192, histograms: 2_048, values: 
 
 const STAT_FIELDS = ['mean', 'std', 'min', 'max', 'norm', 'nan', 'inf', 'zero', 'subnormal', 'count'] as const;
 
+type Moment = Pick<Mutable<RunStore>, 'clocks' | 'gradients'>;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type GrowSeries = Series & { step: Grow<Int32Array>; time: Grow<Float64Array>; value: Grow<Float64Array>; epoch: number };
 type GrowStats = Stats & { step: Grow<Int32Array>; fields: Record<(typeof STAT_FIELDS)[number], Grow<Float32Array>>; epoch: number };
 type GrowHistograms = Histograms & {
@@ -23,8 +25,6 @@ export class Run implements RunStore {
   status: Status | null = null;
   graphs = new Map<number, Graph>();
   graph: Graph | null = null;
-  clocks: RunStore['clocks'] = null;
-  gradients: RunStore['gradients'] = null;
   series = new Map<string, Series>();
   stats = new Map<string, Stats>();
   histograms = new Map<string, Histograms>();
@@ -33,6 +33,9 @@ export class Run implements RunStore {
   findings: Finding[] = [];
   debug: DebugState | null = null;
 
+  /** Clocks and gradients: the newest, and those of the step that the page looks at, if it looks at one. */
+  private readonly newest: Moment = { clocks: null, gradients: null };
+  private held: Moment | null = null;
   private readonly strings: string[] = [];
   private readonly listeners = new Map<Kind, Set<() => void>>();
   private readonly dirty = new Set<Kind>();
@@ -45,6 +48,22 @@ export class Run implements RunStore {
   };
 
   constructor(readonly id: string, private readonly ticker: Ticker = new PageTicker()) {}
+
+  get clocks(): RunStore['clocks'] {
+    return this.held?.clocks ?? this.newest.clocks;
+  }
+
+  get gradients(): RunStore['gradients'] {
+    return this.held?.gradients ?? this.newest.gradients;
+  }
+
+  /** The page looks at the newest step again. */
+  follow(): void {
+    if (!this.held) return;
+    this.held = null;
+    this.touch('clocks');
+    this.touch('gradients');
+  }
 
   text(index: number): string {
     return this.strings[index] ?? '';
@@ -71,16 +90,18 @@ export class Run implements RunStore {
     if (kind === 'projection') id ? this.projections.delete(id) : this.projections.clear();
   }
 
-  /** Takes one frame in. Unknown kinds are skipped: the kernel may be newer than the page. */
-  apply(frame: Frame): void {
+  /** Takes one frame in. Unknown kinds are skipped: the kernel may be newer than the page. `asked`: it answers a query for one step. */
+  apply(frame: Frame, asked = false): void {
     const { meta, columns } = frame;
     switch (frame.kind as Kind) {
       case 'graph': this.applyGraph(frame); break;
       case 'clocks':
-        this.clocks = { graph: meta.graph, step: meta.step, opUs: f4(columns, 'op_us'), nodeUs: f4(columns, 'node_us') };
+        if (!columns.op_us) return;                     // an empty answer
+        this.moment(asked).clocks = { graph: meta.graph, step: meta.step, opUs: f4(columns, 'op_us'), nodeUs: f4(columns, 'node_us') };
         break;
       case 'gradients':
-        this.gradients = {
+        if (!columns.node) return;
+        this.moment(asked).gradients = {
           graph: meta.graph, step: meta.step, node: pick(columns, 'node', Int32Array), norm: f4(columns, 'norm'), nonfinite: pick(columns, 'nonfinite', Uint8Array),
         };
         break;
@@ -107,6 +128,10 @@ export class Run implements RunStore {
       default: return;
     }
     this.touch(frame.kind as Kind);
+  }
+
+  private moment(asked: boolean): Moment {
+    return asked ? (this.held ??= { clocks: null, gradients: null }) : this.newest;
   }
 
   touch(kind: Kind): void {

@@ -102,8 +102,9 @@ export interface RunStore {
   text(index: number): string;
   graphs: Map<number, Graph>;
   graph: Graph | null;                                 // the current structure
-  clocks: { graph: number; step: number; opUs: Float32Array; nodeUs: Float32Array } | null;   // newest
-  gradients: { graph: number; step: number; node: Int32Array; norm: Float32Array; nonfinite: Uint8Array } | null;
+  /** Of the newest step, or of the one that is selected. */
+  readonly clocks: { graph: number; step: number; opUs: Float32Array; nodeUs: Float32Array } | null;
+  readonly gradients: { graph: number; step: number; node: Int32Array; norm: Float32Array; nonfinite: Uint8Array } | null;
   series: Map<string, Series>;
   stats: Map<string, Stats>;
   histograms: Map<string, Histograms>;

@@ -19,7 +19,7 @@ export interface DemoOptions {
   held?: boolean;
 }
 
-interface Subscription { request: string; kind: string; id?: string; recording: string; cursor: number; once: boolean; strings: number }
+interface Subscription { request: string; kind: string; id?: string; recording: string; cursor: number; once: boolean; steps?: [number, number] }
 
 const PERIOD_MS = 66;
 const MOST_STEPS = 25;                                   // rows a frame, so that frames stay small
@@ -73,7 +73,7 @@ export class DemoHost implements Host {
     if (m.type === 'ack') this.unacknowledged = Math.max(0, this.unacknowledged - 1);
     if (m.type === 'unsubscribe' || m.type === 'cancel') this.subscriptions.delete(m.request);
     if (m.type === 'subscribe' || m.type === 'query') {
-      this.subscriptions.set(m.request, { request: m.request, kind: m.kind, id: m.id, recording: m.recording, cursor: 0, once: m.type === 'query', strings: 0 });
+      this.subscriptions.set(m.request, { request: m.request, kind: m.kind, id: m.id, recording: m.recording, cursor: 0, once: m.type === 'query', steps: m.steps });
       this.pump();
     }
     if (m.type === 'command') this.command(m);
@@ -146,8 +146,8 @@ export class DemoHost implements Host {
       case 'stats': return rows((a, b) => frames.stats(d, a, b));
       case 'histograms': return rows((a, b) => frames.histograms(d, a, b));
       case 'graph': return whole(1, () => d.graph.frame());
-      case 'clocks': return whole(end, () => (end > 0 ? frames.clocks(d, end - 1) : null));
-      case 'gradients': return whole(end, () => (end > 0 ? frames.gradients(d, end - 1) : null));
+      case 'clocks': return whole(end, () => (end > 0 ? frames.clocks(d, s.steps?.[0] ?? end - 1) : null));
+      case 'gradients': return whole(end, () => (end > 0 ? frames.gradients(d, s.steps?.[0] ?? end - 1) : null));
       case 'findings': return whole(end * 10 + this.muted.size + 1, () => frames.findings(d, end - 1, this.muted));
       case 'status': return whole(end + 1, () => frames.status(d, end - 1, this.isOver(d) ? 'stopped' : 'recording'));
       case 'debug': return whole(this.held.version + 1, () => frames.debug(d, this.held.index, this.held.state, this.held.reason));

@@ -134,7 +134,8 @@ export class Wire implements Link, Carrier {
           this.pending.delete(message.request);
           clearTimeout(waiting.timer);
           message.ok ? waiting.resolve(message.result) : waiting.reject(new Error(message.error));
-        } else if (!message.ok && this.room?.refuse(message.request, message.error)) this.trouble(message.error);
+        } else if (message.ok) this.room?.answered(message.request);
+        else if (this.room?.refuse(message.request, message.error)) this.trouble(message.error);
         return;
       }
       default:                                          // a newer kernel may say more than we know
