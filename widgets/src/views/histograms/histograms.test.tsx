@@ -179,7 +179,7 @@ describe('the view', () => {
     expect([...el.querySelectorAll('.ts-hist-name b')].map((n) => n.textContent).slice(0, 3)).toEqual(['fc1.weight', 'fc1.bias', 'fc2.weight']);
     expect(tiles(el).length).toBe(23);
     expect(tiles(el)[0]!.querySelector('.ts-hist-facts')!.textContent).toMatch(/^\u03bc \S+  \u03c3 \S+$/);
-    expect(tiles(el)[0]!.getAttribute('aria-label')).toMatch(/^fc1.weight weight, step 11, mean/);
+    expect(tiles(el)[0]!.querySelector('.ts-hidden')!.textContent).toMatch(/^fc1.weight weight, step 11, mean/);
     await stop();
     expect(el.childElementCount).toBe(0);
   });
@@ -196,7 +196,7 @@ describe('the view', () => {
     await until(() => {
       expect(el.querySelector('[aria-selected=true]')!.getAttribute('data-key')).toBe('activation/fc2');
       expect(el.querySelector('.ts-scrub b')!.textContent).toBe('3');
-      expect(tiles(el)[0]!.getAttribute('aria-label')).toContain('step 3');
+      expect(tiles(el)[0]!.querySelector('.ts-hidden')!.textContent).toContain('step 3');
     });
     await stop();
   });

@@ -7,13 +7,14 @@ import type { TileBoard } from './tiles';
 
 interface TileProps { board: TileBoard; id: string; chosen: boolean; tab: boolean }
 
-/** The board writes into `.ts-hist-facts` and the label: data that changes many times a second does not pass through rendering. */
+/** The board writes the facts and what is spoken of them: data that changes many times a second does not pass through rendering. */
 function Tile({ board, id, chosen, tab }: TileProps) {
   const el = useRef<HTMLDivElement>(null);
   useEffect(() => board.add(el.current!, id), [board, id]);
   return (
     <div class="ts-hist-tile" role="gridcell" data-key={id} aria-selected={chosen} tabIndex={tab ? 0 : -1} ref={el}>
       <canvas aria-hidden="true" />
+      <span class="ts-hidden" />
       <div class="ts-hist-facts" aria-hidden="true"><span class="ts-clip" /></div>
     </div>
   );
@@ -115,8 +116,10 @@ export function moved(outline: Outline, from: string, key: string, across: numbe
   return null;
 }
 
-/** Puts mean, deviation and marks under a tile, touching only what changed. */
-export function writeFacts(el: HTMLElement, moments: string, marks: readonly Mark[]): void {
+/** Puts mean, deviation and marks under a tile, and their words for a screen reader, touching only what changed. */
+export function writeFacts(el: HTMLElement, moments: string, marks: readonly Mark[], words: string): void {
+  const said = el.querySelector('.ts-hidden')!;
+  if (said.textContent !== words) said.textContent = words;
   const facts = el.querySelector('.ts-hist-facts')!;
   const first = facts.firstElementChild!;
   if (first.textContent !== moments) first.textContent = moments;

@@ -20,7 +20,7 @@ export const HISTOGRAM_CSS = SCRUB_CSS + `
 .ts-hist-line { margin: 6px -2px 0; padding: 0 2px 1px; content-visibility: auto; contain-intrinsic-size: auto 92px; }
 .ts-hist-name { display: flex; align-items: baseline; gap: 8px; font-size: 12px; padding-bottom: 2px; }
 .ts-hist-name b { font-weight: 500; font-family: var(--ts-mono); font-size: 11.5px; }
-.ts-hist-name span { color: var(--ts-faint); font-size: 11px; }
+.ts-hist-name span { color: var(--ts-muted); font-size: 11px; }
 .ts-hist-tiles { display: grid; gap: 10px; }
 .ts-hist-tile { position: relative; min-width: 0; border-radius: 4px; cursor: pointer; text-align: left; padding: 0 0 1px; }
 .ts-hist-tile canvas { width: 100%; height: 46px; border-radius: 3px; background: var(--ts-panel); box-shadow: 0 0 0 1px var(--ts-line); }
@@ -40,11 +40,11 @@ export const HISTOGRAM_CSS = SCRUB_CSS + `
 .ts-hist-plot canvas { position: absolute; inset: 0; width: 100%; height: 100%; cursor: crosshair; }
 .ts-hist-figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(62px, 1fr)); gap: 2px 8px; margin: 0; padding: 6px 12px 10px; flex: none; }
 .ts-hist-figures div { min-width: 0; }
-.ts-hist-figures dt { font-size: 10.5px; color: var(--ts-faint); }
+.ts-hist-figures dt { font-size: 10.5px; color: var(--ts-muted); }
 .ts-hist-figures dd { margin: 0; font-size: 12.5px; }
 .ts-hist-figures [data-trouble] dd { color: var(--ts-trouble); font-weight: 600; }
 .ts-hist-figures [data-trouble] dt { color: var(--ts-trouble); }
-.ts-hist-ramp { display: inline-flex; align-items: center; gap: 6px; margin-left: auto; font-size: 10.5px; color: var(--ts-faint); padding-right: 4px; }
+.ts-hist-ramp { display: inline-flex; align-items: center; gap: 6px; margin-left: auto; font-size: 10.5px; color: var(--ts-muted); padding-right: 4px; }
 .ts-hist-ramp i { width: 64px; height: 8px; border-radius: 2px; box-shadow: 0 0 0 1px var(--ts-line); }
 .ts-hist[data-short] .ts-hist-figures { grid-template-columns: repeat(8, auto); gap: 0 12px; padding: 2px 12px 5px; overflow: hidden; }
 .ts-hist[data-narrow] .ts-hist-list { padding: 0 10px 12px; }

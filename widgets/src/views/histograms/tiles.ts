@@ -28,7 +28,7 @@ export function paintOf(theme: Theme): Paint {
   const forward = parseColour(theme.forward);
   const backward = parseColour(theme.backward);
   return {
-    background: parseColour(theme.bg), panel, ink: parseColour(theme.fg), faint: parseColour(theme.faint), trouble: parseColour(theme.trouble),
+    background: parseColour(theme.bg), panel, ink: parseColour(theme.fg), faint: parseColour(theme.muted), trouble: parseColour(theme.trouble),
     hues: { forward, backward }, tables: { forward: sequential(panel, forward), backward: sequential(panel, backward) }, font: theme.font,
   };
 }

@@ -75,9 +75,7 @@ export function HistogramView({ at, preset, ...wish }: { at: Attachment; preset:
     const data = dataOf(key);
     parts.painter.paint(canvas, key, data, paint);
     const row = data.stats ? statRow(data.stats, data.step) : -1;
-    writeFacts(el, moments(data.stats, row), marks(data.stats, row));
-    const label = spoken(key, data.stats, row);
-    if (el.getAttribute('aria-label') !== label) el.setAttribute('aria-label', label);
+    writeFacts(el, moments(data.stats, row), marks(data.stats, row), spoken(key, data.stats, row));
   }), []);
   useEffect(() => () => board.close(), [board]);
 
@@ -143,7 +141,7 @@ export function HistogramView({ at, preset, ...wish }: { at: Attachment; preset:
             <Tabs<AxisChoice> as="radio" label="Value axis" value={axis} options={[{ value: 'auto', label: 'Auto' }, { value: 'linear', label: 'Linear' }, { value: 'symlog', label: 'Symlog' }]} onChange={setAxis} />
             <Tabs<ScaleChoice> as="radio" label="Value range" value={scale} options={[{ value: 'own', label: 'Own range' }, { value: 'shared', label: 'Shared' }]} onChange={setScale} />
             <span class="ts-grow" />
-            <span class={narrow ? 'ts-hidden' : 'ts-faint'} role="status">{search ? `${shown!.keys.length} of ${all!.keys.length}` : `${all!.keys.length} tensors`}</span>
+            <span class={narrow ? 'ts-hidden' : 'ts-muted'} role="status">{search ? `${shown!.keys.length} of ${all!.keys.length}` : `${all!.keys.length} tensors`}</span>
           </div>
           <div class="ts-grow">
             {narrow ? (open && focus) || listed : <Split label="Width of the list" initial={0.54} min={0.25} first={listed} second={focus} />}

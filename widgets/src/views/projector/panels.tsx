@@ -28,9 +28,11 @@ export function Legend({ colours, palette, alone, inside, onAlone }: {
       <div class="ts-proj-legend" data-long={long || undefined} style={{ gridTemplateRows: `repeat(${Math.ceil(colours.labels.length / (long ? 1 : 2))}, auto)` }}>
         {colours.labels.map(({ label, count, colour }) => (
           <button type="button" key={label} class="ts-proj-label" aria-pressed={alone === label} onClick={() => onAlone(alone === label ? null : label)}
-            title={alone === label ? 'Show all labels' : 'Show this label alone'} aria-label={`label ${label < 0 ? 'unknown' : label}, ${inside ? `${inside.get(label) ?? 0} of ` : ''}${count} points`}>
+            title={alone === label ? 'Show all labels' : 'Show this label alone'}>
             <i style={{ borderColor: css(palette.colours[colour]!), background: palette.hollow[colour] ? 'transparent' : css(palette.colours[colour]!) }} />
+            <span class="ts-hidden">label </span>
             <span class="ts-clip">{label < 0 ? 'none' : label}</span>
+            <span class="ts-hidden">, points: </span>
             <span>{inside ? inside.get(label) ?? 0 : count}</span>
           </button>
         ))}
@@ -68,9 +70,11 @@ export function Picked({ row, label, near, colours, palette, onRow, onClose }: {
       {agreement(near, label) && <p class="ts-proj-agree">{agreement(near, label)}</p>}
       <div class="ts-proj-near">
         {near.map((n) => (
-          <button type="button" key={n.row} class="ts-proj-label" onClick={() => onRow(n.row)} aria-label={`row ${n.row}${n.label === null ? '' : `, label ${n.label}`}, distance ${short(n.distance)}`}>
+          <button type="button" key={n.row} class="ts-proj-label" onClick={() => onRow(n.row)}>
             <i style={{ borderColor: swatch(n.row), background: swatch(n.row) }} />
-            <span>{n.row}{n.label !== null && <span class="ts-faint"> {'\u00b7'} {n.label}</span>}</span>
+            <span class="ts-hidden">row </span>
+            <span>{n.row}{n.label !== null && <span class="ts-muted"><span class="ts-hidden">, label</span> <span aria-hidden="true">{'\u00b7'}</span> {n.label}</span>}</span>
+            <span class="ts-hidden">, distance </span>
             <span>{short(n.distance, 2)}</span>
           </button>
         ))}

@@ -19,7 +19,7 @@ export const PROJECTOR_CSS = SCRUB_CSS + `
 .ts-proj-label:hover { background: var(--ts-inset); }
 .ts-proj-label[aria-pressed='true'] { background: var(--ts-inset); font-weight: 600; }
 .ts-proj-label > i { width: 9px; height: 9px; border-radius: 50%; flex: none; border: 2.5px solid; }
-.ts-proj-label > span:last-child { margin-left: auto; color: var(--ts-faint); font-weight: 400; font-size: 11px; }
+.ts-proj-label > span:last-child { margin-left: auto; color: var(--ts-muted); font-weight: 400; font-size: 11px; }
 .ts-proj-swatch { width: 9px; height: 9px; border-radius: 50%; flex: none; }
 .ts-proj-row { color: var(--ts-fg); font-size: 12px; }
 .ts-proj-end { margin-left: auto; }
@@ -28,7 +28,7 @@ export const PROJECTOR_CSS = SCRUB_CSS + `
 .ts-proj-bars { display: grid; grid-template-columns: auto 1fr auto; gap: 2px 6px; align-items: center; font-size: 11px; color: var(--ts-muted); }
 .ts-proj-bars i { height: 5px; border-radius: 2px; background: var(--ts-forward); min-width: 1px; }
 .ts-proj-ramp { height: 8px; border-radius: 2px; }
-.ts-proj-ends { display: flex; justify-content: space-between; font-size: 11px; color: var(--ts-faint); }
+.ts-proj-ends { display: flex; justify-content: space-between; font-size: 11px; color: var(--ts-muted); }
 .ts-proj-pill { position: absolute; left: 10px; top: 8px; display: flex; align-items: center; gap: 8px; padding: 2px 4px 2px 10px; border-radius: 13px; background: var(--ts-bg); border: 1px solid var(--ts-line); box-shadow: var(--ts-shadow); font-size: 12px; }
 .ts-proj-pill b { font-weight: 600; }
 .ts-proj-choose { display: flex; flex-direction: column; align-items: center; justify-content: safe center; gap: 10px; height: 100%; padding: 20px 16px; overflow: auto; }
@@ -39,7 +39,7 @@ export const PROJECTOR_CSS = SCRUB_CSS + `
 .ts-proj-layers button { appearance: none; width: 100%; display: flex; align-items: baseline; gap: 10px; border: 0; background: none; color: var(--ts-fg); font: 12px/30px var(--ts-mono); height: 30px; padding: 0 12px; cursor: pointer; text-align: left; }
 .ts-view .ts-proj-layers button:focus-visible { outline-offset: -2px; }
 .ts-proj-layers button:hover { background: var(--ts-inset); }
-.ts-proj-layers button span:last-child { margin-left: auto; color: var(--ts-faint); font-family: var(--ts-font); font-size: 11.5px; }
+.ts-proj-layers button span:last-child { margin-left: auto; color: var(--ts-muted); font-family: var(--ts-font); font-size: 11.5px; }
 .ts-proj-wait { width: 34px; height: 34px; }
 .ts-proj-wait circle { fill: var(--ts-forward); animation: ts-proj-wait 1.2s ease-in-out infinite; }
 .ts-proj-wait circle:nth-child(2) { animation-delay: 0.15s; } .ts-proj-wait circle:nth-child(3) { animation-delay: 0.3s; }
