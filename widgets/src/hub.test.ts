@@ -159,9 +159,9 @@ describe('hub', () => {
   });
 
   it('hears of a cut from the host itself, and lets another host take over', () => {
-    const first = new Line() as Line & { closed?: Host['closed'] }, second = new Line();
+    const first = new Line() as Line & { whenCut?: Host['whenCut'] }, second = new Line();
     let cut = (_reason: string) => {};
-    first.closed = fn => { cut = fn; return () => {}; };
+    first.whenCut = fn => { cut = fn; return () => {}; };
     const a = hub.attach(first), b = hub.attach(second);
     a.need('scalars'); b.need('scalars');
     first.answer('1', [info('x')]); second.answer('1', [info('x')]);

@@ -23,7 +23,7 @@ function hostOf(model: Model): Host {
         model.on('msg:custom', hear);
         return () => model.off('msg:custom', hear);
       },
-      closed(handler) {
+      whenCut(handler) {
         const hear = () => { if (model.comm_live !== true) handler('The kernel that made this output has gone. Run the cell again.'); };
         model.on('comm_live_update', hear);
         return () => model.off('comm_live_update', hear);

@@ -8,7 +8,7 @@ export interface Host {
   /** What the one who made the view asked of it: `{ key: 'fc1' }`, `{ theme: 'dark' }`. */
   options?: Record<string, unknown>;
   /** Calls back, with the reason, when this way to the kernel is cut. A host that returns with a new connection is a new Host. */
-  closed?(handler: (reason: string) => void): () => void;
+  whenCut?(handler: (reason: string) => void): () => void;
   /** The recording to show: an id, or "latest" (the default). */
   recording?: string;
 }

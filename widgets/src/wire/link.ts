@@ -31,7 +31,7 @@ export class Wire implements Link, Carrier {
     private readonly host: Host, readonly ticker: Ticker,
     private readonly roomOf: (kernel: string) => KernelRoom, private readonly closed: () => void,
   ) {
-    const offs = [host.listen((message, buffers) => this.receive(message, buffers ?? [])), host.closed?.(reason => this.lose(reason))];
+    const offs = [host.listen((message, buffers) => this.receive(message, buffers ?? [])), host.whenCut?.(reason => this.lose(reason))];
     this.stopListening = () => { for (const off of offs) off?.(); };
   }
 
