@@ -1,0 +1,8 @@
+"""`torch.nn`."""
+
+from . import functional, init, utils
+from .modules import *
+from .modules import __all__ as _layers
+from .parameter import Buffer, Parameter
+
+__all__ = [*_layers, "Buffer", "Parameter", "functional", "init", "utils"]
