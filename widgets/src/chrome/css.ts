@@ -90,6 +90,7 @@ export const CSS = `
 
 .ts-status { display: flex; align-items: center; gap: 14px; flex: none; min-height: 26px; padding: 2px 10px; border-top: 1px solid var(--ts-line); background: var(--ts-panel); color: var(--ts-muted); font-size: 11.5px; white-space: nowrap; overflow: hidden; }
 .ts-status b { color: var(--ts-fg); font-weight: 600; }
+.ts-status > * { flex: none; } .ts-status > .ts-clip { flex: 0 1 auto; }
 .ts-dot { width: 7px; height: 7px; border-radius: 4px; background: var(--ts-faint); flex: none; }
 .ts-dot[data-on] { background: var(--ts-forward); }
 .ts-dot[data-tone='trouble'] { background: var(--ts-trouble); border-radius: 1px; }

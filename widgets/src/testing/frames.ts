@@ -82,8 +82,17 @@ export function histograms(d: Demo, from: number, to: number): Frame {
   return { kind: 'histograms', meta: {}, columns: { key: Uint32Array.from(key), step: Int32Array.from(step), first: Uint16Array.from(first), length: Uint16Array.from(length), count: Uint32Array.from(count) } };
 }
 
+/** What the training does not have: four dimensions, nan and inf. */
+function broken(key: string, step: number): Frame {
+  const next = random(step + 1), shape = [2, 3, 12, 16];
+  const values = Float32Array.from({ length: 2 * 3 * 12 * 16 }, (_, i) => Math.sin((i % 16) / 3) * Math.cos((i % 192) / 40) + next() * 0.2);
+  for (const [at, v] of [[17, NaN], [18, NaN], [33, NaN], [90, Infinity], [100, -Infinity]] as const) values[at] = v;
+  return { kind: 'tensor', meta: { key, step, shape, dtype: 'float32', strided: 0, stats: moments(values) }, columns: { values } };
+}
+
 /** A probe's values; keys as the tape names them, "output/<op row>" included. */
 export function tensor(d: Demo, key: string, at: number): Frame | null {
+  if (key === 'activation/broken') return broken(key, at);
   const s = d.run.steps[at];
   const op = /^output\/(\d+)$/.exec(key);
   const path = op ? d.graph.modulePath(Number(op[1])) : '';

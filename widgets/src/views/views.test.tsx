@@ -107,6 +107,7 @@ it('the state is one word', () => {
   expect(lifeOf({ state: 'live' }, run('stopped'))).toBe('stopped');
   expect(lifeOf({ state: 'replay' }, run('stopped'))).toBe('replay');
   expect(lifeOf({ state: 'dead' }, null)).toBe('dead');
+  expect(lifeOf({ state: 'live' }, null)).toBe('ready');
 });
 
 it('an anywidget output is one host, follows its options and cleans up', async () => {

@@ -3,15 +3,16 @@
 import { show } from '../../chrome';
 import type { Link, RunStore, Status } from '../../store/types';
 
-export type Life = 'live' | 'paused' | 'replay' | 'stopped' | 'connecting' | 'dead';
+export type Life = 'live' | 'paused' | 'replay' | 'stopped' | 'ready' | 'connecting' | 'dead';
 
 export function lifeOf(link: Pick<Link, 'state'>, store: RunStore | null): Life {
   if (link.state === 'dead' || link.state === 'connecting' || link.state === 'replay') return link.state;
-  if (store?.debug?.state === 'held') return 'paused';
-  return store?.status?.state === 'recording' ? 'live' : 'stopped';
+  if (!store) return 'ready';
+  if (store.debug?.state === 'held') return 'paused';
+  return store.status?.state === 'recording' ? 'live' : 'stopped';
 }
 
-const WORDS: Record<Life, string> = { live: 'live', paused: 'paused', replay: 'replay', stopped: 'stopped', connecting: 'connecting', dead: 'no connection' };
+const WORDS: Record<Life, string> = { live: 'live', paused: 'paused', replay: 'replay', stopped: 'stopped', ready: 'ready', connecting: 'connecting', dead: 'no connection' };
 
 export function StatusLine({ link, store, step }: { link: Link; store: RunStore | null; step: number | null }) {
   const life = lifeOf(link, store), status = store?.status, debug = store?.debug;
