@@ -10,7 +10,7 @@ export interface Slices {
   bins: number;
   /** Share of the row's values per display bin: `heights[s * bins + i]`. */
   heights: Float32Array;
-  /** The height that fills the lift; spikes above it are cut. */
+  /** The height that fills the lift; what rises more than TOP times that is cut. */
   peak: number;
 }
 
@@ -75,7 +75,8 @@ export function slices(rows: Rows, axis: Axis, bins: number, limit = 48): Slices
   peaks.sort();
   return {
     rows: picked, bins, heights, steps: picked.map((r) => rows.step.data[r]!),
-    peak: peaks[Math.floor((peaks.length - 1) * 0.95)] || 1,
+    // One freak step must not flatten all others: it is cut a little above them.
+    peak: Math.min(peaks[peaks.length - 1]!, peaks[Math.floor((peaks.length - 1) * 0.9)]! * 1.35) || 1,
   };
 }
 
@@ -94,6 +95,8 @@ export type Pen = Pick<
   CanvasRenderingContext2D,
   'beginPath' | 'moveTo' | 'lineTo' | 'closePath' | 'fill' | 'stroke' | 'fillStyle' | 'strokeStyle' | 'lineWidth' | 'lineJoin' | 'globalAlpha'
 >;
+
+export const TOP = 1.08;
 
 /** The share of the box that the tallest curve rises above its baseline. */
 export const LIFT = 0.3;
@@ -116,7 +119,7 @@ function trace(pen: Pen, data: Slices, s: number, box: Box, base: number, lift: 
   const each = box.width / bins;
   let open = false;
   for (let i = 0; i < bins; i++) {
-    const rise = Math.min(heights[s * bins + i]! / peak, 1.6) * lift;
+    const rise = Math.min(heights[s * bins + i]! / peak, TOP) * lift;
     const x = box.x + (i + 0.5) * each;
     // The outline leaves out the empty stretches: a stroke on the baseline would hide the thin tails of the curves behind.
     if (visible && rise < 0.35) {
@@ -152,11 +155,13 @@ export function paintRidgeline(pen: Pen, data: Slices, box: Box, style: CurveSty
   }
 }
 
+export const OVERLAY_LIFT = 0.9;
+
 /** All curves on one baseline, older ones fainter. */
 export function paintOverlay(pen: Pen, data: Slices, box: Box, style: CurveStyle): void {
   const n = data.rows.length;
   const base = box.y + box.height;
-  const lift = box.height * 0.6;
+  const lift = box.height * OVERLAY_LIFT;
   pen.lineJoin = 'round';
   for (let i = 0; i <= n; i++) {
     const s = i === n ? style.chosen : i;                    // the chosen one once more, on top

@@ -4,7 +4,7 @@ import type { Axis } from '../../engines/bins';
 import { short, stepTicks, ticks } from '../../engines/bins_ticks';
 import { HeatField, paintHeat, rowOfStep, stepSpan, type StepSpan } from '../../engines/heatmap';
 import { css, mix } from '../../engines/heatmap_lut';
-import { baseline, paintOverlay, paintRidgeline, sliceAt, slices, type Box, type Slices } from '../../engines/ridgeline';
+import { baseline, OVERLAY_LIFT, paintOverlay, paintRidgeline, sliceAt, slices, TOP, type Box, type Slices } from '../../engines/ridgeline';
 import { BandField, paintBands, statBands, type Bands } from '../../engines/ridgeline_bands';
 import { markTrouble, sized, stepX, Stretcher, type Paint, type TileData } from './tiles';
 
@@ -108,7 +108,7 @@ export class FocusPlot {
     let best = 0;
     let least = Infinity;
     for (let s = 0; s < shown.rows.length; s++) {
-      const at = box.y + box.height - Math.min(shown.heights[s * shown.bins + bin]! / shown.peak, 1.6) * box.height * 0.6;
+      const at = box.y + box.height - Math.min(shown.heights[s * shown.bins + bin]! / shown.peak, TOP) * box.height * OVERLAY_LIFT;
       if (Math.abs(at - y) <= least) {
         least = Math.abs(at - y);
         best = s;

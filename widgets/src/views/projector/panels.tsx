@@ -8,14 +8,15 @@ import type { Projection } from '../../store/types';
 import { agreement, axisName, nameOf, type Layer, type Near } from './model';
 
 /** Labels with their colours and counts; a pressed one stays bright alone. With a selection the counts are those inside it. */
-export function Legend({ colours, palette, alone, inside, onAlone }: {
-  colours: Colouring; palette: Palette; alone: number | null; inside: Map<number, number> | null; onAlone(label: number | null): void;
+export function Legend({ what, colours, palette, alone, inside, onAlone }: {
+  what: string; colours: Colouring; palette: Palette; alone: number | null; inside: Map<number, number> | null; onAlone(label: number | null): void;
 }) {
   if (colours.kind === 'none') return null;
   if (colours.kind === 'value') {
     const stops = Array.from({ length: 9 }, (_, i) => css(palette.colours[Math.round((i * (VALUES - 1)) / 8)]!));
     return (
       <div class="ts-proj-card">
+        <h3>{what}</h3>
         <div class="ts-proj-ramp" style={{ background: `linear-gradient(to right, ${stops.join(', ')})` }} role="img" aria-label={`colours from ${colours.range[0]} to ${colours.range[1]}`} />
         <div class="ts-proj-ends" aria-hidden="true"><span>{colours.range[0]}</span><span>{colours.range[1]}</span></div>
       </div>
@@ -24,7 +25,7 @@ export function Legend({ colours, palette, alone, inside, onAlone }: {
   const long = colours.labels.some((l) => String(l.label).length > 4);
   return (
     <div class="ts-proj-card" role="group" aria-label="Labels">
-      <h3>Label</h3>
+      <h3>{what}</h3>
       <div class="ts-proj-legend" data-long={long || undefined} style={{ gridTemplateRows: `repeat(${Math.ceil(colours.labels.length / (long ? 1 : 2))}, auto)` }}>
         {colours.labels.map(({ label, count, colour }) => (
           <button type="button" key={label} class="ts-proj-label" aria-pressed={alone === label} onClick={() => onAlone(alone === label ? null : label)}

@@ -213,7 +213,7 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
             <Button quiet icon label="Clear the selection" onPress={() => setInside(null)}>{'\u00d7'}</Button></div>
         )}
         <div class="ts-proj-side">
-          {s && <Legend colours={s.colours} palette={s.palette} alone={alone} inside={counts} onAlone={setAlone} />}
+          {s && <Legend what={by === 'label' ? 'Label' : 'Row'} colours={s.colours} palette={s.palette} alone={alone} inside={counts} onAlone={setAlone} />}
           {(!small || picked === null) && <Variance projection={shown} />}
           {s && picked !== null && <Picked row={picked} label={labelOf(picked)} near={small ? near.slice(0, 4) : near} colours={s.colours} palette={s.palette}
             onRow={(row) => at.selection.set({ point: row })} onClose={() => at.selection.set({ point: null })} />}
