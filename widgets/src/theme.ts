@@ -36,8 +36,8 @@ export const TOKENS = `
   --ts-panel: color-mix(in srgb, var(--ts-fg) 3%, var(--ts-bg));
   --ts-inset: color-mix(in srgb, var(--ts-fg) 7%, var(--ts-bg));
   --ts-line: color-mix(in srgb, var(--ts-fg) 14%, var(--ts-bg));
-  --ts-muted: color-mix(in srgb, var(--ts-fg) 72%, var(--ts-bg));
-  --ts-faint: color-mix(in srgb, var(--ts-fg) 55%, var(--ts-bg));
+  --ts-muted: color-mix(in srgb, var(--ts-fg) 76%, var(--ts-bg));
+  --ts-faint: color-mix(in srgb, var(--ts-fg) 64%, var(--ts-bg));
   --ts-forward: ${LITERAL.light.forward}; --ts-backward: ${LITERAL.light.backward}; --ts-trouble: ${LITERAL.light.trouble};
   --ts-soft: 12%;
   --ts-forward-soft: color-mix(in srgb, var(--ts-forward) var(--ts-soft), var(--ts-bg));
