@@ -17,13 +17,13 @@ export interface Theme {
 }
 
 const SERIES = {
-  light: ['#2f6db5', '#9a5b00', '#1f8a70', '#7a52a8', '#5c7080', '#0c93b8', '#7d7a00', '#b0568f'],
+  light: ['#2b67ad', '#9a5b00', '#1f8a70', '#7a52a8', '#5c7080', '#0c93b8', '#7d7a00', '#b0568f'],
   dark: ['#7fb0f0', '#e3b15f', '#5fc9a8', '#bd9be8', '#a3b4c2', '#5fcbe6', '#c9c65a', '#e39acb'],
 };
 
 export const LITERAL: Record<'light' | 'dark', Record<string, string>> = {
   light: { bg: '#ffffff', panel: '#f7f8fa', inset: '#eef0f3', line: '#dfe3e8', fg: '#1c2430', muted: '#566170', faint: '#7b8695',
-    forward: '#2f6db5', 'forward-soft': '#e4edf8', backward: '#9a5b00', 'backward-soft': '#f7ecdb', trouble: '#c02942', 'trouble-soft': '#fbe6e9' },
+    forward: '#2b67ad', 'forward-soft': '#e4edf8', backward: '#9a5b00', 'backward-soft': '#f7ecdb', trouble: '#c02942', 'trouble-soft': '#fbe6e9' },
   dark: { bg: '#15181d', panel: '#1b1f25', inset: '#23282f', line: '#333942', fg: '#e4e8ee', muted: '#a2acb8', faint: '#7d8793',
     forward: '#7fb0f0', 'forward-soft': '#22354d', backward: '#e3b15f', 'backward-soft': '#42341b', trouble: '#ff7d8e', 'trouble-soft': '#4c2129' },
 };
@@ -37,7 +37,7 @@ export const TOKENS = `
   --ts-inset: color-mix(in srgb, var(--ts-fg) 7%, var(--ts-bg));
   --ts-line: color-mix(in srgb, var(--ts-fg) 14%, var(--ts-bg));
   --ts-muted: color-mix(in srgb, var(--ts-fg) 76%, var(--ts-bg));
-  --ts-faint: color-mix(in srgb, var(--ts-fg) 64%, var(--ts-bg));
+  --ts-faint: color-mix(in srgb, var(--ts-fg) 66%, var(--ts-bg));
   --ts-forward: ${LITERAL.light.forward}; --ts-backward: ${LITERAL.light.backward}; --ts-trouble: ${LITERAL.light.trouble};
   --ts-soft: 12%;
   --ts-forward-soft: color-mix(in srgb, var(--ts-forward) var(--ts-soft), var(--ts-bg));
