@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import tapescope as ts
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing is compared with it")
@@ -56,7 +57,7 @@ EXPRESSIONS = [
     "torch.addmm(x[:, :3], x, x.t())", "x.square()", "x.abs().sqrt()", "x.isnan()", "x.all()", "x.any(1)", "x.numel()", "x.size()", "x.shape", "x.dtype", "x.dim()", "x.stride()",
     "torch.nn.functional.relu(x)", "torch.nn.functional.gelu(x)", "torch.nn.functional.gelu(x, approximate='tanh')", "torch.nn.functional.silu(x)", "torch.nn.functional.leaky_relu(x)",
     "torch.nn.functional.elu(x)", "torch.nn.functional.softplus(x)", "torch.nn.functional.hardtanh(x)", "torch.nn.functional.logsigmoid(x)", "torch.nn.functional.normalize(x)",
-    "torch.nn.functional.linear(x, x * 2)", "torch.nn.functional.linear(x, x * 2, x[:, 0])", "torch.nn.functional.linear(x.view(1, 3, 4), x, x[:, 0])",
+    "torch.nn.functional.linear(x, x * 2)", "torch.nn.functional.linear(x, x * 2, x[:, 0])", "torch.nn.functional.linear(x.view(1, 3, 4), x, torch.ones(3))",
     "torch.nn.functional.cross_entropy(x, torch.tensor([0, 3, 1]))", "torch.nn.functional.cross_entropy(x, torch.tensor([0, 3, 1]), label_smoothing=0.1)",
     "torch.nn.functional.nll_loss(x, torch.tensor([0, 3, 1]))", "torch.nn.functional.mse_loss(x, x * 2)", "torch.nn.functional.l1_loss(x, x * 2 + 1)",
     "torch.nn.functional.smooth_l1_loss(x, x * 2)", "torch.nn.functional.binary_cross_entropy_with_logits(x, (x > 0).float())",

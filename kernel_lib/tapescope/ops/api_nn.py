@@ -60,7 +60,7 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    return run_inplace(pw.clamp.op, input, (), (min_val, max_val)) if inplace else pw.clamp(input, min_val, max_val)
+    return run_inplace(pw.hardtanh.op, input, (), (min_val, max_val)) if inplace else pw.hardtanh(input, min_val, max_val)
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
@@ -183,21 +183,9 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     oh, ow = (h if size[0] is None else size[0]), (w if size[1] is None else size[1])
     if (oh, ow) == (1, 1):
         y = mean(x, (2, 3), True)
-    elif h % oh == 0 and w % ow == 0:
-        k = (h // oh, w // ow)
-        y = cv.avg_pool2d(x, k, k, (0, 0), True)
     else:
-        y = matmul(matmul(_averager(h, oh, x), x), shape.transpose(_averager(w, ow, x), 0, 1))
+        y = cv.adaptive_avg_pool2d(x, (int(oh), int(ow)))
     return shape.squeeze(y, (0,)) if single else y
-
-
-def _averager(n: int, out: int, like: Tensor) -> Tensor:
-    """[out, n]: row i averages from floor(i n / out) to ceil((i + 1) n / out)."""
-    m = np.zeros((out, n), like._array.dtype)
-    for i in range(out):
-        start, stop = i * n // out, -(-(i + 1) * n // out)
-        m[i, start:stop] = 1 / (stop - start)
-    return wrap(m)
 
 
 def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None, bias: Tensor | None = None,

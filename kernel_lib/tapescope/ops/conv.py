@@ -168,3 +168,29 @@ def avg_pool_grad(x: Any, shape: Any, kernel: Pair, stride: Pair, padding: Pair,
 
 avg_pool2d.vjp(lambda g, x_shape, kernel, stride, padding, include_pad: avg_pool_grad(g, tuple(x_shape), kernel, stride, padding, include_pad))
 avg_pool_grad.vjp(lambda g, kernel, stride, padding, include_pad: avg_pool2d(g, kernel, stride, padding, include_pad))
+
+
+def _averager(n: int, out: int, like: Any) -> Any:
+    """[out, n]: row i averages from floor(i n / out) to ceil((i + 1) n / out)."""
+    m = np.zeros_like(like, shape=(out, n))
+    for i in range(out):
+        start, stop = i * n // out, -(-(i + 1) * n // out)
+        m[i, start:stop] = 1 / (stop - start)
+    return m
+
+
+@op(r"\operatorname{avg\_pool}({x})", name="adaptive_avg_pool2d", node="AdaptiveAvgPool2D", grad_tex=r"\bar{x} = A_h^{\top}\,\bar{y}\,A_w")
+def adaptive_avg_pool2d(x: Any, size: Pair) -> Any:
+    """A_h x A_wᵀ with rows that average."""
+    h, w = x.shape[2:]
+    return np.matmul(np.matmul(_averager(h, size[0], x), x), _averager(w, size[1], x).T)
+
+
+@op(r"\operatorname{avg\_unpool}({x})", name="adaptive_avg_pool2d_backward", grad_tex=r"\bar{x} = \operatorname{avg\_pool}(\bar{y})")
+def adaptive_avg_pool_grad(x: Any, shape: Any) -> Any:
+    h, w = shape[2:]
+    return np.matmul(np.matmul(_averager(h, x.shape[2], x).T, x), _averager(w, x.shape[3], x))
+
+
+adaptive_avg_pool2d.vjp(lambda g, x_shape: adaptive_avg_pool_grad(g, tuple(x_shape)))
+adaptive_avg_pool_grad.vjp(lambda g, x_shape: adaptive_avg_pool2d(g, tuple(x_shape[2:])))

@@ -305,6 +305,14 @@ clamp.vjp(_clamp_grad)
 clamp.op.node_name = "ClampBackward1"
 
 
+@op(r"\operatorname{hardtanh}({x})", name="hardtanh", grad_tex=r"\bar{x} = \bar{y} \odot [\text{low} < x < \text{high}]")
+def hardtanh(x: Any, low: float, high: float) -> Any:
+    return np.clip(x, low, high)
+
+
+hardtanh.vjp(lambda g, x, low, high: g * (x > low) * (x < high))
+
+
 @op(r"\operatorname{where}(c, {a}, {b})", operands=3, name="where", grad_tex=r"\bar{a} = \bar{y} \odot c \\ \bar{b} = \bar{y} \odot (1 - c)")
 def _where(condition: Any, a: Any, b: Any) -> Any:
     from ..core.pointwise import common
