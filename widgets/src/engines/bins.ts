@@ -198,55 +198,19 @@ export function axisFor(kind: AxisKind, row: Row): Axis {
   return range ? axisOf(kind, range.lo, range.hi, range.knee) : axisOf(kind, -1, 1);
 }
 
-/**
- * Spreads the row over `out.length` equal display bins, evenly inside each source bin: areas stay.
- * Returns what fell outside the axis; `sum(out)` plus that is `total(row)`.
- */
-export function rebin(row: Row, axis: Axis, out: Float32Array | Float64Array): number {
-  const n = out.length;
-  out.fill(0);
-  let outside = 0;
-  const size = row.counts.length;
-  const ends = size ? [axis.forward(edgeOf(row, 0)) * n, axis.forward(edgeOf(row, size)) * n] : [];
-  for (let i = 0; i < size; i++) {
-    const count = row.counts[i]!;
-    if (!count) continue;
-    const low = i === 0 ? ends[0]! : axis.edges[row.first + i]! * n;
-    const high = i === size - 1 ? ends[1]! : axis.edges[row.first + i + 1]! * n;
-    const from = Math.max(low, 0);
-    const to = Math.min(high, n);
-    if (to < from || low >= n || high < 0) {
-      outside += count;
-      continue;
-    }
-    let cell = Math.min(Math.floor(from), n - 1);
-    if (to <= cell + 1) {                                    // the common case: source bins near 0 are far thinner than a display bin
-      const kept = high > low ? (count * (to - from)) / (high - low) : count;
-      out[cell]! += kept;
-      outside += count - kept;
-      continue;
-    }
-    const density = count / (high - low);
-    outside += count - density * (to - from);
-    for (let at = from; at < to; cell++) {
-      const next = Math.min(cell + 1, to);
-      out[cell]! += density * (next - at);
-      at = next;
-    }
-  }
-  return outside;
-}
-
 const knotAt = new Float64Array(BINS + 1);
 const knotSum = new Float64Array(BINS + 1);
 const slope = new Float64Array(BINS + 1);
 
 /**
- * As `rebin`, but the cumulated row is interpolated by a monotone cubic (Fritsch and Carlson 1980, harmonic-mean slopes), so
- * that the steps of the source bins do not look like steps of the data. The mass of every source bin wider than a quarter of a
- * display bin is exact, and nothing goes below zero.
+ * Spreads the row over `out.length` equal display bins; areas stay. Returns what fell outside the axis: `sum(out)` plus that is
+ * `total(row)`.
+ *
+ * The cumulated row is interpolated by a monotone cubic (Fritsch and Carlson 1980, harmonic-mean slopes), so that the stairs of
+ * source bins wider than a display bin do not look like stairs of the data. The mass of every source bin wider than a quarter of
+ * a display bin is exact, and nothing goes below zero.
  */
-export function rebinSmooth(row: Row, axis: Axis, out: Float32Array | Float64Array): number {
+export function rebin(row: Row, axis: Axis, out: Float32Array | Float64Array): number {
   const n = out.length;
   out.fill(0);
   const size = row.counts.length;
@@ -265,7 +229,7 @@ export function rebinSmooth(row: Row, axis: Axis, out: Float32Array | Float64Arr
     knotAt[knots] = Math.max(at, knotAt[knots - 1]! + 1e-9);
     knotSum[knots] = sum;
   }
-  // Where counting begins and ends the density is taken to fall to half that of the last bin.
+  // Where the row begins and ends the density is taken to fall to half that of the last bin.
   const rate = (k: number) => (knotSum[k + 1]! - knotSum[k]!) / (knotAt[k + 1]! - knotAt[k]!);
   slope[0] = rate(0) / 2;
   slope[knots] = rate(knots - 1) / 2;

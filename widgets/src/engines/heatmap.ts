@@ -1,6 +1,6 @@
 /** Histograms over steps as a picture: one column of pixels a step, values upwards, colour for density. */
 
-import { rebinSmooth, rowAt, type Axis, type Rows } from './bins';
+import { rebin, rowAt, type Axis, type Rows } from './bins';
 
 const scratch = { cells: new Float32Array(0), sorted: new Float32Array(0) };
 
@@ -42,7 +42,7 @@ export class HeatField {
     }
     if (scratch.cells.length !== bins) scratch.cells = new Float32Array(bins);
     for (let r = this.rows; r < n; r++) {
-      rebinSmooth(rowAt(rows, r), axis, scratch.cells);
+      rebin(rowAt(rows, r), axis, scratch.cells);
       const scale = 1 / (reference(scratch.cells) || 1);
       for (let i = 0; i < bins; i++) {
         const value = scratch.cells[i]!;

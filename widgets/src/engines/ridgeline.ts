@@ -1,6 +1,6 @@
 /** Distributions of chosen steps as curves: a ridgeline (older behind, newer in front) or all on one baseline. */
 
-import { rebinSmooth, rowAt, total, type Axis, type Rows } from './bins';
+import { rebin, rowAt, total, type Axis, type Rows } from './bins';
 import { css, mix, type RGB } from './heatmap_lut';
 
 export interface Slices {
@@ -59,7 +59,7 @@ export function slices(rows: Rows, axis: Axis, bins: number, limit = 48): Slices
   picked.forEach((r, s) => {
     const out = heights.subarray(s * bins, (s + 1) * bins);
     const row = rowAt(rows, r);
-    rebinSmooth(row, axis, out);
+    rebin(row, axis, out);
     const sum = total(row) || 1;
     soften(out, scratch, sum);
     // The third largest cell: an isolated spike is cut rather than flattening every other curve.

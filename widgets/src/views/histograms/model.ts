@@ -234,17 +234,3 @@ export function spoken(key: string, s: Stats | undefined, row: number): string {
   const extra = marks(s, row).map((m) => m.title);
   return [`${what}, step ${s.step.data[row]}`, `mean ${short(mean.data[row]!)}`, `standard deviation ${short(std.data[row]!)}`, ...extra].join(', ');
 }
-
-/** First and last step of everything recorded, or null. */
-export function stepsOf(store: Pick<RunStore, 'histograms' | 'stats'>, keys: readonly string[]): { first: number; last: number } | null {
-  let first = Infinity;
-  let last = -Infinity;
-  for (const key of keys) {
-    for (const step of [store.histograms.get(key)?.step, store.stats.get(key)?.step]) {
-      if (!step?.length) continue;
-      first = Math.min(first, step.data[0]!);
-      last = Math.max(last, step.data[step.length - 1]!);
-    }
-  }
-  return first <= last ? { first, last } : null;
-}

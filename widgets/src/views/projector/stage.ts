@@ -17,6 +17,7 @@ import type { Theme } from '../../theme';
 import type { Ticker } from '../../ticker';
 import { axisName } from './model';
 import { paintOverlay } from './overlay';
+import { ease, Tweens } from './tweens';
 
 const MORPH_MS = 260;
 const FOLD_MS = 420;
@@ -28,8 +29,6 @@ const RIMS = 8_000;
 const PICK_RADIUS = 9;
 
 export const TURNED = { yaw: 0.62, pitch: 0.42 };
-
-const ease = (t: number) => (t < 0.5 ? 4 * t * t * t : 1 - (-2 * t + 2) ** 3 / 2);
 
 export interface StageHooks {
   ticker: Ticker;
@@ -80,7 +79,7 @@ export class Stage {
   #visible = true;
   #movedAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #tweens: { name: string; begin: number; length: number; step(t: number): void }[] = [];
+  #tweens = new Tweens();
   #radius = 1;
 
   constructor(private readonly points: HTMLCanvasElement, private readonly over: HTMLCanvasElement, private readonly hooks: StageHooks, theme: Theme) {
@@ -89,13 +88,7 @@ export class Stage {
   }
 
   /** Rows of the projection shown. */
-  get n(): number {
-    return this.#order.row.length;
-  }
-
-  get projection(): Projection | null {
-    return this.#projection;
-  }
+  get n(): number { return this.#order.row.length; }
 
   get lens(): Lens {
     return lensOf(this.camera, this.#bounds.radius === this.#radius ? this.#bounds : { ...this.#bounds, radius: this.#radius }, this.#room, this.#height);
@@ -140,7 +133,7 @@ export class Stage {
         this.#radius = oldRadius + (bounds.radius - oldRadius) * ease(t);
       });
     } else {
-      this.#stop('morph');
+      this.#tweens.stop('morph');
       this.#t = 1;
       this.#radius = bounds.radius;
     }
@@ -169,9 +162,8 @@ export class Stage {
 
   #repaint(): void {
     const background = parseColour(this.#theme.bg);
-    if (this.colours.kind === 'label') this.palette = labelPalette(background, this.#theme.dark);
-    else if (this.colours.kind === 'value') this.palette = valuePalette(background, parseColour(this.#theme.forward));
-    else this.palette = { ...labelPalette(background, this.#theme.dark) };
+    if (this.colours.kind !== 'value') this.palette = labelPalette(background, this.#theme.dark);
+    else this.palette = valuePalette(background, parseColour(this.#theme.forward));
     this.#glFresh = false;
     this.draw();
   }
@@ -238,7 +230,7 @@ export class Stage {
 
   /** The camera was changed by hand. */
   moved(): void {
-    this.#stop('camera');
+    this.#tweens.stop('camera');
     this.#movedAt = performance.now();
     this.draw();
   }
@@ -262,9 +254,7 @@ export class Stage {
     this.hooks.ticker.request(this.#frame);
   }
 
-  drawOverlay(): void {
-    this.hooks.ticker.request(this.#overlay);
-  }
+  drawOverlay(): void { this.hooks.ticker.request(this.#overlay); }
 
   /** The slot under a point, or -1. */
   pick(x: number, y: number, radius = PICK_RADIUS): number {
@@ -289,13 +279,11 @@ export class Stage {
   }
 
   /** Whether the GPU draws. */
-  get accelerated(): boolean {
-    return this.#gl !== null;
-  }
+  get accelerated(): boolean { return this.#gl !== null; }
 
   dispose(): void {
     clearTimeout(this.#timer);
-    this.#tweens = [];
+    this.#tweens.stop();
     this.#visible = false;
     this.#release();
   }
@@ -308,14 +296,8 @@ export class Stage {
   }
 
   #tween(name: string, length: number, step: (t: number) => void): void {
-    this.#stop(name);
-    this.#tweens.push({ name, begin: performance.now(), length, step });
-    step(0);
+    this.#tweens.start(name, length, step);
     this.draw();
-  }
-
-  #stop(name: string): void {
-    this.#tweens = this.#tweens.filter((t) => t.name !== name);
   }
 
   #projected(count: number): Screen {
@@ -329,16 +311,12 @@ export class Stage {
   #frame = (): void => {
     if (!this.#visible || !this.#width || !this.#height || !this.#projection) return;
     const now = performance.now();
-    for (const tween of [...this.#tweens]) {
-      const t = Math.min(1, (now - tween.begin) / tween.length);
-      tween.step(t);
-      if (t >= 1) this.#tweens.splice(this.#tweens.indexOf(tween), 1);
-    }
-    const moving = this.#tweens.length > 0 || now - this.#movedAt < REST_MS;
+    this.#tweens.advance(now);
+    const moving = this.#tweens.running || now - this.#movedAt < REST_MS;
     this.#fresh = this.#gridFresh = false;
     if (!this.#drawGl()) this.#drawSoft(moving);
     this.#overlay();
-    if (this.#tweens.length) this.hooks.ticker.request(this.#frame);
+    if (this.#tweens.running) this.hooks.ticker.request(this.#frame);
     else if (moving) {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.draw(), REST_MS);

@@ -43,7 +43,7 @@ export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: s
     if (key === null && selection.key?.startsWith('activation/')) setKey(selection.key);
   }, [selection.key]);
 
-  const { reason, patient } = useProbe(at, store !== null, key);
+  const { reason, patient } = useProbe(at, store?.id ?? null, key);
   const layers = useMemo(() => (store ? layersOf(store) : []), [store, store?.graph, store?.graph?.version, store?.projections.size]);
   const choose = (id: string) => {
     setKey(id);
@@ -73,14 +73,14 @@ export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: s
   );
 }
 
-/** Subscribes to the projections of `key` and asks the kernel to make them. */
-function useProbe(at: Attachment, ready: boolean, key: string | null): { reason: string; patient: boolean } {
+/** Subscribes to the projections of `key` and asks the kernel to make them; again for each recording, which knows of no earlier wish. */
+function useProbe(at: Attachment, recording: string | null, key: string | null): { reason: string; patient: boolean } {
   const [reason, setReason] = useState('');
   const [patient, setPatient] = useState(true);
   useEffect(() => {
     setReason('');
     setPatient(true);
-    if (key === null || !ready) return;
+    if (key === null || recording === null) return;
     const drop = at.need('projection', { id: key });
     const timer = setTimeout(() => setPatient(false), PATIENCE_MS);
     // A replay has no kernel to ask; what it holds comes by the subscription.
@@ -90,7 +90,7 @@ function useProbe(at: Attachment, ready: boolean, key: string | null): { reason:
       drop();
       release?.();
     };
-  }, [at, key, ready, at.link.kernel]);
+  }, [at, key, recording, at.link.kernel]);
   return { reason, patient };
 }
 
