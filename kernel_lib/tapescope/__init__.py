@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
 from math import e, inf, nan, pi
 from typing import Any
@@ -44,11 +45,20 @@ bool, float, double, half = _dtype.bool_, float32, float64, float16
 int, long, short = int32, int64, int16
 
 # Rooms that load when they are used.
-_ROOMS = ("autograd", "nn", "optim", "utils", "vision", "tape", "debugger", "diagnose", "project", "link", "views", "cuda", "backends", "facade")
-_FACADE = ("record", "debug", "break_on", "load_tape", "recording", "load_ipython_extension", "_jupyter_labextension_paths", "hub")
+_ROOMS = ("autograd", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade")
+_FACADE = ("record", "debug", "recordings", "load_ipython_extension", "_jupyter_labextension_paths")
 
 
-def is_tensor(obj: Any) -> "bool":
+def _bundle(self: Tensor, include: Any = None, exclude: Any = None) -> Any:
+    from .facade import tensor_bundle
+
+    return tensor_bundle(self, include, exclude)
+
+
+Tensor._repr_mimebundle_ = _bundle
+
+
+def is_tensor(obj: Any) -> Any:
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)
 
@@ -63,3 +73,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*globals(), *_ROOMS, *_FACADE]
+
+
+if "ipykernel" in sys.modules:                              # an open panel is waiting to hear that we are here
+    importlib.import_module(".facade", __name__).in_kernel()

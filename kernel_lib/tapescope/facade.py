@@ -1,0 +1,83 @@
+"""What `tapescope` offers at its top level beyond tensors: it alone looks up the house."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from .debugger import Debugger, debug
+from .tape import Tape, record, registry
+
+_VIEWS = ("graph", "backward", "histograms", "metrics", "projector", "tensor", "findings_view", "dashboard")
+
+
+def _view_method(name: str) -> Any:
+    def method(self: Tape, *args: Any, **options: Any) -> Any:
+        from .views.widgets import METHODS
+
+        return METHODS[name](self, *args, **options)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"The {name.removesuffix('_view')} view of this recording."
+    return method
+
+
+def findings(self: Tape) -> list[Any]:
+    """What the rules have found so far, worst first: `[Finding(rule="non-finite", severity="error", ...)]`."""
+    from . import diagnose
+
+    return list(diagnose.findings(self))
+
+
+def _repr_html(self: Tape) -> str:
+    from .views.static import graph_svg, metrics_svg, stack
+
+    return stack([metrics_svg(self, most=6), graph_svg(self)], repr(self))
+
+
+@functools.cache
+def open_house() -> None:
+    """Attaches views and findings to Tape, a picture to Tensor; once."""
+    for name in _VIEWS:
+        setattr(Tape, name, _view_method(name))
+    Tape.findings = findings                                # type: ignore[attr-defined]
+    Tape._repr_svg_ = _repr_html                            # type: ignore[attr-defined]
+
+
+def recordings() -> list[Tape]:
+    """All recordings of this process that are still there, oldest first."""
+    return registry.list()
+
+
+def tensor_bundle(self: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    """A Tensor in a notebook: its text as PyTorch prints it, with a heat map beneath."""
+    text = repr(self)
+    bundle = {"text/plain": text}
+    if self._array.ndim and self._array.size > 1 and self._array.dtype.kind in "fiub":
+        from .views.static.tensor import tensor_html, tensor_svg
+
+        bundle["image/svg+xml"] = tensor_svg(self._array)
+        bundle["text/html"] = tensor_html(text, bundle["image/svg+xml"])
+    return bundle
+
+
+def in_kernel() -> None:
+    """Called on import inside a Jupyter kernel: lets a panel that is already open find this library."""
+    from .link import install
+
+    install()
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext tapescope`."""
+    from .views.magic import register
+
+    register(ipython)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "@tapescope/labextension"}]
+
+
+open_house()
+__all__ = ["Debugger", "Tape", "debug", "record", "recordings"]

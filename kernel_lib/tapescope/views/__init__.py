@@ -1,0 +1,1 @@
+"""Views: anywidgets, static pictures, plotly figures. Import `views.widgets` for the classes; it imports anywidget."""
