@@ -104,6 +104,34 @@ describe('hub', () => {
     a.release(); old.release();
   });
 
+  it('serves the latest and the same recording by its id with one stream, and parts them when a newer one begins', () => {
+    const panel = new Line();
+    const a = hub.attach(panel), b = hub.attach(panel, 'x');
+    a.need('scalars'); b.need('scalars');
+    panel.answer('1', [info('x')]);
+    const open = () => {
+      const gone = new Set(panel.of('unsubscribe').map(m => m.request));
+      return panel.of('subscribe').filter(m => !gone.has(m.request)).map(m => m.recording);
+    };
+    expect(open()).toEqual(['latest']);
+    panel.frame('scalars', 'x', scalars(1, 2));
+    b.selection.set({ op: 3, key: 'k' });
+    expect(a.selection.get()).toMatchObject({ op: 3, key: 'k' });
+    const heard: unknown[] = [];
+    a.selection.on((_, change) => heard.push(change));
+    panel.frame('scalars', 'y', scalars(5));
+    expect(heard).toEqual([{ op: null }]);
+    expect(open()).toEqual(['latest', 'x']);
+    panel.frame('scalars', 'x', scalars(1, 2, 3));
+    expect([a.store()!.id, b.store()!.id]).toEqual(['y', 'x']);
+    expect([...b.store()!.series.get('loss')!.value.data.subarray(0, 3)]).toEqual([1, 2, 3]);
+    expect(b.selection.get().op).toBe(3);
+    b.release();
+    expect(open()).toEqual(['latest']);
+    a.release();
+    expect(open()).toEqual([]);
+  });
+
   it('acknowledges after the frame was drawn', () => {
     const line = new Line();
     const a = hub.attach(line);

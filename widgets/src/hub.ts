@@ -8,8 +8,8 @@
 import { KernelRoom, type Interest } from './room';
 import { PageTicker, type Ticker } from './ticker';
 import { Wire } from './wire/link';
-import type { Attachment, Host, Kind, RunStore } from './store/types';
-import { SelectionBus } from './selection';
+import { differenceOf, SelectionBus } from './selection';
+import type { Attachment, Host, Kind, RunStore, Selection } from './store/types';
 
 export interface Hub {
   /** Joins a view to what `recording` names: an id, or "latest", the default. Every attachment must be released. */
@@ -70,40 +70,37 @@ class Joined implements Attachment {
   readonly selection: Attachment['selection'];
   private readonly needs = new Set<Interest>();
   private readonly storeListeners = new Set<(store: RunStore | null) => void>();
-  private readonly selectionListeners = new Map<object, { fn: Parameters<SelectionBus['on']>[0]; off: () => void }>();
-  private readonly own = new SelectionBus();            // until the kernel is known
+  private readonly selectionListeners = new Set<{ fn: Parameters<SelectionBus['on']>[0] }>();
+  private bus = new SelectionBus();                     // our own until the recording is known
+  private leaveBus = () => {};
+  private leaveRoom = () => {};
   private room: KernelRoom | null = null;
   private seen: RunStore | null = null;
-  private leave: (() => void)[] = [];
   private released = false;
 
   constructor(wire: Wire, private readonly recording: string) {
     this.link = wire;
     wire.hold(this);
     this.selection = {
-      get: () => this.bus().get(),
-      set: change => this.bus().set(change),
+      get: () => this.bus.get(),
+      set: change => this.bus.set(change),
       on: fn => {
-        const token = {};
-        this.selectionListeners.set(token, { fn, off: this.bus().on(fn) });
-        return () => {
-          this.selectionListeners.get(token)?.off();
-          this.selectionListeners.delete(token);
-        };
+        const entry = { fn };
+        this.selectionListeners.add(entry);
+        return () => this.selectionListeners.delete(entry);
       },
     };
+    this.follow(this.bus);
     this.enter(wire.room);
   }
 
   /** Called by the wire when the kernel behind it becomes known or changes. */
   enter(room: KernelRoom | null): void {
     if (room === this.room || this.released) return;
-    for (const off of this.leave) off();
+    this.leaveRoom();
     for (const interest of this.needs) this.room?.drop(interest);
-    for (const entry of this.selectionListeners.values()) entry.off();
     this.room = room;
-    this.leave = room ? [room.onRecordings(() => this.look())] : [];
-    for (const entry of this.selectionListeners.values()) entry.off = this.bus().on(entry.fn);
+    this.leaveRoom = room ? room.onRecordings(() => this.look()) : () => {};
     for (const interest of this.needs) room?.want(interest);
     this.look();
   }
@@ -133,9 +130,9 @@ class Joined implements Attachment {
 
   release(): void {
     if (this.released) return;
-    for (const off of this.leave) off();
+    this.leaveRoom();
+    this.leaveBus();
     for (const interest of this.needs) this.room?.drop(interest);
-    for (const entry of this.selectionListeners.values()) entry.off();
     this.released = true;
     this.needs.clear();
     this.storeListeners.clear();
@@ -143,14 +140,27 @@ class Joined implements Attachment {
     this.link.letGo(this);
   }
 
-  private bus(): SelectionBus {
-    return this.room?.selection(this.recording) ?? this.own;
-  }
-
+  /** Another recording may be ours now: its store and its selection. */
   private look(): void {
+    if (this.room) this.follow(this.room.selection(this.recording));
     const store = this.store();
     if (store === this.seen) return;
     this.seen = store;
     for (const fn of [...this.storeListeners]) this.link.ticker.guard(() => fn(store));
+  }
+
+  private follow(bus: SelectionBus): void {
+    const before = this.bus.get();
+    this.leaveBus();
+    this.bus = bus;
+    // Row numbers mean nothing in another recording; a tensor's name still does.
+    if (before.key !== null && bus.get().key === null) bus.set({ key: before.key });
+    this.leaveBus = bus.on((value, change) => this.tell(value, change));
+    const change = differenceOf(before, bus.get());
+    if (Object.keys(change).length) this.tell(bus.get(), change);
+  }
+
+  private tell(value: Selection, change: Partial<Selection>): void {
+    for (const { fn } of [...this.selectionListeners]) this.link.ticker.guard(() => fn(value, change));
   }
 }

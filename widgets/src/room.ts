@@ -18,7 +18,10 @@ export interface Carrier {
 
 const LOOK_MS = 80;
 
-interface Stream { interest: Interest; holders: number; request: string | null; fresh: boolean }
+/** What some views want, and how many of them. */
+interface Want { interest: Interest; holders: number }
+/** What the kernel sends: one subscription may serve many wants. `fresh` until its first frame. */
+interface Stream { interest: Interest; request: string | null; fresh: boolean }
 interface Query { interest: Interest; resolve: () => void; reject: (error: Error) => void }
 
 export class KernelRoom {
@@ -26,6 +29,7 @@ export class KernelRoom {
   private readonly order: string[] = [];                // recordings from oldest to newest, as far as we have heard
   private readonly runs = new Map<string, Run>();
   private readonly buses = new Map<string, SelectionBus>();
+  private readonly wants = new Map<string, Want>();
   private readonly streams = new Map<string, Stream>();
   private readonly byRequest = new Map<string, Stream>();
   private readonly queries = new Map<string, Query>();
@@ -63,29 +67,23 @@ export class KernelRoom {
 
   /** Nobody looks any more: stores and selection may go. */
   closeIfEmpty(): void {
-    if (this.carriers.length === 0 && this.streams.size === 0) { clearTimeout(this.looking); this.gone(); }
+    if (this.carriers.length === 0 && this.wants.size === 0) { clearTimeout(this.looking); this.gone(); }
   }
 
   want(interest: Interest): void {
-    const key = streamKey(interest);
-    let stream = this.streams.get(key);
-    if (!stream) {
-      stream = { interest: { ...interest }, holders: 0, request: null, fresh: true };
-      this.streams.set(key, stream);
-      this.open(stream);
+    const key = keyOf(interest), want = this.wants.get(key);
+    if (want) want.holders++;
+    else {
+      this.wants.set(key, { interest, holders: 1 });
+      this.reconcile();
     }
-    stream.holders++;
   }
 
   drop(interest: Interest): void {
-    const key = streamKey(interest);
-    const stream = this.streams.get(key);
-    if (!stream || --stream.holders > 0) return;
-    this.streams.delete(key);
-    if (stream.request) {
-      this.byRequest.delete(stream.request);
-      this.active?.close(stream.request, 'unsubscribe');
-    }
+    const key = keyOf(interest), want = this.wants.get(key);
+    if (!want || --want.holders > 0) return;
+    this.wants.delete(key);
+    this.reconcile();
   }
 
   query(interest: Interest): Promise<void> {
@@ -95,15 +93,17 @@ export class KernelRoom {
   }
 
   store(recording: string): Run | null {
-    const id = recording === 'latest' ? this.order.at(-1) : recording;
-    return id !== undefined && this.order.includes(id) ? this.run(id) : null;
+    const id = this.resolve(recording);
+    return this.order.includes(id) ? this.run(id) : null;
   }
 
+  /** The selection of a recording, whether it is named by its id or as the latest. */
   selection(recording: string): SelectionBus {
-    let bus = this.buses.get(recording);
+    const id = this.resolve(recording);
+    let bus = this.buses.get(id);
     if (!bus) {
-      this.buses.set(recording, (bus = new SelectionBus()));
-      bus.on((_, change) => { if (change.step !== undefined) this.lookAt(recording, change.step); });
+      this.buses.set(id, (bus = new SelectionBus()));
+      bus.on((_, change) => { if (change.step !== undefined) this.lookAt(id, change.step); });
     }
     return bus;
   }
@@ -164,8 +164,12 @@ export class KernelRoom {
   private meet(id: string): boolean {
     if (this.order.includes(id)) return false;
     this.order.push(id);
-    this.buses.get('latest')?.forgetRows();
+    this.reconcile();
     return true;
+  }
+
+  private resolve(recording: string): string {
+    return recording === 'latest' ? this.order.at(-1) ?? '' : recording;
   }
 
   private run(id: string): Run {
@@ -181,7 +185,7 @@ export class KernelRoom {
 
   /** Keeps the stores that somebody follows, and the few newest. */
   private trim(): void {
-    const held = new Set([...this.streams.values()].map(stream => stream.interest.recording));
+    const held = new Set([...this.wants.values()].map(want => this.resolve(want.interest.recording)));
     for (const id of this.order.slice(0, -4)) if (!held.has(id)) this.runs.delete(id);
   }
 
@@ -191,9 +195,35 @@ export class KernelRoom {
     if (step === null) return this.store(recording)?.follow();
     this.looking = setTimeout(() => {
       for (const kind of ['clocks', 'gradients'] as const) {
-        if (this.streams.has(streamKey({ recording, kind }))) this.query({ kind, recording, steps: [step, step] }).catch(() => {});
+        if ([recording, 'latest'].some(name => this.streams.has(keyOf({ recording: name, kind })))) this.query({ kind, recording, steps: [step, step] }).catch(() => {});
       }
     }, LOOK_MS);
+  }
+
+  /**
+   * Opens and closes subscriptions until they serve exactly what is wanted. The stream of the latest recording also serves those who
+   * named that recording by its id: no row comes twice.
+   */
+  private reconcile(): void {
+    const wanted = new Map<string, Interest>();
+    for (const { interest } of this.wants.values()) {
+      const latest = { ...interest, recording: 'latest' };
+      const covered = interest.recording === this.order.at(-1) && this.wants.has(keyOf(latest));
+      wanted.set(keyOf(covered ? latest : interest), covered ? latest : interest);
+    }
+    for (const [key, stream] of this.streams) {
+      if (wanted.has(key)) continue;
+      this.streams.delete(key);
+      if (!stream.request) continue;
+      this.byRequest.delete(stream.request);
+      this.active?.close(stream.request, 'unsubscribe');
+    }
+    for (const [key, interest] of wanted) {
+      if (this.streams.has(key)) continue;
+      const stream: Stream = { interest, request: null, fresh: true };
+      this.streams.set(key, stream);
+      this.open(stream);
+    }
   }
 
   private resubscribe(): void {
@@ -212,4 +242,4 @@ export class KernelRoom {
   }
 }
 
-const streamKey = ({ recording, kind, id }: Interest): string => JSON.stringify([recording, kind, id ?? null]);
+const keyOf = ({ recording, kind, id }: Interest): string => JSON.stringify([recording, kind, id ?? null]);

@@ -8,6 +8,13 @@ export const NOTHING: Selection = {
 
 type Listener = (selection: Selection, change: Partial<Selection>) => void;
 
+/** The fields in which `to` differs from `from`. */
+export function differenceOf(from: Selection, to: Partial<Selection>): Partial<Selection> {
+  const change: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(to)) if (value !== undefined && from[field as keyof Selection] !== value) change[field] = value;
+  return change;
+}
+
 export class SelectionBus {
   private value: Selection = { ...NOTHING };
   private readonly listeners = new Set<Listener>();
@@ -18,10 +25,7 @@ export class SelectionBus {
 
   /** Tells everyone at once, but only of what really changed. */
   set(change: Partial<Selection>): void {
-    const real: Partial<Selection> = {};
-    for (const [field, value] of Object.entries(change)) {
-      if (value !== undefined && this.value[field as keyof Selection] !== value) (real as any)[field] = value;
-    }
+    const real = differenceOf(this.value, change);
     if (Object.keys(real).length === 0) return;
     this.value = { ...this.value, ...real };
     for (const fn of [...this.listeners]) {
@@ -32,10 +36,5 @@ export class SelectionBus {
   on(fn: Listener): () => void {
     this.listeners.add(fn);
     return () => this.listeners.delete(fn);
-  }
-
-  /** Row numbers mean nothing in another recording; names (`key`) still do. */
-  forgetRows(): void {
-    this.set({ ...NOTHING, key: this.value.key });
   }
 }
