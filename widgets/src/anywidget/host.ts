@@ -1,11 +1,15 @@
 /** anywidget's model as a Host. One model is one way to the kernel, however often its output is shown. */
 
-import type { Host, View } from '../store/types';
+import { hubOf } from '../hub';
+import { NOTHING } from '../selection';
+import type { Attachment, Host, Selection, View } from '../store/types';
 
 export interface Model {
   /** True while the kernel holds its end. anywidget hides it and passes on only the event, which then means that it closed. */
   comm_live?: boolean;
   get(name: string): any;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
   send(content: object, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
   on(event: string, handler: (...args: any[]) => void): void;
   off(event: string, handler: (...args: any[]) => void): void;
@@ -36,6 +40,26 @@ function hostOf(model: Model): Host {
   return host;
 }
 
+/** What is selected on the page is `view.selection` in Python, and the other way round. */
+function shareSelection(model: Model, at: Attachment): () => void {
+  if (model.get('selection') === undefined) return () => {};
+  const { ticker } = hubOf();
+  const tell = () => {
+    model.set('selection', { ...at.selection.get() });
+    model.save_changes();
+  };
+  const hear = () => {
+    const wish = model.get('selection') as Partial<Selection>;
+    at.selection.set(Object.fromEntries(Object.entries(wish ?? {}).filter(([field]) => field in NOTHING)));
+  };
+  const off = at.selection.on(() => ticker.request(tell));   // a drag over a slider is one message a frame at most
+  model.on('change:selection', hear);
+  return () => {
+    off();
+    model.off('change:selection', hear);
+  };
+}
+
 /** `height`: CSS pixels, unless options.height says otherwise; the reader can drag the lower edge. */
 export function widget(view: View, height: number) {
   return {
@@ -43,6 +67,8 @@ export function widget(view: View, height: number) {
       const box = el.ownerDocument.createElement('div');
       el.replaceChildren(box);
       el.style.width = '100%';
+      const at = hubOf().attach(hostOf(model));         // outlives a change of options, so that the stream goes on
+      const unshare = shareSelection(model, at);
       let stop = () => {};
       const show = () => {
         stop();
@@ -57,6 +83,8 @@ export function widget(view: View, height: number) {
         model.off('change:options', show);
         model.off('change:recording', show);
         stop();
+        unshare();
+        at.release();
         box.remove();
       };
     },

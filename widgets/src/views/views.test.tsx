@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { act } from 'preact/test-utils';
 import { widget } from '../anywidget/host';
 import type { Finding, View } from '../store/types';
+import { hubOf } from '../hub';
 import { DemoHost, type DemoOptions } from '../testing/demo';
 import { encodeFrame } from '../wire/encode';
 import { lifeOf } from './dashboard/status';
@@ -115,7 +116,10 @@ it('an anywidget output is one host, follows its options and cleans up', async (
   const options: Record<string, unknown> = { height: 200 };
   const model = {
     sent: [] as any[],
-    get: (name: string) => (name === 'options' ? options : ''),
+    selection: {} as any, saved: 0,
+    get(name: string) { return name === 'options' ? options : name === 'selection' ? this.selection : ''; },
+    set(_name: string, value: any) { this.selection = value; },
+    save_changes() { this.saved++; },
     send(m: any) { this.sent.push(m); },
     on(e: string, fn: any) { (handlers.get(e) ?? handlers.set(e, new Set()).get(e)!).add(fn); },
     off(e: string, fn: any) { handlers.get(e)?.delete(fn); },
@@ -131,6 +135,17 @@ it('an anywidget output is one host, follows its options and cleans up', async (
   options.height = 0;
   for (const fn of [...handlers.get('change:options')!]) fn();
   expect((a.firstChild as HTMLElement).style.height).toBe('300px');
+  const request = model.sent.find(m => m.type === 'attach').request;
+  for (const fn of [...handlers.get('msg:custom')!]) fn({ type: 'attached', request, protocol: 1, kernel: 'w', version: '', recordings: [{ id: 'r', name: '', state: 'stopped', step: 0, capabilities: {} }] }, []);
+  const at = hubOf().attach(view.mock.calls[0]![1]);
+  at.selection.set({ step: 3 });
+  await wait(60);
+  expect(model.selection.step).toBe(3);
+  model.selection = { key: 'weight/fc1', odd: 1 };
+  for (const fn of [...handlers.get('change:selection')!]) fn();
+  expect(at.selection.get()).toMatchObject({ key: 'weight/fc1', step: 3 });
+  expect('odd' in at.selection.get()).toBe(false);
+  at.release();
   stopA(); stopB();
   expect([...handlers.values()].every(set => set.size === 0)).toBe(true);
   expect(a.childElementCount).toBe(0);
