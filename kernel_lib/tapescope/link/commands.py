@@ -1,0 +1,135 @@
+"""The one way in: a queue that handlers fill on any thread, and that the main thread drains where live tensors may be touched."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..tape import Tape, record, registry
+
+Verb = Callable[[Tape | None, dict[str, Any]], Any]
+Reply = Callable[[dict[str, Any]], None]
+
+_verbs: dict[str, Verb] = {}
+_anywhere: set[str] = set()        # verbs that touch no tensor and no thread's own state
+_queue: queue.Queue[tuple[dict[str, Any], Reply]] = queue.Queue()
+_main = threading.main_thread()
+wake = threading.Event()           # set when something has been put; a paused cell waits on it
+schedule: Callable[[Callable[[], None]], None] | None = None      # runs a function on the main thread once no cell runs
+
+
+def register(verb: str, fn: Verb, *, anywhere: bool = False) -> None:
+    """Adds a verb: `fn(tape, args)` returns what is sent back. `anywhere` lets it run on the thread that brought it."""
+    _verbs[verb] = fn
+    if anywhere:
+        _anywhere.add(verb)
+
+
+def put(message: dict[str, Any], reply: Reply) -> None:
+    """Takes in a command; it is answered when it has been carried out."""
+    verb = message.get("verb")
+    if verb not in _verbs:
+        reply({"ok": False, "error": f"unknown verb {verb!r}; known are {', '.join(sorted(_verbs))}"})
+        return
+    if verb in _anywhere:
+        _run(message, reply)
+        return
+    _queue.put((message, reply))
+    wake.set()
+    if schedule is not None:
+        schedule(drain)
+
+
+def drain() -> None:
+    """Carries out what waits, in order. On the main thread: at a step, in a pause, or between cells."""
+    if threading.current_thread() is not _main:
+        return
+    while True:
+        try:
+            message, reply = _queue.get_nowait()
+        except queue.Empty:
+            wake.clear()
+            return
+        _run(message, reply)
+
+
+def _run(message: dict[str, Any], reply: Reply) -> None:
+    try:
+        args = message.get("args") or {}
+        if not isinstance(args, dict):
+            raise TypeError(f"args must be an object, not {type(args).__name__}")
+        tape = registry.get(str(message.get("recording") or "latest"))
+        result = _verbs[str(message["verb"])](tape, args)
+    except Exception as error:
+        reply({"ok": False, "error": str(error) or type(error).__name__})
+        return
+    reply({"ok": True, "result": result})
+
+
+# -- the verbs ------------------------------------------------------------------------------------------------------------
+
+
+def _need(tape: Tape | None) -> Tape:
+    if tape is None:
+        raise RuntimeError("nothing has been recorded yet; type `with ts.record() as tape:`")
+    return tape
+
+
+def _key(args: dict[str, Any]) -> str:
+    key = args.get("key")
+    if not isinstance(key, str) or not key:
+        raise ValueError("a probe needs a key, such as activation/fc1 or output/3")
+    return key
+
+
+def _start(tape: Tape | None, args: dict[str, Any]) -> Any:
+    made = record(values=str(args.get("values", "stats")), name=args.get("name"))
+    return {"id": made.id}
+
+
+def _stop(tape: Tape | None, args: dict[str, Any]) -> Any:
+    running = [t for t in registry.list() if t.state == "recording"]
+    if not running:
+        raise RuntimeError("no recording is running")
+    running[-1].stop()
+    return {"id": running[-1].id}
+
+
+def _probe(tape: Tape | None, args: dict[str, Any]) -> Any:
+    found = _need(tape)
+    key = _key(args)
+    if found.state != "recording":
+        raise RuntimeError(f"the recording {found.name!r} has ended: {key} can be looked at in the next one")
+    found.probe(key)
+    return {"key": key}
+
+
+def _unprobe(tape: Tape | None, args: dict[str, Any]) -> Any:
+    _need(tape).unprobe(_key(args))
+    return None
+
+
+def _mute(tape: Tape | None, args: dict[str, Any]) -> Any:
+    from .. import diagnose
+
+    diagnose.mute(_need(tape), str(args.get("id")))
+    return None
+
+
+def _debug(verb: str) -> Verb:
+    def run(tape: Tape | None, args: dict[str, Any]) -> Any:
+        from ..debugger.frames import command
+
+        return command(_need(tape), verb, args)
+    return run
+
+
+register("record.start", _start)
+register("record.stop", _stop)
+register("probe.set", _probe, anywhere=True)
+register("probe.clear", _unprobe, anywhere=True)
+register("findings.mute", _mute, anywhere=True)
+for _name in ("step", "over", "back", "into", "out", "continue", "abort", "reset", "run_to", "edit"):
+    register(f"debug.{_name}", _debug(f"debug.{_name}"))

@@ -1,0 +1,205 @@
+"""Bounded, append-only logs with numbered rows: a cursor is the number of the next row to read.
+
+When a log is full, every second row of the older three quarters of its longest series goes; the newest stay. Nothing is chosen by chance, so
+two runs keep the same rows. What went is counted in `dropped`.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .frame import Column
+
+
+class Block(NamedTuple):
+    """Rows of a RowLog: `seq` is the number of the first row, or of every row once rows have gone."""
+
+    seq: int | Column
+    key: Column
+    step: Column
+    time: Column
+    values: Column
+
+
+class RowLog:
+    """Rows (key, step, time, `width` floats), appended in small blocks."""
+
+    def __init__(self, width: int, cap: int, dtype: str = "f4") -> None:
+        self.width, self.cap, self.dtype = width, cap, dtype
+        self.next = 0
+        self.rows = 0
+        self.dropped = 0
+        self._fresh: list[tuple[int, Column, int, float, Column]] = []
+        self._blocks: list[Block] = []
+        self._lock = threading.Lock()
+
+    def add(self, keys: Column, step: int, time: float, values: Column) -> None:
+        """Appends one row per key; `values` is [len(keys), width] and is kept."""
+        with self._lock:
+            self._fresh.append((self.next, keys, step, time, values))
+            n = len(keys)
+            self.next += n
+            self.rows += n
+            if len(self._fresh) >= 1024:
+                self._merge()
+                if self.rows > self.cap:
+                    self._thin()
+
+    def _merge(self) -> None:
+        if not self._fresh:
+            return
+        fresh, self._fresh = self._fresh, []
+        sizes = [len(f[1]) for f in fresh]
+        self._blocks.append(Block(fresh[0][0], np.concatenate([f[1] for f in fresh]), np.repeat([f[2] for f in fresh], sizes).astype(np.int32),
+                                  np.repeat([f[3] for f in fresh], sizes),
+                                  np.concatenate([f[4] for f in fresh]).astype(self.dtype, copy=False).reshape(-1, self.width)))
+
+    def _thin(self) -> None:
+        whole = _join(self._blocks)
+        limit = 4096
+        while len(whole.key) > self.cap * 3 // 4 and limit >= 4:
+            order = np.argsort(whole.key, kind="stable")
+            ordered = whole.key[order]
+            begins = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+            sizes = np.diff(np.append(begins, len(ordered)))
+            rank = np.arange(len(ordered)) - np.repeat(begins, sizes)
+            size = np.repeat(sizes, sizes)
+            gone = (size > limit) & (rank < size * 3 // 4) & (rank % 2 == 1)
+            keep = np.ones(len(ordered), bool)
+            keep[order[gone]] = False
+            self.dropped += int(np.count_nonzero(gone))
+            whole = Block(whole.seq[keep], whole.key[keep], whole.step[keep], whole.time[keep], whole.values[keep])  # type: ignore[index]
+            limit //= 2
+        self._blocks = [whole]
+        self.rows = len(whole.key)
+
+    def read(self, cursor: int, limit: int, keys: set[int] | None = None, steps: tuple[int, int] | None = None) -> tuple[Block | None, int]:
+        """At most `limit` rows from number `cursor` on, and the next cursor; None when there is nothing new."""
+        with self._lock:
+            if cursor >= self.next:
+                return None, cursor
+            self._merge()
+            blocks = list(self._blocks)
+        parts: list[Block] = []
+        found = 0
+        for b in reversed(blocks):
+            first = b.seq if isinstance(b.seq, int) else int(b.seq[0])
+            parts.append(b)
+            if first <= cursor:
+                break
+        parts.reverse()
+        taken: list[Block] = []
+        for b in parts:
+            seq = np.arange(b.seq, b.seq + len(b.key)) if isinstance(b.seq, int) else b.seq
+            a = int(np.searchsorted(seq, cursor))
+            if a == len(seq):
+                continue
+            z = min(len(seq), a + limit - found)
+            if z <= a:
+                break
+            cut = Block(seq[a:z], b.key[a:z], b.step[a:z], b.time[a:z], b.values[a:z])
+            found += z - a
+            cursor = int(seq[z - 1]) + 1
+            taken.append(cut)
+        if not taken:
+            return None, self.next
+        whole = _join(taken)
+        mask = None
+        if keys is not None:
+            mask = np.isin(whole.key, list(keys))
+        if steps is not None:
+            inside = (whole.step >= steps[0]) & (whole.step <= steps[1])
+            mask = inside if mask is None else mask & inside
+        if mask is not None:
+            whole = Block(whole.seq[mask], whole.key[mask], whole.step[mask], whole.time[mask], whole.values[mask])  # type: ignore[index]
+        return whole, cursor
+
+
+def _join(blocks: list[Block]) -> Block:
+    if len(blocks) == 1 and not isinstance(blocks[0].seq, int):
+        return blocks[0]
+    return Block(np.concatenate([np.arange(b.seq, b.seq + len(b.key)) if isinstance(b.seq, int) else b.seq for b in blocks]),
+                 np.concatenate([b.key for b in blocks]), np.concatenate([b.step for b in blocks]),
+                 np.concatenate([b.time for b in blocks]), np.concatenate([b.values for b in blocks]))
+
+
+class Item(NamedTuple):
+    """One entry of an ItemLog."""
+
+    seq: int
+    key: Any
+    step: int
+    nbytes: int
+    data: Any
+
+
+class ItemLog:
+    """Entries of any size, bounded by bytes."""
+
+    def __init__(self, cap: int) -> None:
+        self.cap = cap
+        self.next = 0
+        self.bytes = 0
+        self.dropped = 0
+        self.items: list[Item] = []
+        self._lock = threading.Lock()
+
+    def add(self, key: Any, step: int, nbytes: int, data: Any) -> None:
+        with self._lock:
+            self.items.append(Item(self.next, key, step, nbytes, data))
+            self.next += 1
+            self.bytes += nbytes
+            if self.bytes > self.cap:
+                self._thin()
+
+    def _thin(self) -> None:
+        while self.bytes > self.cap * 3 // 4 and len(self.items) > 4:
+            old = len(self.items) * 3 // 4
+            seen: dict[Any, int] = {}
+            kept: list[Item] = []
+            for i, item in enumerate(self.items):
+                n = seen[item.key] = seen.get(item.key, -1) + 1
+                if i >= old or n % 2 == 0:
+                    kept.append(item)
+            if len(kept) == len(self.items):               # nothing but single entries: the oldest go
+                kept = self.items[len(self.items) // 4 + 1:]
+            self.dropped += len(self.items) - len(kept)
+            self.items = kept
+            self.bytes = sum(i.nbytes for i in kept)
+
+    def read(self, cursor: int, max_bytes: int, key: Any = None, steps: tuple[int, int] | None = None) -> tuple[list[Item], int]:
+        """Entries from number `cursor` on, at least one and at most `max_bytes`, and the next cursor."""
+        with self._lock:
+            if cursor >= self.next:
+                return [], cursor
+            items = self.items
+            lo, hi = 0, len(items)
+            while lo < hi:                                  # by number: entries may be missing
+                mid = (lo + hi) // 2
+                if items[mid].seq < cursor:
+                    lo = mid + 1
+                else:
+                    hi = mid
+            rest = items[lo:]
+        found: list[Item] = []
+        size = 0
+        for item in rest:
+            if (key is not None and item.key != key) or (steps is not None and not steps[0] <= item.step <= steps[1]):
+                cursor = item.seq + 1
+                continue
+            if found and size + item.nbytes > max_bytes:
+                return found, cursor
+            found.append(item)
+            size += item.nbytes
+            cursor = item.seq + 1
+        return found, cursor
+
+    def newest(self, key: Any = None) -> Item | None:
+        """The newest entry (of a key)."""
+        for item in reversed(self.items):
+            if key is None or item.key == key:
+                return item
+        return None

@@ -1,0 +1,81 @@
+"""Probes: copies of chosen values at their next occurrences, the newest always kept, within a byte budget."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns as clock
+from typing import Any
+
+import numpy as np
+
+from .frame import Column, Frame
+from .log import ItemLog
+from .reduce import MOMENTS, flat, host, moments
+
+ONE = 8 << 20                    # bytes of one copy; above, every n-th row of the first axis
+ALL = 96 << 20                   # bytes of all copies of a recording
+OFTEN = 64 << 10                 # a larger value is copied at most every PAUSE ns
+PAUSE = 40_000_000
+PLACES = ("activation", "output", "weight", "grad")
+
+
+class Probes:
+    """What is asked for, and what has been copied."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, int] = {}                         # key -> time of its newest copy
+        self.activations: frozenset[str] = frozenset()
+        self.outputs: frozenset[int] = frozenset()
+        self.params: frozenset[str] = frozenset()              # "weight/..." and "grad/..."
+        self.log = ItemLog(ALL)
+
+    def set(self, key: str) -> None:
+        place, _, name = key.partition("/")
+        if place not in PLACES:
+            raise ValueError(f"a probe is activation/<module path>, output/<op row>, weight/<name> or grad/<name>, not {key!r}")
+        if place == "output" and not name.isdigit():
+            raise ValueError(f"output/<op row> needs the number of an op, not {name!r}")
+        self.keys = {**self.keys, key: 0}
+        self._sort()
+
+    def clear(self, key: str) -> None:
+        self.keys = {k: v for k, v in self.keys.items() if k != key}
+        self._sort()
+
+    def _sort(self) -> None:
+        keys = [k.partition("/") for k in self.keys]
+        self.activations = frozenset(name for place, _, name in keys if place == "activation")
+        self.outputs = frozenset(int(name) for place, _, name in keys if place == "output")
+        self.params = frozenset(k for k in self.keys if k.startswith(("weight/", "grad/")))
+
+    def take(self, key: str, value: Any, step: int) -> None:
+        """Copies a value, unless it is large and was copied a moment ago."""
+        array = getattr(value, "_array", value)
+        now = clock()
+        last = self.keys.get(key)
+        if last is None or (array.nbytes > OFTEN and now - last < PAUSE):
+            return
+        self.keys[key] = now
+        every = 1
+        if array.nbytes > ONE and array.ndim:
+            every = min(-(-array.nbytes // ONE), array.shape[0])
+        copy = np.array(host(array[::every] if every > 1 else array), order="C")
+        if copy.nbytes > ONE:                                  # one long row
+            copy = np.array(copy.ravel()[::-(-copy.nbytes // ONE)])
+        self.log.add(key, step, copy.nbytes + 128, (copy, tuple(array.shape), str(array.dtype)))
+
+    def frames(self, key: str | None, cursor: int, steps: tuple[int, int] | None, max_bytes: int) -> tuple[list[Frame], int]:
+        items, cursor = self.log.read(cursor, max(max_bytes, 1), key, steps)
+        return [tensor_frame(i.key, i.step, *i.data, max_bytes) for i in items], cursor
+
+
+def tensor_frame(key: str, step: int, copy: Column, shape: tuple[int, ...], dtype: str, max_bytes: int = 262_144) -> Frame:
+    """A value as a frame; what does not fit is a strided sample, said in `strided`."""
+    line = flat(copy) if copy.flags.c_contiguous else copy.ravel()
+    stride = max(1, -(-line.size * 4 // max(max_bytes, 4)))
+    with np.errstate(all="ignore"):
+        values = np.array(line[::stride].real if line.dtype.kind == "c" else line[::stride], np.float32)
+        numbers = moments(np.asarray(copy.real if copy.dtype.kind == "c" else copy, np.float32 if copy.dtype.kind != "f" else None))
+    total = int(np.prod(shape, dtype=np.int64))
+    stats = {n: (None if not np.isfinite(v) else float(v)) for n, v in zip(MOMENTS, numbers, strict=True)}
+    return Frame("tensor", {"key": key, "step": step, "shape": list(shape), "dtype": dtype,
+                            "strided": -(-total // max(len(values), 1)) if len(values) < total else 0, "stats": stats}, {"values": values})

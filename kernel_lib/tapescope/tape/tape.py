@@ -1,0 +1,401 @@
+"""The Tape: what a recording holds, read by frames. It holds data only; views are attached elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from time import perf_counter_ns as clock
+from typing import Any
+
+import numpy as np
+
+from ..core.site import user_frame
+from . import recordings as reg
+from .frame import LEVELS, Frame, level_of, refs
+from .graph import Counts, Graph
+from .recorder import Recorder
+from .reduce import MOMENTS, host
+from .recordings import registry
+from .strings import Strings
+
+CAPABILITIES = {"can_step": True, "can_rewind": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
+
+Provider = Callable[["Tape", str | None, Any, int], "tuple[list[Frame], Any]"]
+_providers: dict[str, Provider] = {}
+
+
+def provide(kind: str, provider: Provider) -> None:
+    """Answers `tape.frames(kind)` by `provider(tape, id, cursor, max_bytes) -> (frames, cursor)`: how rooms above add kinds."""
+    _providers[kind] = provider
+
+
+class Tape:
+    """A recording: events of a training run, readable while it goes on.
+
+    It is its own context manager; leaving the block ends it, whatever the reason. `record()` makes one.
+    """
+
+    def __init__(self, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None,
+                 name: str | None = None) -> None:
+        level = level_of(values)
+        if not isinstance(every, int) or every < 1:
+            raise ValueError(f"every must be a whole number of steps, at least 1, not {every!r}")
+        self.id = registry.new_id()
+        self.name = name or f"run {self.id[1:]}"
+        self.state = "recording"
+        self.values = values
+        self.intern = Strings()
+        self.notes: dict[str, str] = {}                        # what the recording has to say: a budget used up, rows dropped
+        self.error: BaseException | None = None
+        self.error_text = ""
+        self.capabilities = dict(CAPABILITIES)
+        self.rank = 0
+        self.memory: dict[str, Any] = {}                       # what rooms above keep with a recording (rules' state, bases)
+        self.version = 0
+        self._listeners: list[Callable[[], None]] = []
+        self._at_step: list[Callable[[], None]] = []
+        self._lost: dict[str, int] = {}
+        self._grew = 0
+        self._rate: list[tuple[int, int, int]] = []            # (clock, step, ns spent) now and then
+        self._stopped_at = 0
+        self._lock = threading.Lock()
+        self.recorder = Recorder(self, level, every, module, op)
+
+    # -- running --------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Tape:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def start(self) -> Tape:
+        """Listens to this thread; `record` has done it already."""
+        reg.push(self)
+        registry.add(self)
+        return self
+
+    def stop(self) -> Tape:
+        """Ends the recording; from any thread, and harmless when it has ended."""
+        with self._lock:
+            if self.state == "stopped":
+                return self
+            self.state = "stopped"
+        self._stopped_at = clock()
+        mine = reg.pop(self)
+        if mine or not self._running_elsewhere():
+            self.recorder.finish()
+        else:
+            self.recorder.stopped = True                       # its own thread takes it away at the next event
+        self.changed()
+        registry.changed()
+        return self
+
+    def _running_elsewhere(self) -> bool:
+        return self.recorder.thread != threading.get_ident()
+
+    def leave(self) -> None:
+        """Called by the recorder on its own thread after a `stop()` from another."""
+        reg.pop(self)
+
+    def failed(self, error: BaseException) -> None:
+        """An error of the recorder itself: the recording ends, the program goes on."""
+        if self.error is None:
+            self.error = error
+            self.error_text = "".join(traceback.format_exception(error))
+            self.note("error", f"the recording ended by an error of Tapescope itself: {type(error).__name__}: {error}")
+        self.state = "stopped"
+        self._stopped_at = self._stopped_at or clock()
+        reg.pop(self)
+        self.changed()
+        registry.changed()
+
+    # -- what the user says -----------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Ends a training step here; from the first call on, optimizers no longer do."""
+        if self.state == "recording":
+            self.recorder.manual_step()
+
+    def log_scalar(self, tag: str, value: Any, step: int | None = None) -> None:
+        """Adds a value to the series `tag`; `step` is the step just done when it is not given. Raises TypeError for what is no number."""
+        if self.state != "recording":
+            return
+        array = getattr(value, "_array", value)
+        if getattr(array, "size", 1) != 1:
+            raise ValueError(f"log_scalar({tag!r}) takes one number; this has shape {list(array.shape)}")
+        self.recorder.log("scalar", str(tag), value, step, {})
+
+    def log_scalars(self, tag: str | Mapping[str, Any], values: Mapping[str, Any] | None = None, step: int | None = None) -> None:
+        """Adds several values at once: `log_scalars({"acc": 0.9, "f1": 0.8})`, or `log_scalars("val", {...})` for "val/acc"."""
+        pairs: Iterable[tuple[str, Any]]
+        if isinstance(tag, Mapping):
+            pairs = tag.items()
+        else:
+            pairs = [(f"{tag}/{k}", v) for k, v in (values or {}).items()]
+        for k, v in pairs:
+            self.log_scalar(k, v, step)
+
+    def log(self, kind: str, tag: str, value: Any, step: int | None = None, meta: dict[str, Any] | None = None) -> None:
+        """Enters a logged value of any kind: "scalar", "histogram", "embedding"."""
+        if self.state == "recording":
+            self.recorder.log(kind, tag, value, step, meta or {})
+
+    def labels(self, y: Any) -> None:
+        """Says which class each row of the current batch belongs to, for projections. Shape [n]."""
+        self.recorder.values.note_labels(np.array(host(getattr(y, "_array", y))).reshape(-1))
+        self.changed()
+
+    def probe(self, key: str) -> None:
+        """Copies a value from its next occurrence on: activation/<module path>, output/<op row>, weight/<name>, grad/<name>."""
+        r = self.recorder
+        r.values.probes.set(key)
+        self._probed()
+
+    def unprobe(self, key: str) -> None:
+        """Ends a probe; what it copied stays."""
+        self.recorder.values.probes.clear(key)
+        self._probed()
+
+    def _probed(self) -> None:
+        v = self.recorder.values
+        self.recorder.watching = bool(v.probes.outputs)
+        v.activations = v.activations or bool(v.probes.activations)
+        self.changed()
+
+    # -- who listens ------------------------------------------------------------------------------------------------------
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls `callback()`, from any thread, when something new can be read; returns what ends that. It must be cheap."""
+        self._listeners = [*self._listeners, callback]
+
+        def unlisten() -> None:
+            self._listeners = [c for c in self._listeners if c is not callback]
+
+        return unlisten
+
+    def at_step(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls `callback()` on the training thread at the end of every step: where commands may touch live tensors."""
+        self._at_step = [*self._at_step, callback]
+
+        def remove() -> None:
+            self._at_step = [c for c in self._at_step if c is not callback]
+
+        return remove
+
+    def changed(self) -> None:
+        self.version += 1
+        for callback in self._listeners:
+            try:
+                callback()
+            except Exception:
+                self._listeners = [c for c in self._listeners if c is not callback]
+
+    def grew(self) -> None:
+        """A structure has a new row; heard of at most every 30 ms."""
+        now = clock()
+        if now - self._grew > 30_000_000:
+            self._grew = now
+            self.changed()
+
+    def stepped(self) -> None:
+        """A step has ended."""
+        r = self.recorder
+        now = r.step_began
+        if not self._rate or now - self._rate[-1][0] > 200_000_000:
+            self._rate = [*self._rate[-15:], (now, r.step_no, r.spent)]
+        self.changed()
+        for callback in self._at_step:
+            callback()
+        if r.stopped:
+            self.leave()
+
+    def note(self, key: str, text: str) -> None:
+        self.notes = {**self.notes, key: text}
+
+    def drop(self, kind: str) -> None:
+        self._lost[kind] = self._lost.get(kind, 0) + 1
+
+    # -- reading ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def strings(self) -> list[str]:
+        """The intern table; append-only."""
+        return self.intern.list
+
+    @property
+    def step_number(self) -> int:
+        """Steps that have ended."""
+        return self.recorder.step_no
+
+    @property
+    def graphs(self) -> dict[int, Graph]:
+        """Structures by number."""
+        return self.recorder.graphs
+
+    def status(self) -> dict[str, Any]:
+        """Step, state, level, overhead (time in the recorder per time outside it), dropped rows, steps a second, capabilities."""
+        r, v = self.recorder, self.recorder.values
+        now = self._stopped_at or clock()
+        rate, overhead = self._speed(now)
+        dropped = {"scalars": v.scalars.dropped, "stats": v.stats.dropped, "histograms": v.histograms.dropped, "clocks": r.clocks.dropped,
+                   "gradients": r.gradients.dropped, "tensor": v.probes.log.dropped, "ops": r.dropped_ops, **self._lost}
+        return {"id": self.id, "name": self.name, "state": self.state, "step": r.step_no, "level": self.values, "every": r.every,
+                "overhead": overhead, "step_rate": rate, "dropped": {k: n for k, n in dropped.items() if n},
+                "capabilities": self.capabilities, "graphs": len(r.graphs), "graph": r.current, "elapsed": (now - r.started) * 1e-9,
+                "ops": sum(len(g.op_name) for g in r.graphs.values()), "rank": self.rank, "probes": list(v.probes.keys),
+                "notes": list(self.notes.values())}
+
+    def _speed(self, now: int) -> tuple[float, float]:
+        r = self.recorder
+        first = self._rate[0] if len(self._rate) > 1 or (self._rate and r.step_no - self._rate[0][1] > 1) else (r.started, 0, 0)
+        wall, spent = max(r.step_began - first[0], 1), r.spent - first[2]
+        rate = (r.step_no - first[1]) / (wall * 1e-9) if r.step_no else 0.0
+        if not r.step_no:
+            wall = max(now - r.started, 1)
+        return rate, max(spent, 0) / max(wall - spent, 1)
+
+    def frames(self, kind: str, cursor: Any = None, *, id: str | None = None, steps: tuple[int, int] | None = None,
+               max_bytes: int = 262_144) -> tuple[list[Frame], Any]:
+        """What is new of a kind since `cursor` (None: from the beginning), at most about `max_bytes` of columns, and the next cursor.
+
+        `id` narrows to a graph number, a tag, a key (scalars, stats, histograms: also a prefix that ends in "/"); `steps` is (first, last).
+        Raises ValueError for a kind that nobody provides.
+        """
+        if kind in _providers:
+            return _providers[kind](self, id, cursor, max_bytes)
+        read = getattr(self, "_read_" + kind, None)
+        if read is None:
+            known = sorted({n[6:] for n in dir(self) if n.startswith("_read_")} | set(_providers))
+            raise ValueError(f"unknown kind {kind!r}; there are {', '.join(known)}")
+        found: tuple[list[Frame], Any] = read(cursor, id, steps, max(int(max_bytes), 1024))
+        return found
+
+    def _read_graph(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        at, told = cursor or ({}, -1)
+        at = dict(at)
+        graphs, current = self.recorder.graphs, self.recorder.current
+        found: list[Frame] = []
+        left = max_bytes
+        order = sorted(n for n in graphs if n != current)
+        if current in graphs:
+            order.append(current)                              # the current one last: it is what shall be seen
+        for number in order:
+            if id is not None and str(number) != str(id):
+                continue
+            is_current = number == current
+            frame, reached = graphs[number].read(at.get(number, Counts()), is_current and told != current, left)
+            if frame is None:
+                continue
+            if is_current:
+                frame.meta["current"] = True
+                told = current
+            found.append(frame)
+            at[number] = reached
+            left -= frame.nbytes
+            if left < 1024:
+                break
+        return found, (at, told)
+
+    def _read_clocks(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        items, cursor = self.recorder.clocks.read(cursor or 0, max_bytes, None if id is None else int(id), steps)
+        found = []
+        for item in items:
+            (graph, step), ops, nodes, n = item.data
+            whole = np.full(max(n, len(ops)), np.nan, np.float32)
+            whole[:len(ops)] = ops
+            found.append(Frame("clocks", {"graph": graph, "step": step}, {"op_us": whole, "node_us": nodes.copy()}))
+        return found, cursor
+
+    def _read_gradients(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        items, cursor = self.recorder.gradients.read(cursor or 0, max_bytes, None if id is None else int(id), steps)
+        found = []
+        for item in items:
+            (graph, step), table = item.data
+            table = table[table[:, 0] >= 0]
+            with np.errstate(all="ignore"):
+                norm = np.sqrt(table[:, 1])
+            found.append(Frame("gradients", {"graph": graph, "step": step},
+                               {"node": table[:, 0].astype(np.int32), "norm": norm.astype(np.float32),
+                                "nonfinite": (~np.isfinite(norm)).astype(np.uint8)}))
+        return found, cursor
+
+    def _keys(self, id: str | None) -> set[int] | None:
+        if id is None:
+            return None
+        if id.endswith("/"):
+            return {i for i, s in enumerate(self.intern.list) if s.startswith(id)}
+        known = self.intern.index.get(id)
+        return set() if known is None else {known}
+
+    def _read_scalars(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        block, cursor = self.recorder.values.scalars.read(cursor or 0, max(max_bytes // 24, 1), self._keys(id), steps)
+        if block is None or not len(block.key):
+            return [], cursor
+        return [Frame("scalars", {}, {"tag": block.key.astype(np.uint32), "step": block.step.astype(np.int32),
+                                      "time": block.time.astype(np.float64), "value": block.values[:, 0].astype(np.float64)})], cursor
+
+    def _read_stats(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        block, cursor = self.recorder.values.stats.read(cursor or 0, max(max_bytes // 48, 1), self._keys(id), steps)
+        if block is None or not len(block.key):
+            return [], cursor
+        columns = {"key": block.key.astype(np.uint32), "step": block.step.astype(np.int32)}
+        columns |= {name: np.ascontiguousarray(block.values[:, i], np.float32) for i, name in enumerate(MOMENTS)}
+        return [Frame("stats", {}, columns)], cursor
+
+    def _read_histograms(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        log = self.recorder.values.histograms
+        keys = self._keys(id)
+        if keys is None or len(keys) == 1:
+            items, cursor = log.read(cursor or 0, max_bytes, None if keys is None else next(iter(keys)), steps)
+        elif not keys:
+            return [], log.next
+        else:
+            items, cursor = log.read(cursor or 0, max_bytes, None, steps)
+            items = [i for i in items if i.key in keys]
+        if not items:
+            return [], cursor
+        return [Frame("histograms", {}, {
+            "key": refs([i.key for i in items]), "step": np.array([i.step for i in items], np.int32),
+            "first": np.array([i.data[0] for i in items], np.uint16), "length": np.array([len(i.data[1]) for i in items], np.uint16),
+            "count": np.concatenate([i.data[1] for i in items]).astype(np.uint32)})], cursor
+
+    def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        return self.recorder.values.probes.frames(id, cursor or 0, steps, max_bytes)
+
+    def _read_status(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        if cursor == self.version:
+            return [], cursor
+        version = self.version
+        return [Frame("status", self.status())], version
+
+    def __repr__(self) -> str:
+        r = self.recorder
+        text = f"<Tape {self.id} {self.name!r}: {self.state}, {r.step_no} step{'s' * (r.step_no != 1)}, values={self.values!r}"
+        if r.graphs:
+            text += f", {sum(len(g.op_name) for g in r.graphs.values())} ops in {len(r.graphs)} structure{'s' * (len(r.graphs) != 1)}"
+        return text + ">"
+
+
+def record(path: str | None = None, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None,
+           name: str | None = None) -> Tape:
+    """Starts a recording of this thread: `with record() as tape: ...`, or `tape = record()` and later `tape.stop()`.
+
+    `values` says what is read of values: "none" < "health" < "stats" < "histogram" < "full"; `every` reads them every k-th step.
+    `module` and `op` are globs (several with commas) that limit whose values are read; structure is always complete.
+    Recordings nest; the innermost gets the events. Raises ValueError for an unknown level, NotImplementedError for a path.
+    """
+    if path is not None:
+        raise NotImplementedError("recording to disk (path=...) is not there yet: record in memory, with record() alone")
+    tape = Tape(values, every, module, op, name or registry.name_for(_place()))
+    return tape.start()
+
+
+def _place() -> Any:
+    frame = user_frame(sys._getframe(2))
+    return None if frame is None else (frame.f_code.co_filename, frame.f_code.co_qualname, frame.f_lineno)
+
+
+__all__ = ["LEVELS", "Frame", "Tape", "provide", "record"]

@@ -1,0 +1,158 @@
+"""How a pass is recognised while it runs: structures share a trie, one step per event.
+
+A pass that has been seen before walks along known steps, which is all that its events cost. The first event that differs opens a new structure,
+which begins as a copy of the rows so far and grows from there, so that it can be read before the pass ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .graph import BUFFER, CONSTANT, IN_PLACE, INPUT, NO_GRAD, PARAMETER, VIEW, Counts, Graph, shape_text
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
+# What an op's step asks of the recorder besides its clock.
+CHECK, RELU, TARGET, KEEP = 1, 2, 4, 8
+
+# Ops that give finite values from finite ones whatever the values are, and pass NaN on: what reads them is checked instead.
+FAITHFUL = frozenset(
+    "relu leaky_relu hardtanh clamp tanh sigmoid logsigmoid softplus gelu silu elu abs neg sign sin cos atan erf floor ceil round trunc "
+    "softmax log_softmax max max_all max_dim min min_all min_dim amax amin maximum minimum sort topk gather embedding index index_select "
+    "select slice take cat stack clone to_copy repeat flip roll tril triu pad where unbind split reshape max_pool2d max_pool1d".split())
+
+FILLS = frozenset(["masked_fill", "where", "full", "fill", "masked_scatter", "pad", "index_put", "setitem", "copy"])
+
+
+class Step:
+    """One event of a structure, and what may follow it."""
+
+    __slots__ = ("end", "graph", "mark", "next", "node_row", "others", "parent", "path", "row", "sig", "watch")
+
+    next: Step | None
+
+    def __init__(self, sig: Any, parent: Step | None, graph: Graph | None, row: int, node_row: int, mark: Counts) -> None:
+        self.sig = sig
+        self.parent = parent
+        self.graph = graph                     # newest structure through here
+        self.row = row                         # op or module-call row
+        self.node_row = node_row
+        self.mark = mark                       # lengths of the tables after this event
+        self.next = None                       # the follower taken last
+        self.others: dict[Any, Step] = {}      # all followers
+        self.end: Graph | None = None          # the structure that ends here
+        self.watch = 0
+        self.path = ""
+
+
+ROOT_MARK = Counts()
+
+
+def add_op(r: Recorder, g: Graph, sig: Any, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...], node: Any, site: Any) -> Step:
+    """The rows of an op that the structure has not yet: sources first, then the op, then its grad_fn."""
+    entries: list[int] = []
+    module = r.open[-1].row if r.open else -1
+    tensors: dict[int, int] = {}               # id of an input object -> entry
+    for t, rel in zip(inputs, sig[4], strict=True):
+        if rel > 0:
+            entry = g.owner[rel - 1]
+        elif rel < 0:
+            entry = _known_source(r, g, rel, t, module)
+        else:
+            entry = -(_fresh_source(r, g, t, module) + 1)
+            g.owner.append(entry)
+        entries.append(entry)
+        tensors[id(t)] = entry
+    out = outputs[0] if outputs else None
+    array = out._array if out is not None else None
+    flags = 0
+    if out is not None and any(out is t for t in inputs):
+        flags |= IN_PLACE
+    if getattr(op, "view", False):
+        flags |= VIEW
+    if node is None and r.mode_grad() is False:
+        flags |= NO_GRAD
+    if r.in_backward:
+        flags |= 8
+    row = g.op(op.name, module, g.site(site), flags, shape_text(array.shape) if array is not None else "",
+               str(array.dtype) if array is not None else "", r.label(outputs), entries)
+    for o in outputs:
+        if o._id not in r.names.known:
+            g.owner.append(row)
+    node_row = -1
+    if node is not None:
+        node_row = _node(r, g, node, row, tensors, inputs, module)
+    step = Step(sig, r.here, g, row, node_row, g.mark())
+    step.watch = _watch(r, op, g, step, inputs, outputs, flags)
+    return step
+
+
+def _fresh_source(r: Recorder, g: Graph, t: Any, module: int) -> int:
+    kind, name, param = INPUT, "", -1
+    if t._req and t._node is None:
+        p = r.names.leaf(t)
+        kind = PARAMETER
+        if p is not None:
+            name, param = p.name, p.index
+    elif t._array.ndim == 0:
+        kind = CONSTANT
+    if not name:
+        name = f"{'const' if kind == CONSTANT else 'input'}{sum(1 for k in g.src_kind if k == kind)}"
+    return g.source(kind, name, shape_text(t._array.shape), str(t._array.dtype), module, param)
+
+
+def _known_source(r: Recorder, g: Graph, rel: int, t: Any, module: int) -> int:
+    number = -rel - 1
+    row = g.param_src.get(number)
+    if row is None:
+        kind, name = r.names.labels[number]
+        row = g.source(PARAMETER if kind == 0 else BUFFER, name, shape_text(t._array.shape), str(t._array.dtype), module, number)
+    return -(row + 1)
+
+
+def _node(r: Recorder, g: Graph, node: Any, op_row: int, tensors: dict[int, int], inputs: tuple[Any, ...], module: int) -> int:
+    nexts: list[int] = []
+    for m in node.next:
+        if m is None:
+            nexts.append(-1)
+            continue
+        variable = getattr(m, "variable", None)
+        if variable is not None:
+            entry = tensors.get(id(variable))
+            if entry is None or entry >= 0:
+                k = r.names.known.get(variable._id)
+                src = -_known_source(r, g, k, variable, module) - 1 if k is not None else _fresh_source(r, g, variable, module)
+            else:
+                src = -entry - 1
+            row = g.acc_node.get(src)
+            if row is None:
+                row = g.node(m.name(), -1, src, [])
+        else:
+            found = r.rows.get(m.seq)
+            if found is None:                  # made in an earlier pass, or inside an op
+                found = r.rows[m.seq] = g.node(m.name(), op_row if m.seq > r.seq0 else -1, -1, [])
+            row = found
+        nexts.append(row)
+    row = g.node(node.name(), op_row, -1, nexts)
+    g.op_node[op_row] = row
+    return row
+
+
+def _watch(r: Recorder, op: Any, g: Graph, step: Step, inputs: tuple[Any, ...], outputs: tuple[Any, ...], flags: int) -> int:
+    if not r.level or not outputs:
+        return 0
+    watch = 0
+    if op.name in ("cross_entropy", "nll_loss"):
+        watch |= TARGET
+    path = g.strings[g.mod_path[r.open[-1].row]] if r.open else ""
+    if not r.wanted(op.name, path):
+        return watch
+    if outputs[0]._array.dtype.kind in "fc":
+        if not flags & VIEW and op.name not in FAITHFUL:
+            watch |= CHECK
+        if op.name == "relu":
+            watch |= RELU
+        if r.level >= 4:
+            watch |= KEEP
+    return watch
