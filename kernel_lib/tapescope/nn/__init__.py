@@ -1,7 +1,7 @@
 """`torch.nn`."""
 
 from . import functional, init, utils
-from .modules import *
+from .modules import *  # noqa: F403
 from .modules import __all__ as _layers
 from .parameter import Buffer, Parameter
 

@@ -1,4 +1,5 @@
 """Initialisation, in place and without gradients; draws in PyTorch's order."""
+# mypy: no-warn-return-any
 
 from __future__ import annotations
 
@@ -6,10 +7,12 @@ import math
 import warnings
 from typing import Any
 
-import numpy as np
-
+from ..core.device import module_of
 from ..core.grad_mode import no_grad
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
+from ..ops.api_pointwise import where
+from ..ops.creation import empty_like, eye
+from ..ops.pointwise import gt, lt
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -21,6 +24,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "relu":
         return math.sqrt(2.0)
     if nonlinearity == "leaky_relu":
+        if param is not None and (isinstance(param, bool) or not isinstance(param, (int, float))):
+            raise ValueError(f"negative_slope {param} not a valid number")
         return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity == "selu":
         return 3.0 / 4
@@ -36,6 +41,7 @@ def _fans(t: Tensor) -> tuple[int, int]:
 
 
 def _fan(t: Tensor, mode: str) -> int:
+    mode = mode.lower()
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
     return _fans(t)[mode == "fan_out"]
@@ -43,34 +49,38 @@ def _fan(t: Tensor, mode: str) -> int:
 
 @no_grad()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
+    """Draws from U(a, b)."""
     return tensor.uniform_(a, b, generator=generator)
 
 
 @no_grad()
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
+    """Draws from N(mean, std²)."""
     return tensor.normal_(mean, std, generator=generator)
 
 
 @no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fills with a value."""
     return tensor.fill_(val)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
+    """Fills with 0."""
     return constant_(tensor, 0.0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
+    """Fills with 1."""
     return constant_(tensor, 1.0)
 
 
 @no_grad()
 def eye_(tensor: Tensor) -> Tensor:
+    """The identity matrix."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    tensor._array[...] = np.eye(*tensor._array.shape)
-    tensor.bump()
-    return tensor
+    return tensor.copy_(eye(*tensor.shape))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
@@ -95,18 +105,33 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonline
 
 def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None) -> Tensor:
     """N(0, std²) with std = gain / sqrt(fan). He et al., 2015."""
+    if 0 in tensor._array.shape:
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)
+        return tensor
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)), generator)
 
 
 @no_grad()
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None) -> Tensor:
-    """A normal distribution cut to [a, b], by drawing again what falls outside."""
-    normal_(tensor, mean, std, generator)
-    outside = (tensor._array < a) | (tensor._array > b)
-    while outside.any():
-        again = normal_(Tensor(int(outside.sum())), mean, std, generator)
-        tensor._array[outside] = again._array
-        outside = (tensor._array < a) | (tensor._array > b)
+    """A normal distribution cut to [a, b], by drawing again what falls outside.
+
+    Where little of the normal lies inside, uniform numbers are kept with the probability of the density instead; draws are in PyTorch's order.
+    """
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.", stacklevel=2)
+    inside = (math.erf((b - mean) / std / math.sqrt(2.0)) - math.erf((a - mean) / std / math.sqrt(2.0))) / 2
+    if inside > 0.3:
+        normal_(tensor, mean, std, generator)
+        while (outside := lt(tensor, a) | gt(tensor, b)).any():
+            tensor.copy_(where(outside, normal_(empty_like(tensor), mean, std, generator), tensor))
+        return tensor
+    peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+    wrong: Any = None
+    while wrong is None or wrong.any():
+        tried = uniform_(empty_like(tensor), a, b, generator)
+        tensor.copy_(tried if wrong is None else where(wrong, tried, tensor))
+        refused = uniform_(empty_like(tensor), 0, 1, generator).log() > ((tried - mean) / std) ** 2 * -0.5 - peak
+        wrong = refused if wrong is None else wrong & refused
     return tensor
 
 
@@ -115,11 +140,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     """Rows or columns orthonormal, by the QR decomposition of normal numbers. Saxe et al., 2013."""
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
-    rows = tensor._array.shape[0]
-    cols = tensor._array.size // rows
-    flat = normal_(Tensor(rows, cols), 0, 1, generator)._array
-    q, r = np.linalg.qr(flat.T if rows < cols else flat)
-    q = q * np.sign(np.diag(r))
-    tensor._array[...] = (q.T if rows < cols else q).reshape(tensor._array.shape) * gain
-    tensor.bump()
-    return tensor
+    if not tensor.numel():
+        return tensor
+    rows = tensor.shape[0]
+    cols = tensor.numel() // rows
+    flat = normal_(empty_like(tensor).reshape(rows, cols), 0, 1, generator)._array
+    xp = module_of(flat)
+    q, r = xp.linalg.qr(flat.T if rows < cols else flat)
+    q = q * xp.sign(xp.diag(r))
+    return tensor.copy_(wrap((q.T if rows < cols else q).reshape(tensor.shape) * gain))

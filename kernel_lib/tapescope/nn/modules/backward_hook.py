@@ -1,66 +1,103 @@
-"""Full backward hooks: identity nodes around a module's forward whose hooks see its gradients."""
+"""Full backward hooks: one identity node around a module's inputs and one around its outputs, whose hooks see all gradients together."""
+# mypy: no-warn-return-any
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from ...core.op import op
+from ...core.function import Function
+from ...core.state import mode
 from ...core.tensor import Tensor
 
 if TYPE_CHECKING:
     from .module import Module
 
 
-@op(r"{x}", name="backward_hook", node="BackwardHookFunction")
-def _pass(x: Any) -> Any:
-    return x
+class BackwardHookFunction(Function):
+    """Gives its tensors back; where a gradient is known, none is missing any more."""
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> Any:
+        ctx.mark_non_differentiable(*[a for a in args if not a._req])
+        return args
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return grads
 
 
-_pass.op.node_name = "BackwardHookFunctionBackward"
-_pass.vjp(lambda g: g)
+def _through(args: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[int] | None, Any]:
+    """The arguments led through one node, where their tensors stand, and the node; no node when nothing needs a gradient."""
+    where = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
+    if not (mode.grad and any(args[i]._req for i in where)):
+        return args, None, None
+    new = BackwardHookFunction.apply(*[args[i] for i in where])
+    given = list(args)
+    for i, t in zip(where, new, strict=True):
+        given[i] = t
+    return tuple(given), where, next(t._node for t in new if t._node is not None)
+
+
+def _spread(where: list[int], values: Any, n: int) -> tuple[Any, ...]:
+    all_: list[Any] = [None] * n
+    for i, v in zip(where, values, strict=True):
+        all_[i] = v
+    return tuple(all_)
 
 
 def around(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Runs forward with its tensors led through identity nodes, and calls the module's hooks when both gradients are known."""
-    seen: dict[str, list[Any]] = {"in": [None] * len(args), "out": []}
-    tensors = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a._req]
-    inner = list(args)
-    pending = {"in": len(tensors)}
-    for i in tensors:
-        inner[i] = _pass(args[i])
+    """Runs forward between the two nodes; the module's hooks are called when the gradients of outputs and inputs are known."""
+    inner, inputs, entry = _through(args)
+    known: list[Any] = [None]                              # the gradients of the outputs, while backward is between the two nodes
 
-        def arrived(grads: Any, outs: Any, i: int = i) -> Any:
-            seen["in"][i] = grads[0]
-            pending["in"] -= 1
-            if pending["in"] == 0:
-                return finish(i)
-            return None
-        inner[i].grad_fn.register_hook(arrived)
-
-    def finish(last: int | None) -> Any:
-        current = tuple(seen["in"])
-        for hook in list(module._backward_hooks.values()):
-            replaced = hook(module, current, tuple(seen["out"]))
-            if replaced is not None:
-                current = replaced if isinstance(replaced, tuple) else (replaced,)
-        return None if last is None else (current[last],)
+    if entry is not None:
+        def at_inputs(grads: Any, _: Any) -> Any:
+            if known[0] is None:
+                return None                                # reached without passing the outputs, as in a double backward
+            found = _spread(inputs or [], grads, len(args))
+            for hook in list(module._backward_hooks.values()):
+                new = hook(module, found, known[0])
+                if new is not None:
+                    if len(new) != len(found):
+                        raise RuntimeError(f"Backward hook returned an invalid number of grad_input, got {len(new)}, but expected {len(found)}")
+                    found = new
+            known[0] = None
+            return tuple(found[i] for i in inputs or [])
+        entry.register_hook(at_inputs)
 
     output = module.forward(*inner, **kwargs)
-    single = not isinstance(output, tuple)
-    outs = [output] if single else list(output)
-    seen["out"] = [None] * len(outs)
-    for k, o in enumerate(outs):
-        if isinstance(o, Tensor) and o._req:
-            outs[k] = _pass(o)
+    if not isinstance(output, (Tensor, tuple)) or (isinstance(output, tuple) and not all(isinstance(o, Tensor) for o in output)):
+        warnings.warn(f"For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received {type(output)}",
+                      stacklevel=4)
+        return output
+    outer, outputs, exit_ = _through(output if isinstance(output, tuple) else (output,))
+    if exit_ is None:
+        return output
 
-            def known(grads: Any, k: int = k) -> Any:
-                seen["out"][k] = grads[0]
-                for hook in list(module._backward_pre_hooks.values()):
-                    replaced = hook(module, tuple(seen["out"]))
-                    if replaced is not None:
-                        seen["out"] = list(replaced if isinstance(replaced, tuple) else (replaced,))
-                if not tensors:
-                    finish(None)
-                return (seen["out"][k],)
-            outs[k].grad_fn.register_prehook(known)
-    return outs[0] if single else tuple(outs)
+    def at_outputs(grads: Any) -> Any:
+        found = _spread(outputs or [], grads, len(outer))
+        for hook in list(module._backward_pre_hooks.values()):
+            new = hook(module, found)
+            if new is not None:
+                new = new if isinstance(new, tuple) else (new,)
+                if len(new) != len(found):
+                    raise RuntimeError(f"Backward pre hook returned an invalid number of grad_output, got {len(new)}, but expected {len(found)}")
+                found = new
+        known[0] = found
+        if entry is None:
+            _without_inputs(module, len(args), found)
+            known[0] = None
+        return tuple(found[i] for i in outputs or [])
+    exit_.register_prehook(at_outputs)
+    return outer if isinstance(output, tuple) else outer[0]
+
+
+def _without_inputs(module: Module, n: int, grads: Any) -> None:
+    warnings.warn("Full backward hook is firing when gradients are computed with respect to module outputs since no inputs require gradients. See "
+                  "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook for more details.",
+                  stacklevel=5)
+    for hook in list(module._backward_hooks.values()):
+        result = hook(module, (None,) * n, grads)
+        if result is not None and any(r is not None for r in result):
+            raise RuntimeError("Backward hook for Modules where no input requires gradient should always return None or None for all gradients.")

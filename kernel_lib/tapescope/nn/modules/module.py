@@ -1,12 +1,12 @@
-"""Module: parameters, buffers and submodules by name; hooks; state."""
+"""Module: parameters, buffers and submodules by name; hooks; movement; text. Its walks are in `tree`, its saving half in `state`."""
+# mypy: no-warn-return-any
 
 from __future__ import annotations
 
-import itertools
-from collections import OrderedDict, namedtuple
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable
 from time import perf_counter_ns as clock
-from typing import Any
+from typing import Any, TypeVar
 
 from ...core import dtype as dt
 from ...core.hooks import RemovableHandle, add_hook
@@ -14,36 +14,30 @@ from ...core.site import here
 from ...core.state import mode, set_grad
 from ...core.tensor import Tensor
 from ..parameter import Buffer, Parameter
+from .tree import Tree
 
-_IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
+M = TypeVar("M", bound="Module")
 
 
-class IncompatibleKeys(_IncompatibleKeys):
-    def __repr__(self) -> str:
-        return "<All keys matched successfully>" if not self.missing_keys and not self.unexpected_keys else super().__repr__()
-
-
-class Module:
+class Module(Tree):
     """The base of all layers and networks.
 
     Subclasses call `super().__init__()`, assign parameters and submodules as attributes, and define `forward`.
     """
 
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
 
     def __init__(self) -> None:
         d = self.__dict__
         d["training"] = True
-        d["_parameters"], d["_buffers"], d["_modules"] = {}, {}, {}
-        d["_not_persistent"] = set()
-        d["_forward_hooks"], d["_forward_pre_hooks"], d["_backward_hooks"], d["_backward_pre_hooks"] = {}, {}, {}, {}
-        d["_state_dict_hooks"], d["_load_hooks"] = {}, {}
+        d["_parameters"], d["_buffers"], d["_modules"], d["_non_persistent_buffers_set"] = {}, {}, {}, set()
+        for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks", "_state_dict_pre_hooks",
+                     "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks"):
+            d[name] = {}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; subclasses define it."""
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     # -- calling ----------------------------------------------------------------------------------------------------------
@@ -62,31 +56,47 @@ class Module:
 
     def _run(self, args: Any, kwargs: Any) -> Any:
         try:
-            pre, post, back, back_pre = self._forward_pre_hooks, self._forward_hooks, self._backward_hooks, self._backward_pre_hooks
+            hooked = self._forward_pre_hooks or self._forward_hooks or self._backward_hooks or self._backward_pre_hooks
         except AttributeError:
-            raise AttributeError(f"{type(self).__name__} is not initialised: call super().__init__() first in its __init__") from None
-        for hook, with_kwargs in list(pre.values()):
-            if with_kwargs:
-                result = hook(self, args, kwargs)
-                if result is not None:
-                    if not (isinstance(result, tuple) and len(result) == 2):
-                        raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {result}.")
-                    args, kwargs = result
-            else:
-                result = hook(self, args)
-                if result is not None:
-                    args = result if isinstance(result, tuple) else (result,)
-        if back or back_pre:
-            from .backward_hook import around
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '_forward_hooks' "
+                                 "(call super().__init__() first in its __init__)") from None
+        return self._run_hooked(args, kwargs) if hooked else self.forward(*args, **kwargs)
 
-            output = around(self, args, kwargs)
-        else:
-            output = self.forward(*args, **kwargs)
-        for hook, with_kwargs in list(post.values()):
-            result = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
-            if result is not None:
-                output = result
-        return output
+    def _run_hooked(self, args: Any, kwargs: Any) -> Any:
+        called: set[int] = set()
+        output = None
+        try:
+            for hook, with_kwargs in list(self._forward_pre_hooks.values()):
+                result = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+                if result is None:
+                    continue
+                if not with_kwargs:
+                    args = result if isinstance(result, tuple) else (result,)
+                elif isinstance(result, tuple) and len(result) == 2:
+                    args, kwargs = result
+                else:
+                    raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {result}.")
+            if self._backward_hooks or self._backward_pre_hooks:
+                from .backward_hook import around
+
+                output = around(self, args, kwargs)
+            else:
+                output = self.forward(*args, **kwargs)
+            for number, (hook, with_kwargs, _) in list(self._forward_hooks.items()):
+                called.add(number)
+                result = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
+                if result is not None:
+                    output = result
+            return output
+        except Exception:
+            for number, (hook, with_kwargs, always) in list(self._forward_hooks.items()):
+                if always and number not in called:
+                    try:
+                        hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
+                    except Exception as error:             # the first exception is the one that counts
+                        warnings.warn("module forward hook with ``always_call=True`` raised an exception that was silenced as another error was "
+                                      f"raised in forward: {error}", stacklevel=2)
+            raise
 
     # -- attributes -------------------------------------------------------------------------------------------------------
 
@@ -104,42 +114,49 @@ class Module:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")
             self._forget(name, "_parameters")
             self.register_parameter(name, value)
+        elif name in d.get("_parameters", ()):
+            if value is not None:
+                raise TypeError(f"cannot assign '{_typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)")
+            d["_parameters"][name] = None
         elif isinstance(value, Module):
             if "_modules" not in d:
                 raise AttributeError("cannot assign module before Module.__init__() call")
             self._forget(name, "_modules")
             d["_modules"][name] = value
-        elif name in d.get("_parameters", ()):
-            if value is not None:
-                raise TypeError(f"cannot assign '{_typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)")
-            d["_parameters"][name] = None
         elif name in d.get("_modules", ()):
             if value is not None:
                 raise TypeError(f"cannot assign '{_typename(value)}' as child module '{name}' (torch.nn.Module or None expected)")
             d["_modules"][name] = None
         elif isinstance(value, Buffer):
+            if "_buffers" not in d:
+                raise AttributeError("cannot assign buffers before Module.__init__() call")
+            self._forget(name, "_buffers")
             self.register_buffer(name, value, persistent=getattr(value, "persistent", True))
         elif name in d.get("_buffers", ()):
             if value is not None and not isinstance(value, Tensor):
-                raise TypeError(f"cannot assign '{_typename(value)}' object to buffer '{name}' (torch.nn.Buffer, torch.Tensor or None required)")
+                raise TypeError(f"cannot assign '{_typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)")
             d["_buffers"][name] = value
         else:
             object.__setattr__(self, name, value)
 
     def _forget(self, name: str, keep: str) -> None:
-        for registry in ("__dict__", *_REGISTRIES):
+        self.__dict__.pop(name, None)
+        for registry in _REGISTRIES:
             if registry != keep:
-                (self.__dict__ if registry == "__dict__" else self.__dict__[registry]).pop(name, None)
+                self.__dict__[registry].pop(name, None)
+        if keep != "_buffers":
+            self._non_persistent_buffers_set.discard(name)
 
     def __delattr__(self, name: str) -> None:
         for registry in _REGISTRIES:
             if name in self.__dict__[registry]:
                 del self.__dict__[registry][name]
+                self._non_persistent_buffers_set.discard(name)
                 return
         object.__delattr__(self, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self), *self._parameters, *self._buffers, *self._modules})
+        return sorted(n for n in {*object.__dir__(self), *self._parameters, *self._buffers, *self._modules} if not n[:1].isdigit())
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         if "_parameters" not in self.__dict__:
@@ -148,7 +165,8 @@ class Module:
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(f"cannot assign '{_typename(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)")
         if param is not None and param.grad_fn is not None:
-            raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly.")
+            raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To express '{name}' "
+                             "as a function of another Tensor, compute the value in the forward() method.")
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -158,11 +176,11 @@ class Module:
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"cannot assign '{_typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
         self._buffers[name] = tensor
-        (self._not_persistent.discard if persistent else self._not_persistent.add)(name)
+        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
     def _check_name(self, name: str, kind: str, registry: str) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"{kind} name should be a string. Got {type(name).__name__}")
+            raise TypeError(f"{kind} name should be a string. Got {_typename(name)}")
         if "." in name:
             raise KeyError(f'{kind} name can\'t contain "."')
         if name == "":
@@ -173,6 +191,8 @@ class Module:
     def add_module(self, name: str, module: Module | None) -> None:
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{_typename(module)} is not a Module subclass")
+        if not isinstance(name, str):
+            raise TypeError(f"module name should be a string. Got {_typename(name)}")
         if hasattr(self, name) and name not in self._modules:
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
@@ -183,85 +203,17 @@ class Module:
 
     register_module = add_module
 
-    # -- walking ----------------------------------------------------------------------------------------------------------
-
-    def named_modules(self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
-        memo = set() if memo is None else memo
-        if self not in memo:
-            if remove_duplicate:
-                memo.add(self)
-            yield prefix, self
-            for name, module in self._modules.items():
-                if module is not None:
-                    yield from module.named_modules(memo, prefix + ("." if prefix else "") + name, remove_duplicate)
-
-    def modules(self) -> Iterator[Module]:
-        for _, m in self.named_modules():
-            yield m
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        memo = set()
-        for name, m in self._modules.items():
-            if m is not None and m not in memo:
-                memo.add(m)
-                yield name, m
-
-    def children(self) -> Iterator[Module]:
-        for _, m in self.named_children():
-            yield m
-
-    def _named(self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
-        memo: set[int] = set()
-        for path, module in self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]:
-            for name, value in module.__dict__[registry].items():
-                if value is None or id(value) in memo:
-                    continue
-                if remove_duplicate:
-                    memo.add(id(value))
-                yield path + ("." if path else "") + name, value
-
-    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
-        return self._named("_parameters", prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        for _, p in self.named_parameters(recurse=recurse):
-            yield p
-
-    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
-        return self._named("_buffers", prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        for _, b in self.named_buffers(recurse=recurse):
-            yield b
-
-    def get_submodule(self, target: str) -> Module:
-        module: Any = self
-        for part in target.split(".") if target else []:
-            if not hasattr(module, part):
-                raise AttributeError(f"{type(module).__name__} has no attribute `{part}`")
-            module = getattr(module, part)
-            if not isinstance(module, Module):
-                raise AttributeError(f"`{part}` is not an nn.Module")
-        return module  # type: ignore[no-any-return]
-
-    def get_parameter(self, target: str) -> Parameter:
-        path, _, name = target.rpartition(".")
-        module = self.get_submodule(path)
-        found = getattr(module, name, None)
-        if not isinstance(found, Parameter):
-            raise AttributeError(f"{type(module).__name__} has no parameter `{name}`")
-        return found
-
     # -- changing ---------------------------------------------------------------------------------------------------------
 
-    def apply(self, fn: Callable[[Module], Any]) -> Module:
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
+        """Calls `fn` on every submodule and then on the module itself."""
         for m in self.children():
             m.apply(fn)
         fn(self)
         return self
 
-    def _apply(self, fn: Callable[[Tensor], Tensor]) -> Module:
-        for m in self.children():
+    def _apply(self: M, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> M:
+        for m in self.children() if recurse else ():
             m._apply(fn)
         before = set_grad(False)
         try:
@@ -277,31 +229,44 @@ class Module:
             set_grad(before)
         return self
 
-    def to(self, *args: Any, **kwargs: Any) -> Module:
-        """Moves parameters and buffers; a dtype is applied to the floating-point ones only."""
-        dtype = kwargs.get("dtype", next((a for a in args if isinstance(a, dt.dtype)), None))
-        rest = [a for a in args if not isinstance(a, dt.dtype)]
-        device = kwargs.get("device", rest[0] if rest else None)
+    def to(self: M, *args: Any, **kwargs: Any) -> M:
+        """Moves parameters and buffers to a device or, the floating-point ones, to a dtype: `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`."""
+        dtype, device = kwargs.pop("dtype", None), kwargs.pop("device", None)
+        for name in kwargs:
+            if name not in ("non_blocking", "memory_format", "tensor"):
+                raise TypeError(f"to() got an unexpected keyword argument '{name}'")
+        for a in (*args, kwargs.get("tensor")):
+            if isinstance(a, dt.dtype):
+                dtype = a
+            elif isinstance(a, Tensor):
+                dtype, device = a.dtype, a.device
+            elif a is not None and not isinstance(a, bool):
+                device = a
         if dtype is not None and dtype.category < 2:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
         return self._apply(lambda t: t.to(dtype=dtype if t.dtype.category >= 2 else None, device=device))
 
-    def float(self) -> Module:
+    def type(self: M, dst_type: Any) -> M:
+        """Casts all parameters and buffers."""
+        return self._apply(lambda t: t.type(dst_type))
+
+    def float(self: M) -> M:
         return self.to(dtype=dt.float32)
 
-    def double(self) -> Module:
+    def double(self: M) -> M:
         return self.to(dtype=dt.float64)
 
-    def half(self) -> Module:
+    def half(self: M) -> M:
         return self.to(dtype=dt.float16)
 
-    def cpu(self) -> Module:
+    def cpu(self: M) -> M:
         return self.to(device="cpu")
 
-    def cuda(self, device: Any = None) -> Module:
+    def cuda(self: M, device: Any = None) -> M:
         return self.to(device="cuda" if device is None else device)
 
-    def train(self, mode: bool = True) -> Module:
+    def train(self: M, mode: bool = True) -> M:
+        """Switches dropout, batch norm and the like to training; `train(False)` is `eval()`."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
@@ -309,15 +274,18 @@ class Module:
             m.train(mode)
         return self
 
-    def eval(self) -> Module:
+    def eval(self: M) -> M:
+        """Switches to evaluation."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Module:
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Whether the parameters are learned."""
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets the gradients of all parameters, or sets them to zero."""
         for p in self.parameters():
             if p._grad is not None:
                 if set_to_none:
@@ -328,58 +296,24 @@ class Module:
 
     # -- hooks ------------------------------------------------------------------------------------------------------------
 
-    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
-        return _ordered(self._forward_hooks, (hook, with_kwargs), prepend)
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False,
+                              always_call: bool = False) -> RemovableHandle:
+        """Calls `hook(module, args, output)` (with `with_kwargs`: `args, kwargs, output`) after forward; what it returns replaces the output."""
+        return _ordered(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
 
     def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
+        """Calls `hook(module, args)` (with `with_kwargs`: `args, kwargs`) before forward; what it returns replaces the arguments."""
         return _ordered(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(module, grad_input, grad_output)` when both are known; what it returns replaces `grad_input`."""
         return _ordered(self._backward_hooks, hook, prepend)
 
+    register_backward_hook = register_full_backward_hook
+
     def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(module, grad_output)` before the module's backward; what it returns replaces `grad_output`."""
         return _ordered(self._backward_pre_hooks, hook, prepend)
-
-    # -- state ------------------------------------------------------------------------------------------------------------
-
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
-        found: dict[str, Any] = OrderedDict() if destination is None else destination
-        for name, value in itertools.chain(self._parameters.items(), self._buffers.items()):
-            if value is not None and name not in self._not_persistent:
-                found[prefix + name] = value if keep_vars else value.detach()
-        for name, m in self._modules.items():
-            if m is not None:
-                m.state_dict(destination=found, prefix=prefix + name + ".", keep_vars=keep_vars)
-        for hook in self._state_dict_hooks.values():
-            hook(self, found, prefix, {})
-        return found
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
-        """Copies a state into parameters and buffers; with `strict`, every key must match."""
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        own = self.state_dict(keep_vars=True)
-        missing = [k for k in own if k not in state_dict]
-        unexpected = [k for k in state_dict if k not in own]
-        errors: list[str] = []
-        if strict and unexpected:
-            errors.append("Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in unexpected)))
-        if strict and missing:
-            errors.append("Missing key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in missing)))
-        for k, target in own.items():
-            value = state_dict.get(k)
-            if value is None:
-                continue
-            if not isinstance(value, Tensor):
-                errors.append(f'While copying the parameter named "{k}", expected torch.Tensor or Tensor-like object from checkpoint but received {type(value)}')
-            elif value._array.shape != target._array.shape:
-                errors.append(f"size mismatch for {k}: copying a param with shape {value.shape} from checkpoint, the shape in current model is {target.shape}.")
-            else:
-                target._array[...] = value.to(device=target.device)._array
-                target.bump()
-        if errors:
-            raise RuntimeError("Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(errors)))
-        return IncompatibleKeys(missing, unexpected)
 
     # -- text -------------------------------------------------------------------------------------------------------------
 
@@ -416,5 +350,7 @@ def _ordered(hooks: dict[int, Any], entry: Any, prepend: bool) -> RemovableHandl
 
 
 def _typename(o: Any) -> str:
-    return f"{type(o).__module__}.{type(o).__qualname__}" if type(o).__module__ != "builtins" else type(o).__qualname__
-
+    if isinstance(o, Tensor):
+        return str(o.type())
+    name = type(o).__qualname__
+    return name if type(o).__module__ == "builtins" else f"{type(o).__module__}.{name}"
