@@ -1,8 +1,10 @@
-"""The kernel side of the wire: one queue in, outlets out, and adapters to comm, control channel and widgets."""
+"""The kernel side of the wire: one queue in, cursors out, and adapters to comm, control channel and widgets."""
 
-from . import providers
+from . import commands, providers
 from .client import KERNEL, PROTOCOL, Client
+from .commands import drain
 from .jupyter import install
+from .pump import Pump, wait_for
 from .service import service
 
-__all__ = ["KERNEL", "PROTOCOL", "Client", "install", "providers", "service"]
+__all__ = ["KERNEL", "PROTOCOL", "Client", "Pump", "commands", "drain", "install", "providers", "service", "wait_for"]

@@ -1,76 +1,57 @@
-"""One listener at the other end of the wire: its subscriptions are cursors into tapes, so that nothing is queued for a slow one."""
+"""One way to the kernel, and the pages at its other end: a page gets as much as it acknowledges, and nothing waits for it."""
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ..tape import Frame, Tape, registry
 from . import commands
+from .service import service
+from .subscription import GAP, Subscription
+from .wire import encode, listing
 
 PROTOCOL = 1
 KERNEL = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-WINDOW = 2                          # frames that may be on their way without an acknowledgement
-GAP = 1 / 60                        # seconds between two frames to one client
-MAX_BYTES = 256 * 1024
-KINDS = ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tensor", "status", "findings", "projection", "debug")
+SPACE = 1 / 60                      # seconds between two frames to a page, on average
+WINDOW = 2                          # frames to a page that may be on their way without an acknowledgement
+SILENT = 60.0                       # seconds after which a page that does not answer is left alone until it does
+PAGES = 16                          # pages of one way that are remembered
 
-_DTYPES = {"b": "u1", "i8": "i4", "u8": "u4", "f2": "f4"}
 Send = Callable[[dict[str, Any], list[Any]], None]
 
 
-class Subscription:
-    """What a client wants to see, and how far it has seen it."""
+class Page:
+    """One reader behind a way. Two tabs that show the same widget are two pages, and so is one tab before and after a reload."""
 
-    __slots__ = ("cursor", "id", "kind", "max_bytes", "once", "pending", "request", "spec", "steps", "tape")
+    __slots__ = ("asked", "due", "known", "subscriptions", "turn", "unacknowledged")
 
-    def __init__(self, request: str, spec: str, kind: str, id: str | None, steps: Any, max_bytes: int, once: bool) -> None:
-        self.request, self.spec, self.kind, self.id, self.once = request, spec, kind, id, once
-        self.steps = tuple(steps) if steps else None
-        self.max_bytes = max_bytes
-        self.tape: Tape | None = None
-        self.cursor: Any = None
-        self.pending: deque[Frame] = deque()
+    def __init__(self) -> None:
+        self.subscriptions: dict[str, Subscription] = {}
+        self.known: dict[str, int] = {}                     # strings of each recording that it has
+        self.unacknowledged: set[int] = set()
+        self.asked: float | None = None                     # when the first frame went out that it has not answered by anything
+        self.turn = 0
+        self.due = 0.0
 
-    def follow(self) -> bool:
-        """Finds the recording; True when there is one."""
-        tape = registry.get(self.spec)
-        if tape is not self.tape and tape is not None:
-            self.tape, self.cursor = tape, None
-            self.pending.clear()
-        return self.tape is not None
-
-    def read(self) -> Frame | None:
-        """The next frame, or None when there is nothing new."""
-        if not self.pending and self.follow():
-            assert self.tape is not None
-            frames, self.cursor = self.tape.frames(self.kind, self.cursor, id=self.id, steps=self.steps, max_bytes=self.max_bytes)
-            self.pending.extend(frames)
-        return self.pending.popleft() if self.pending else None
+    def asleep(self, now: float) -> bool:
+        return self.asked is not None and now - self.asked > SILENT
 
 
 class Client:
-    """A comm, an anywidget or a test. `send(content, buffers)` may be called from the link thread."""
+    """A comm, a widget or a test. `send(content, buffers)` may be called from any thread; `close` tells the transport that it is over."""
 
-    def __init__(self, name: str, send: Send, *, control: bool = False) -> None:
+    def __init__(self, name: str, send: Send, *, control: bool = False, close: Callable[[], None] | None = None) -> None:
         self.name = name
-        self.control = control
-        self._send = send
+        self.control = control                              # whether control requests reach it too
+        self._send, self._close = send, close
         self._lock = threading.RLock()
-        self._subscriptions: dict[str, Subscription] = {}
-        self._known: dict[str, int] = {}                    # strings that each recording has already sent
-        self._unacknowledged: set[int] = set()
+        self._pages: dict[str, Page] = {}
+        self._page = ""                                     # who attached last: the author of messages that name none
         self._seq = 0
-        self._turn = 0
-        self._next = 0.0
         self.heard = time.monotonic()
         self.closed = False
 
@@ -78,62 +59,63 @@ class Client:
 
     def receive(self, message: Any) -> None:
         """Handles one message, on whatever thread it came; never raises."""
-        self.heard = time.monotonic()
         try:
-            kind = message.get("type") if isinstance(message, dict) else None
-            handler = getattr(self, f"_on_{kind}", None) if isinstance(kind, str) else None
-            if handler is None:
-                self._refuse(message, f"unknown message type {kind!r}; known are attach, subscribe, unsubscribe, query, cancel, ack, command")
+            if not isinstance(message, dict):
+                raise TypeError(f"a message is an object with a type, not {type(message).__name__}")
+            kind = message.get("type")
+            handler = _HANDLERS.get(kind) if isinstance(kind, str) else None
+            if self.closed:
                 return
-            handler(message)
+            if handler is None:
+                raise ValueError(f"unknown message type {kind!r}; known are {', '.join(_HANDLERS)}")
+            self.heard = time.monotonic()
+            with self._lock:
+                page = self._author(message)
+                page.asked = None
+                handler(self, page, message)
+            service.adopt(self)
         except Exception as error:
-            self._refuse(message, f"{type(error).__name__}: {error}")
+            request = message.get("request") if isinstance(message, dict) else None
+            self.send({"type": "reply", "request": request, "ok": False, "error": str(error) or type(error).__name__})
 
-    def _refuse(self, message: Any, error: str) -> None:
-        request = message.get("request") if isinstance(message, dict) else None
-        self.send({"type": "reply", "request": request, "ok": False, "error": error})
+    def _author(self, message: dict[str, Any]) -> Page:
+        name = message.get("client")
+        name = name if isinstance(name, str) else self._page
+        if message.get("type") == "attach":
+            self._page = name
+        page = self._pages.pop(name, None) or Page()
+        self._pages[name] = page                            # the newest is the last
+        while len(self._pages) > PAGES:
+            del self._pages[next(iter(self._pages))]
+        return page
 
-    def _on_attach(self, message: dict[str, Any]) -> None:
+    def _attach(self, page: Page, message: dict[str, Any]) -> None:
         from .. import __version__
 
         wanted = message.get("protocol", PROTOCOL)
         if not isinstance(wanted, int) or wanted < 1:
-            self._refuse(message, f"protocol {wanted!r} is not a protocol; this kernel speaks {PROTOCOL}")
-            return
+            raise ValueError(f"protocol {wanted!r} is not known here: this kernel speaks 1 to {PROTOCOL}")
+        page.known.clear()
+        page.unacknowledged.clear()
         self.send({"type": "attached", "request": message.get("request"), "protocol": min(wanted, PROTOCOL), "kernel": KERNEL, "version": __version__,
                    "control": self.control, "recordings": listing()})
 
-    def _on_subscribe(self, message: dict[str, Any], once: bool = False) -> None:
-        kind = message.get("kind")
-        if kind not in KINDS:
-            self._refuse(message, f"unknown kind {kind!r}; known are {', '.join(KINDS)}")
-            return
-        request = str(message.get("request"))
-        spec = str(message.get("recording") or "latest")
-        if spec != "latest" and registry.get(spec) is None:
-            self._refuse(message, f"there is no recording {spec!r}; there are {', '.join(r['id'] for r in listing()) or 'none'}")
-            return
-        size = min(int(message.get("max_bytes") or MAX_BYTES), MAX_BYTES)
-        with self._lock:
-            self._subscriptions[request] = Subscription(request, spec, kind, message.get("id"), message.get("steps"), size, once)
-        wake()
+    def _subscribe(self, page: Page, message: dict[str, Any], once: bool = False) -> None:
+        s = Subscription(message, once)
+        page.subscriptions[s.request] = s
 
-    def _on_query(self, message: dict[str, Any]) -> None:
-        self._on_subscribe(message, once=True)
+    def _query(self, page: Page, message: dict[str, Any]) -> None:
+        self._subscribe(page, message, once=True)
 
-    def _on_unsubscribe(self, message: dict[str, Any]) -> None:
-        with self._lock:
-            self._subscriptions.pop(str(message.get("request")), None)
+    def _unsubscribe(self, page: Page, message: dict[str, Any]) -> None:
+        page.subscriptions.pop(str(message.get("request")), None)
 
-    _on_cancel = _on_unsubscribe
+    def _ack(self, page: Page, message: dict[str, Any]) -> None:
+        page.unacknowledged.discard(message.get("seq", -1))
 
-    def _on_ack(self, message: dict[str, Any]) -> None:
-        with self._lock:
-            self._unacknowledged.discard(int(message.get("seq", -1)))
-        wake()
-
-    def _on_command(self, message: dict[str, Any]) -> None:
-        commands.put(message, lambda reply: self.send({"type": "reply", "request": message.get("request"), **reply}))
+    def _command(self, page: Page, message: dict[str, Any]) -> None:
+        request = message.get("request")
+        commands.put(message, lambda reply: self.send({"type": "reply", "request": request, **reply}))
 
     # -- out ----------------------------------------------------------------------------------------------------------------
 
@@ -146,92 +128,88 @@ class Client:
         except Exception:
             self.closed = True
 
-    def pump(self, now: float) -> float | None:
-        """Sends what is new while the client keeps up. Returns when to come back, or None to wait for something new."""
-        with self._lock:
-            order = list(self._subscriptions.values())
-            idle = 0
-            while order and idle < len(order) and not self.closed:
-                if len(self._unacknowledged) >= WINDOW:
-                    return None                             # the acknowledgement wakes us
-                if now < self._next:
-                    return self._next
-                self._turn = (self._turn + 1) % len(order)
-                s = order[self._turn]
-                try:
-                    frame = s.read()
-                except Exception as error:
-                    self._subscriptions.pop(s.request, None)
-                    self.send({"type": "reply", "request": s.request, "ok": False, "error": f"{type(error).__name__}: {error}"})
-                    return now
-                if frame is None:
-                    if s.once and s.tape is not None:
-                        self._end(s)
-                        return now
-                    idle += 1
-                    continue
-                idle = 0
-                self._frame(s, frame)
-                self._next = now + GAP
-            return None
-
-    def _end(self, s: Subscription) -> None:
-        """A query has been answered."""
-        self._subscriptions.pop(s.request, None)
-        self.send({"type": "reply", "request": s.request, "ok": True, "result": None})
-
-    def _frame(self, s: Subscription, frame: Frame) -> None:
-        assert s.tape is not None
-        self._seq += 1
-        columns, buffers = [], []
-        for name, column in frame.columns.items():
-            a = np.asarray(column)
-            kind = _DTYPES.get(a.dtype.kind, _DTYPES.get(a.dtype.str[1:], a.dtype.str[1:]))
-            fresh = np.array(a, dtype=kind, copy=True, order="C").reshape(-1)          # never the tape's memory: it may change before it is sent
-            columns.append([name, kind, int(fresh.size)])
-            buffers.append(fresh)
-        message: dict[str, Any] = {"type": "frame", "seq": self._seq, "request": s.request, "recording": s.tape.id, "kind": frame.kind,
-                                   "meta": plain(frame.meta), "columns": columns, "more": bool(s.pending)}
-        strings = s.tape.strings
-        n, known = len(strings), self._known.get(s.tape.id, 0)
-        if n > known:
-            message["strings"] = [known, strings[known:n]]
-            self._known[s.tape.id] = n
-        self._unacknowledged.add(self._seq)
-        self.send(message, buffers)
+    def close(self) -> None:
+        """Another connection has taken this one's place."""
+        if not self.closed:
+            self.closed = True
+            if self._close is not None:
+                self._close()
 
     def recordings_changed(self) -> None:
         self.send({"type": "recordings", "recordings": listing()})
 
-    @property
-    def waiting(self) -> bool:
-        return bool(self._subscriptions)
+    def idle(self, now: float) -> bool:
+        """Whether nobody here wants anything that could be sent."""
+        return not any(p.subscriptions and not p.asleep(now) for p in list(self._pages.values()))
+
+    def pump(self, now: float) -> float | None:
+        """Sends what is new while pages keep up. Returns when to come back, or None to wait for something new."""
+        due: float | None = None
+        with self._lock:
+            for page in self._pages.values():
+                later = self._pump(page, now)
+                if later is not None:
+                    due = later if due is None else min(due, later)
+        return due
+
+    def _pump(self, page: Page, now: float) -> float | None:
+        if now < page.due:
+            return page.due
+        due: float | None = None
+        order = list(page.subscriptions.values())
+        start, sent = page.turn, 0
+        for i in range(len(order)):
+            if len(page.unacknowledged) >= WINDOW or self.closed:
+                due = None                                  # the acknowledgement wakes us
+                break
+            s = order[(start + i) % len(order)]
+            if now >= s.due:
+                try:
+                    if not self._next(page, s):
+                        continue
+                except Exception as error:
+                    page.subscriptions.pop(s.request, None)
+                    self.send({"type": "reply", "request": s.request, "ok": False, "error": str(error) or type(error).__name__})
+                    continue
+                s.due = now + (0 if s.once else GAP)
+                page.turn = (start + i + 1) % len(order)    # who was served last comes last in the next round
+                sent += 1
+            due = s.due if due is None else min(due, s.due)
+        if sent:
+            page.asked = page.asked or now
+            page.due = now + sent * SPACE
+            due = due and max(due, page.due)
+        return due
+
+    def _next(self, page: Page, s: Subscription) -> bool:
+        """Sends the next frame of a subscription, if there is one."""
+        if s.follow() and not any(o is not s and o.tape is s.tape for o in page.subscriptions.values()):
+            page.known.pop(s.tape.id if s.tape else "", None)   # a page may have dropped a recording that it no longer looked at
+        frame = s.read()
+        tape = s.tape
+        if frame is None or tape is None:
+            if s.once:
+                self._answered(page, s)
+            return False
+        header, buffers, highest = encode(frame)
+        self._seq += 1
+        header |= {"seq": self._seq, "request": s.request, "recording": tape.id, "more": s.once and s.more()}
+        known = page.known.get(tape.id, 0)
+        if highest >= known:                                # as far as this frame refers, so that a huge table comes in pages as well
+            header["strings"] = [known, tape.strings[known:highest + 1]]
+            page.known[tape.id] = highest + 1
+        page.unacknowledged.add(self._seq)
+        self.send(header, buffers)
+        if s.once and not header["more"]:
+            self._answered(page, s)
+        return True
+
+    def _answered(self, page: Page, s: Subscription) -> None:
+        """The end of a query, said also when there was nothing to send."""
+        page.subscriptions.pop(s.request, None)
+        self.send({"type": "reply", "request": s.request, "ok": True, "result": None})
 
 
-def listing() -> list[dict[str, Any]]:
-    """The recordings of this process, oldest first, as the wire says them."""
-    return [{"id": t.id, "name": t.name, "state": t.state, "step": t.step_number, "capabilities": dict(t.capabilities)} for t in registry.list()]
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it: numbers that are none become null, NumPy's become Python's."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, (bool, str)) or value is None:
-        return value
-    if isinstance(value, (int, np.integer)):
-        return int(value)
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    return str(value)
-
-
-def wake() -> None:
-    """Tells the link thread that there is something to do."""
-    from .service import service
-
-    service.wake()
+_HANDLERS: dict[str, Callable[[Client, Page, dict[str, Any]], None]] = {
+    "attach": Client._attach, "subscribe": Client._subscribe, "unsubscribe": Client._unsubscribe, "query": Client._query,
+    "cancel": Client._unsubscribe, "ack": Client._ack, "command": Client._command}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..tape import Tape, record, registry
+from .wire import plain
 
 Verb = Callable[[Tape | None, dict[str, Any]], Any]
 Reply = Callable[[dict[str, Any]], None]
@@ -15,7 +16,6 @@ Reply = Callable[[dict[str, Any]], None]
 _verbs: dict[str, Verb] = {}
 _anywhere: set[str] = set()        # verbs that touch no tensor and no thread's own state
 _queue: queue.Queue[tuple[dict[str, Any], Reply]] = queue.Queue()
-_main = threading.main_thread()
 wake = threading.Event()           # set when something has been put; a paused cell waits on it
 schedule: Callable[[Callable[[], None]], None] | None = None      # runs a function on the main thread once no cell runs
 
@@ -43,14 +43,14 @@ def put(message: dict[str, Any], reply: Reply) -> None:
 
 
 def drain() -> None:
-    """Carries out what waits, in order. On the main thread: at a step, in a pause, or between cells."""
-    if threading.current_thread() is not _main:
+    """Carries out what waits, in order. On the main thread: at a step, in a pause, or between cells; elsewhere it does nothing."""
+    if not wake.is_set() or threading.current_thread() is not threading.main_thread():
         return
+    wake.clear()                                            # before the look: what comes now sets it again
     while True:
         try:
             message, reply = _queue.get_nowait()
         except queue.Empty:
-            wake.clear()
             return
         _run(message, reply)
 
@@ -61,7 +61,11 @@ def _run(message: dict[str, Any], reply: Reply) -> None:
         if not isinstance(args, dict):
             raise TypeError(f"args must be an object, not {type(args).__name__}")
         tape = registry.get(str(message.get("recording") or "latest"))
-        result = _verbs[str(message["verb"])](tape, args)
+        result = plain(_verbs[str(message["verb"])](tape, args))
+    except KeyboardInterrupt:                               # meant for the cell, which ends; the page is not left waiting
+        wake.set()
+        reply({"ok": False, "error": f"{message.get('verb')} was interrupted"})
+        raise
     except Exception as error:
         reply({"ok": False, "error": str(error) or type(error).__name__})
         return

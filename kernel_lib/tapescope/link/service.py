@@ -6,13 +6,19 @@ import atexit
 import os
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..tape import registry
-from . import commands
-from .client import Client
+from . import commands, pump
 
-FORGET = 300.0                     # seconds after which a client that says nothing and takes nothing is dropped
+if TYPE_CHECKING:
+    from .client import Client
+
+GAP = 0.01                         # seconds between two looks of the link thread
+SHARE = 4                          # it rests this many times as long as it has worked: at most a fifth of one core
+REST = 0.5                         # but no longer than this
+FORGET = 600.0                     # seconds after which a client that wants nothing, or never answers, is let go; it may come back
+STOP = 1.0                         # seconds that the exit of the process waits for the thread
 
 
 class Service:
@@ -21,26 +27,35 @@ class Service:
     def __init__(self) -> None:
         self._clients: dict[str, Client] = {}
         self._lock = threading.Lock()
-        self._event = threading.Event()
+        self._news = threading.Event()
         self._thread: threading.Thread | None = None
-        self._heard: dict[str, Any] = {}
+        self._heard: set[str] = set()
         self._changed = False
-        self._pid = os.getpid()
+        self._stopping = False
+        self.rounds = 0
+        self.spent = 0.0               # seconds of processor time that the thread has used
+
+    # -- who is here --------------------------------------------------------------------------------------------------------
 
     def add(self, client: Client) -> Client:
-        """Takes in a client; an older one of the same name (a page that was reloaded) makes room."""
+        """Takes in a client; an older one of the same name (the page was reloaded) makes room."""
         with self._lock:
             older = self._clients.pop(client.name, None)
             self._clients[client.name] = client
-            if self._thread is None or not self._thread.is_alive():
-                self._start()
-        if older is not None:
-            older.closed = True
-        self.wake()
+            self._start()
+        if older is not None and older is not client:
+            older.close()
+        self._news.set()
         return client
 
+    def adopt(self, client: Client) -> None:
+        """A client has spoken: it is one of us, if it has been let go before or is new."""
+        if not client.closed and self._clients.get(client.name) is not client:
+            self.add(client)
+        self._news.set()
+
     def remove(self, client: Client) -> None:
-        client.closed = True
+        """Forgets a client, which may come back by speaking unless it was closed."""
         with self._lock:
             if self._clients.get(client.name) is client:
                 del self._clients[client.name]
@@ -50,60 +65,86 @@ class Service:
 
     @property
     def clients(self) -> list[Client]:
-        return list(self._clients.values())
+        with self._lock:
+            return list(self._clients.values())
 
-    def wake(self) -> None:
-        self._event.set()
+    # -- the thread ---------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        registry.listen(self._recordings_changed)
-        self._follow()
+        if self._stopping or (self._thread is not None and self._thread.is_alive()):
+            return
+        if self._thread is None:
+            registry.listen(self._recordings_changed)
+        self._changed = True
         self._thread = threading.Thread(target=self._run, name="tapescope-link", daemon=True)
         self._thread.start()
 
     def _recordings_changed(self) -> None:
         self._changed = True
-        self._event.set()
+        self._news.set()
 
     def _follow(self) -> None:
-        """Listens to every recording once, and lets commands be run at its steps."""
+        """Listens to every recording once, and lets commands be carried out at its steps."""
         for tape in registry.list():
             if tape.id not in self._heard:
-                self._heard[tape.id] = (tape.listen(self._event.set), tape.at_step(commands.drain))
+                self._heard.add(tape.id)
+                tape.listen(self._news.set)
+                tape.at_step(at_step)
 
     def _run(self) -> None:
         due: float | None = None
-        while True:
-            now = time.monotonic()
-            self._event.wait(timeout=1.0 if due is None else max(due - now, 0.001))
-            self._event.clear()
-            if os.getpid() != self._pid:
-                return                                      # a forked child has no link
-            if self._changed:
-                self._changed = False
-                self._follow()
-                for c in self.clients:
-                    c.recordings_changed()
-            due = None
-            now = time.monotonic()
-            for c in self.clients:
-                if c.closed or (not c.waiting and now - c.heard > FORGET):
-                    self.remove(c)
-                    continue
-                later = c.pump(now)
-                if later is not None:
-                    due = later if due is None else min(due, later)
+        while not self._stopping:
+            self._news.wait(None if due is None else max(due - time.monotonic(), 0.0))
+            self._news.clear()
+            began = time.thread_time()
+            due = self._round(time.monotonic())
+            spent = time.thread_time() - began
+            self.rounds += 1
+            self.spent += spent
+            # What comes meanwhile sets the event and wakes nobody: a loop of a thousand steps a second pays for a hundred looks.
+            time.sleep(min(max(GAP, SHARE * spent), REST))
+
+    def _round(self, now: float) -> float | None:
+        changed, self._changed = self._changed, False
+        if changed:
+            self._follow()
+        due = now + FORGET
+        for c in self.clients:
+            if changed and not c.closed:
+                c.recordings_changed()
+            later = None if c.closed else c.pump(now)
+            if c.closed or (c.idle(now) and now - c.heard > FORGET):
+                self.remove(c)
+            elif later is not None:
+                due = min(due, later)
+        return due
+
+    def stop(self) -> None:
+        """Ends the thread; called when the process exits."""
+        self._stopping = True
+        self._news.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(STOP)
+        with self._lock:
+            self._clients.clear()
+
+
+def at_step() -> None:
+    """The end of a training step, on its thread: serves messages that only the main shell brings, then carries out commands."""
+    pump.at_step()
+    commands.drain()
 
 
 service = Service()
 
 
 def _forked() -> None:
-    """A child begins without clients: its parent's sockets are not its own."""
-    global service
+    """A child has no link: its parent's thread did not come along, and its parent's sockets are not its own."""
     service.__init__()                                      # type: ignore[misc]
+    service._stopping = True
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
-atexit.register(lambda: service._clients.clear())
+atexit.register(service.stop)
