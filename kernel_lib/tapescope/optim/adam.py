@@ -8,68 +8,75 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .optimizer import Optimizer, blocks, non_negative
+from .optimizer import Optimizer, count, counter, exclusive, non_negative, number, zeros_like
 
 
 class Adam(Optimizer):
-    """m = β₁ m + (1 - β₁) g;  v = β₂ v + (1 - β₂) g²;  p -= lr m̂ / (√v̂ + ε). Kingma & Ba, 2015."""
+    """m = β₁ m + (1 - β₁) g;  v = β₂ v + (1 - β₂) g²;  p -= lr m̂ / (√v̂ + ε). Kingma & Ba, 2015.
 
-    decoupled = False
+    With `decoupled_weight_decay` the decay acts on the weights, not on the gradient, as in AdamW.
+    """
 
-    def __init__(self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
-                 amsgrad: bool = False, *, foreach: Any = None, maximize: bool = False, capturable: bool = False, differentiable: bool = False,
-                 fused: Any = None) -> None:
-        non_negative(lr=lr, eps=eps, weight_decay=weight_decay)
+    def __init__(self, params: Any, lr: Any = 1e-3, betas: tuple[Any, Any] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
+                 amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
+                 differentiable: bool = False, fused: bool | None = None, decoupled_weight_decay: bool = False) -> None:
+        non_negative(lr=lr, eps=eps)
         for i, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
+            if not 0.0 <= number(beta) < 1.0:
                 raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize})
+        non_negative(weight_decay=weight_decay)
+        exclusive(foreach, fused, differentiable)
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "foreach": foreach,
+                                  "maximize": maximize, "capturable": capturable, "differentiable": differentiable, "fused": fused,
+                                  "decoupled_weight_decay": decoupled_weight_decay})
 
     def update(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        beta1, beta2 = group["betas"]
-        lr, eps, decay, amsgrad = float(group["lr"]), group["eps"], group["weight_decay"], group["amsgrad"]
+        beta1, beta2 = number(group["betas"][0]), number(group["betas"][1])
+        lr, eps, decay = number(group["lr"]), group["eps"], group["weight_decay"]
+        amsgrad, maximize, decoupled = group["amsgrad"], group["maximize"], group["decoupled_weight_decay"]
         for p in params:
-            w, g = p._array, p._grad._array                # type: ignore[union-attr]
             state = self.state[p]
             if not state:
-                state.update(step=0.0, exp_avg=np.zeros_like(w, order="C"), exp_avg_sq=np.zeros_like(w, order="C"))
+                state.update(step=counter(), exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
                 if amsgrad:
-                    state["max_exp_avg_sq"] = np.zeros_like(w, order="C")
-            state["step"] += 1
-            t = state["step"]
-            size, root = lr / (1 - beta1 ** t), math.sqrt(1 - beta2 ** t)
-            f = w.dtype.type
-            extra = (state["max_exp_avg_sq"],) if amsgrad else ()
-            for part in blocks(w, g, state["exp_avg"], state["exp_avg_sq"], *extra):
-                wb, gb, m, v = part[:4]
-                if group["maximize"]:
-                    gb = -gb
-                if decay and self.decoupled:
-                    wb *= f(1 - lr * decay)
+                    state["max_exp_avg_sq"] = zeros_like(p)
+            t = count(state)
+            # lr m/(1-β₁ᵗ) / (√(v/(1-β₂ᵗ)) + ε) = [lr r/(1-β₁ᵗ)] m / (√v + ε r) with r = √(1-β₂ᵗ): one pass over the memory less
+            root = math.sqrt(1 - beta2 ** t)
+            size, small = lr * root / (1 - beta1 ** t), eps * root
+            kept = [state["exp_avg"], state["exp_avg_sq"]]
+            if amsgrad:
+                kept.append(state["max_exp_avg_sq"])
+            for w, g, m, v, *top, d, s in self._work.pieces(p, *kept, scratch=2):
+                if maximize:
+                    g = np.negative(g, d)
+                if decay and decoupled:
+                    w *= 1 - lr * decay
                 elif decay:
-                    gb = gb + wb * f(decay)
-                m += (gb - m) * f(1 - beta1)
-                v *= f(beta2)
-                scratch = gb * gb
-                scratch *= f(1 - beta2)
-                v += scratch
+                    np.multiply(w, decay, s)
+                    g = np.add(g, s, d)
+                np.subtract(g, m, s)
+                s *= 1 - beta1
+                m += s
+                np.multiply(g, g, s)
+                s *= 1 - beta2
+                v *= beta2
+                v += s
                 if amsgrad:
-                    np.maximum(part[4], v, out=part[4])
-                    v = part[4]
-                np.sqrt(v, out=scratch)
-                scratch *= f(1 / root)
-                scratch += f(eps)
-                np.divide(m, scratch, out=scratch)
-                scratch *= f(size)
-                wb -= scratch
+                    v = np.maximum(top[0], v, out=top[0])
+                np.sqrt(v, s)
+                s += small
+                np.divide(m, s, s)
+                s *= size
+                w -= s
             p.bump()
 
 
 class AdamW(Adam):
     """Adam whose weight decay acts on the weights, not on the gradient. Loshchilov & Hutter, 2019."""
 
-    decoupled = True
-
-    def __init__(self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,
-                 amsgrad: bool = False, **kwargs: Any) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, **kwargs)
+    def __init__(self, params: Any, lr: Any = 1e-3, betas: tuple[Any, Any] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,
+                 amsgrad: bool = False, *, maximize: bool = False, foreach: bool | None = None, capturable: bool = False,
+                 differentiable: bool = False, fused: bool | None = None) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize, capturable=capturable,
+                         differentiable=differentiable, fused=fused, decoupled_weight_decay=True)

@@ -7,36 +7,47 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .optimizer import Optimizer, non_negative
+from .optimizer import Optimizer, exclusive, non_negative, number, zeros_like
 
 
 class SGD(Optimizer):
     """v = μ v + (1 - τ) g;  p -= lr (g + μ v) with Nesterov, else p -= lr v. Sutskever et al., 2013."""
 
-    def __init__(self, params: Any, lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0, nesterov: bool = False, *,
-                 maximize: bool = False, foreach: Any = None, differentiable: bool = False, fused: Any = None) -> None:
+    def __init__(self, params: Any, lr: Any = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: Any = 0, nesterov: bool = False, *,
+                 maximize: bool = False, foreach: bool | None = None, differentiable: bool = False, fused: bool | None = None) -> None:
         non_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        exclusive(foreach, fused, differentiable)
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
-                                  "maximize": maximize})
+                                  "maximize": maximize, "foreach": foreach, "differentiable": differentiable, "fused": fused})
 
     def update(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
+        lr, decay = number(group["lr"]), number(group["weight_decay"])
+        momentum, damp, nesterov, maximize = group["momentum"], group["dampening"], group["nesterov"], group["maximize"]
         for p in params:
-            w, g = p._array, p._grad._array                # type: ignore[union-attr]
-            if group["maximize"]:
-                g = -g
-            if decay:
-                g = g + w * w.dtype.type(decay)
+            kept, first = [], False
             if momentum:
                 state = self.state[p]
-                v = state.get("momentum_buffer")
-                if v is None:
-                    v = state["momentum_buffer"] = np.array(g)
-                else:
-                    v *= v.dtype.type(momentum)
-                    v += g if not group["dampening"] else g * g.dtype.type(1 - group["dampening"])
-                g = g + v * v.dtype.type(momentum) if group["nesterov"] else v
-            w -= g * w.dtype.type(lr)
+                first = state.get("momentum_buffer") is None
+                if first:
+                    state["momentum_buffer"] = zeros_like(p)
+                kept.append(state["momentum_buffer"])
+            for w, g, *v, d, s in self._work.pieces(p, *kept, scratch=2):
+                if maximize:
+                    g = np.negative(g, d)
+                if decay:
+                    np.multiply(w, decay, s)
+                    g = np.add(g, s, d)
+                if momentum:
+                    if first:
+                        v[0][...] = g
+                    else:
+                        v[0] *= momentum
+                        v[0] += np.multiply(g, 1 - damp, s) if damp else g
+                    if nesterov:
+                        g = np.add(np.multiply(v[0], momentum, s), g, s)
+                    else:
+                        g = v[0]
+                w -= np.multiply(g, lr, s)
             p.bump()
