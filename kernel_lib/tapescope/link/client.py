@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from . import commands
-from .service import service
+from . import commands, providers  # noqa: F401  (providers: kinds that the tape does not answer itself)
+from .loop import service
 from .subscription import GAP, Subscription
 from .wire import encode, listing
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..tape import Tape, record, registry
+from . import door
 from .wire import plain
 
 Verb = Callable[[Tape | None, dict[str, Any]], Any]
@@ -17,7 +18,6 @@ _verbs: dict[str, Verb] = {}
 _anywhere: set[str] = set()        # verbs that touch no tensor and no thread's own state
 _queue: queue.Queue[tuple[dict[str, Any], Reply]] = queue.Queue()
 wake = threading.Event()           # set when something has been put; a paused cell waits on it
-schedule: Callable[[Callable[[], None]], None] | None = None      # runs a function on the main thread once no cell runs
 
 
 def register(verb: str, fn: Verb, *, anywhere: bool = False) -> None:
@@ -38,8 +38,8 @@ def put(message: dict[str, Any], reply: Reply) -> None:
         return
     _queue.put((message, reply))
     wake.set()
-    if schedule is not None:
-        schedule(drain)
+    if door.schedule is not None:
+        door.schedule(drain)
 
 
 def drain() -> None:

@@ -5,7 +5,6 @@ Touches private names of ipykernel, here and nowhere else; each is looked for, a
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 import time
@@ -56,6 +55,8 @@ class Pump:
                     continue
             if self.v7:
                 # The way that the kernel itself takes, to the last hop: the message before it may be half way there already.
+                import asyncio
+
                 task = asyncio.get_event_loop().create_task(self.callback(frames))
                 _tasks.add(task)
                 task.add_done_callback(_tasks.discard)

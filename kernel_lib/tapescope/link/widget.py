@@ -6,16 +6,17 @@ import itertools
 import weakref
 from typing import Any
 
-from . import jupyter
 from .client import KERNEL, Client
+from .door import install
+from .jupyter import unpin
 
 _number = itertools.count(1).__next__
 
 
 def connect(widget: Any) -> Client:
     """Lets a widget's page end speak the wire by custom messages."""
-    jupyter.install()
-    jupyter.unpin(getattr(widget, "comm", None))
+    install()
+    unpin(getattr(widget, "comm", None))
     held = weakref.ref(widget)                              # a closed widget goes, whoever may still remember its client
 
     def send(content: dict[str, Any], buffers: list[Any]) -> None:
