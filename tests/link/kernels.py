@@ -119,6 +119,15 @@ class Page:
                 return dict(data)
         raise TimeoutError(f"nothing fitting in {timeout} s; got {[d.get('type') for d, _ in self.got][-20:]}, outputs {self.outputs[-3:]}")
 
+    def opened(self, target: str, holding: str, timeout: float = 10) -> str:
+        """The id of the next comm that the kernel opens for a target, with some text in its data."""
+        end = time.monotonic() + timeout
+        while (left := end - time.monotonic()) > 0:
+            m = self.kc.get_iopub_msg(timeout=left)
+            if m["msg_type"] == "comm_open" and m["content"]["target_name"] == target and holding in str(m["content"]["data"]["state"].get("_anywidget_id", "")).lower():
+                return str(m["content"]["comm_id"])
+        raise TimeoutError(target)
+
     def listen(self, seconds: float, **options: Any) -> None:
         """Takes in what comes for a while."""
         with contextlib.suppress(TimeoutError):

@@ -30,6 +30,7 @@ class Service:
         self._news = threading.Event()
         self._thread: threading.Thread | None = None
         self._heard: set[str] = set()
+        self._watching = False
         self._changed = False
         self._stopping = False
         self.rounds = 0
@@ -73,18 +74,29 @@ class Service:
     def _start(self) -> None:
         if self._stopping or (self._thread is not None and self._thread.is_alive()):
             return
-        if self._thread is None:
-            registry.listen(self._recordings_changed)
+        self._watch()
         self._changed = True
         self._thread = threading.Thread(target=self._run, name="tapescope-link", daemon=True)
         self._thread.start()
 
+    def watch(self) -> None:
+        """Serves the main shell at the steps of every recording, before there is a client: its first message may come that way."""
+        with self._lock:
+            self._watch()
+
+    def _watch(self) -> None:
+        if not self._watching:
+            self._watching = True
+            registry.listen(self._recordings_changed)
+        self._follow()
+
     def _recordings_changed(self) -> None:
+        with self._lock:
+            self._follow()
         self._changed = True
         self._news.set()
 
     def _follow(self) -> None:
-        """Listens to every recording once, and lets commands be carried out at its steps."""
         for tape in registry.list():
             if tape.id not in self._heard:
                 self._heard.add(tape.id)
@@ -106,8 +118,6 @@ class Service:
 
     def _round(self, now: float) -> float | None:
         changed, self._changed = self._changed, False
-        if changed:
-            self._follow()
         due = now + FORGET
         for c in self.clients:
             if changed and not c.closed:

@@ -9,6 +9,7 @@ from typing import Any
 from .client import KERNEL, Client
 from .door import install
 from .jupyter import unpin
+from .loop import service
 
 _number = itertools.count(1).__next__
 
@@ -16,6 +17,7 @@ _number = itertools.count(1).__next__
 def connect(widget: Any) -> Client:
     """Lets a widget's page end speak the wire by custom messages."""
     install()
+    service.watch()
     unpin(getattr(widget, "comm", None))
     held = weakref.ref(widget)                              # a closed widget goes, whoever may still remember its client
 

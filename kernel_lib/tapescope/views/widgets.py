@@ -1,8 +1,7 @@
-"""The views as anywidgets: a picture for where no script runs, the live view where it does."""
+"""The views as anywidgets: the live view where scripts run, a picture where they do not, a plotly figure where one is asked for."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,13 +16,18 @@ from . import figures, static
 BUNDLES = Path(__file__).parent.parent / "static"
 
 
-class TapeView(anywidget.AnyWidget):
-    """One view of one recording. The page keeps one stream per kernel, however many views there are."""
+class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
+    """One view of one recording. A page keeps one stream per kernel, however many views it shows.
+
+    `options` are the view's own ({"height": 600, "theme": "dark"}); `selection` is what is selected on the page, and selects there when it is set.
+    Raises FileNotFoundError when the page's half of the view has not been built.
+    """
 
     options = traitlets.Dict().tag(sync=True)
     recording = traitlets.Unicode("latest").tag(sync=True)
     kernel = traitlets.Unicode("").tag(sync=True)
     selection = traitlets.Dict().tag(sync=True)
+    _esm = traitlets.Unicode("").tag(sync=True)             # read when a view is made, so that a view not built yet harms no other
 
     view: ClassVar[str] = ""
     picture: ClassVar[Callable[..., str]]
@@ -32,101 +36,100 @@ class TapeView(anywidget.AnyWidget):
     def __init__(self, tape: Tape, **options: Any) -> None:
         bundle = BUNDLES / f"{self.view}.js"
         if not bundle.exists():
-            raise FileNotFoundError(f"{bundle.name} is not built; run `npm run build` in the repository, or install a wheel")
+            raise FileNotFoundError(f"the {self.view} view has not been built: {bundle.name} is missing. Run `npm run build` in the repository, "
+                                    f"or install a released wheel; tape.{self.view}'s picture and figure need no build: views.static, views.figures")
         self.tape = tape
-        super().__init__(options=options, recording=tape.id)
+        super().__init__(options=options, recording=tape.id, _esm=bundle.read_text(encoding="utf-8"))
         connect(self)
+
+    def _asked(self) -> dict[str, Any]:
+        """What picture and figure are asked for."""
+        return {}
 
     def to_svg(self) -> str:
         """The picture as SVG text."""
-        return type(self).picture(self.tape, **self._picture_options())
-
-    def _picture_options(self) -> dict[str, Any]:
-        return {}
+        return type(self).picture(self.tape, **self._asked())
 
     def to_plotly(self) -> Any:
-        """The same as a `plotly.graph_objects.Figure`."""
-        return type(self).figure(self.tape, **self._picture_options())
+        """What the view shows as a `plotly.graph_objects.Figure`."""
+        return type(self).figure(self.tape, **self._asked())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         result = super()._repr_mimebundle_(**kwargs)
         bundle, metadata = result if isinstance(result, tuple) else (result or {}, {})
+        words = f"{self.view} of {self.tape!r}"
         svg = self.to_svg()
-        address = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-        return {**bundle, "text/html": f'<img alt="{self.view} of a Tapescope recording" src="{address}">', "image/svg+xml": svg,
-                "text/plain": f"<tapescope {self.view} of {self.tape!r}>"}, metadata
+        return {**bundle, "text/html": static.html(svg, words), "image/svg+xml": svg, "text/plain": f"<{words}>"}, metadata
 
 
 class GraphView(TapeView):
     """The computation graph: modules that open and close, ops inside, overlays, search."""
 
-    view, picture, figure = "graph", staticmethod(static.graph_svg), staticmethod(figures.graph)
-    _esm = BUNDLES / "graph.js"
+    view, picture, figure = "graph", staticmethod(static.graph_svg), staticmethod(figures.graph_figure)
 
 
 class BackwardView(TapeView):
     """The backward pass: recorded, or held and moved from here."""
 
-    view, picture, figure = "backward", staticmethod(static.backward_svg), staticmethod(figures.backward)
-    _esm = BUNDLES / "backward.js"
+    view, picture, figure = "backward", staticmethod(static.backward_svg), staticmethod(figures.backward_figure)
 
 
 class HistogramsView(TapeView):
     """Weights, gradients, updates and activations over steps."""
 
-    view, picture, figure = "histograms", staticmethod(static.histograms_svg), staticmethod(figures.histograms)
-    _esm = BUNDLES / "histograms.js"
+    view, picture, figure = "histograms", staticmethod(static.histograms_svg), staticmethod(figures.histograms_figure)
 
 
 class MetricsView(TapeView):
     """Scalars: logged ones, and loss, gradient norms, learning rate and step time by themselves."""
 
-    view, picture, figure = "metrics", staticmethod(static.metrics_svg), staticmethod(figures.metrics)
-    _esm = BUNDLES / "metrics.js"
+    view, picture, figure = "metrics", staticmethod(static.metrics_svg), staticmethod(figures.metrics_figure)
 
 
-class ProjectorView(TapeView):
+class ProbedView(TapeView):
+    """A view of one value: asks for its copy at its next occurrence. `key` is a layer, or activation/..., weight/..., grad/..., output/<op row>."""
+
+    def __init__(self, tape: Tape, key: str | None = None, **options: Any) -> None:
+        if key is not None:
+            if not isinstance(key, str) or not key:
+                raise TypeError(f"key names a layer or a tensor, such as 'fc1' or 'weight/fc1.weight', not {key!r}")
+            key = _full(tape, key)
+            if tape.state == "recording":
+                tape.probe(key)
+            options = {"key": key, **options}
+        super().__init__(tape, **options)
+
+    def _asked(self) -> dict[str, Any]:
+        return {"key": self.options.get("key", "")}
+
+
+class ProjectorView(ProbedView):
     """A layer's or tensor's rows projected to three dimensions, over steps."""
 
-    view, picture, figure = "projector", staticmethod(figures.projector_svg), staticmethod(figures.projector)
-    _esm = BUNDLES / "projector.js"
-
-    def __init__(self, tape: Tape, key: str | None = None, **options: Any) -> None:
-        super().__init__(tape, **({} if key is None else {"key": key}), **options)
-        if key is not None and tape.state == "recording":
-            tape.probe(key)
-
-    def _picture_options(self) -> dict[str, Any]:
-        return {"key": self.options.get("key", "")}
+    view, picture, figure = "projector", staticmethod(static.projector_svg), staticmethod(figures.projector_figure)
 
 
-class TensorView(TapeView):
+class TensorView(ProbedView):
     """A probed tensor as a heat map with slices."""
 
-    view, picture, figure = "tensor", staticmethod(figures.tensor_svg), staticmethod(figures.tensor)
-    _esm = BUNDLES / "tensor.js"
-
-    def __init__(self, tape: Tape, key: str | None = None, **options: Any) -> None:
-        super().__init__(tape, **({} if key is None else {"key": key}), **options)
-        if key is not None and tape.state == "recording":
-            tape.probe(key)
-
-    def _picture_options(self) -> dict[str, Any]:
-        return {"key": self.options.get("key", "")}
+    view, picture, figure = "tensor", staticmethod(static.probed_svg), staticmethod(figures.tensor_figure)
 
 
 class FindingsView(TapeView):
     """What the rules have found: cause, number, line, node."""
 
-    view, picture, figure = "findings", staticmethod(figures.findings_svg), staticmethod(figures.findings)
-    _esm = BUNDLES / "findings.js"
+    view, picture, figure = "findings", staticmethod(static.findings_svg), staticmethod(figures.findings_figure)
 
 
 class DashboardView(TapeView):
     """Everything at once: findings, graph, tensor, histograms, metrics, one selection."""
 
-    view, picture, figure = "dashboard", staticmethod(figures.dashboard_svg), staticmethod(figures.metrics)
-    _esm = BUNDLES / "dashboard.js"
+    view, picture, figure = "dashboard", staticmethod(static.dashboard_svg), staticmethod(figures.dashboard_figure)
+
+
+def _full(tape: Tape, key: str) -> str:
+    """A key with its place: "fc1" is the activation of the layer fc1."""
+    return key if key.partition("/")[0] in ("activation", "output", "weight", "grad") and "/" in key else f"activation/{key}"
 
 
 METHODS: dict[str, type[TapeView]] = {"graph": GraphView, "backward": BackwardView, "histograms": HistogramsView, "metrics": MetricsView,

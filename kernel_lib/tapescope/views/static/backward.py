@@ -2,46 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 from ...core.engine import discover
-from ...debugger import held
+from ...debugger import Debugger, held
 from ...tape import Tape
-from ..read import gather, structure
-from .svg import BACKWARD, INK, LINE, MUTED, document, empty, number, rect, text
+from ..read import Structure, newest, structure
+from .svg import BACKWARD, INK, LINE, MUTED, TROUBLE, document, empty, number, rect, text
 
-MOST = 24
+MOST, WIDE = 24, 560
 
 
 def backward_svg(tape: Tape) -> str:
-    """Nodes around the cursor, newest first, with the norm of the gradient that came in where it was recorded."""
+    """Nodes in the order in which they run, with the norm of the gradient that came in; of a held pass, those around the cursor."""
     g = structure(tape)
     if g is None or not g.node_name:
         return empty("No backward pass yet", "dbg = ts.debug(loss)   # holds it before its first node")
     dbg = held(tape)
-    norms: dict[int, float] = {}
-    recorded = [f for f in gather(tape, "gradients") if f.meta["graph"] == g.number]
-    if recorded:
-        norms = {int(n): float(v) for n, v in zip(recorded[-1].columns["node"], recorded[-1].columns["norm"], strict=True)}
-    order: list[int]
-    if dbg is not None:
-        nodes, _ = discover([t._node for t in dbg.roots if t._node is not None])
-        order = [dbg.rows[n] for n in nodes if n in dbg.rows]
-        at = dbg.at.row if dbg.at is not None else -1
-        head = f"{dbg.state}: node {min(dbg.index + 1, dbg.total)} of {dbg.total}"
-    else:
-        order, at, head = [r for r in range(len(g.node_name) - 1, -1, -1) if g.node_src[r] < 0], -1, f"{len(g.node_name)} nodes"
-    here = order.index(at) if at in order else 0
-    first = max(0, min(here - MOST // 2, len(order) - MOST))
-    parts: list[str] = [text(14, 22, "backward", weight=600), text(430, 22, head, anchor="end", fill=MUTED)]
-    for i, row in enumerate(order[first:first + MOST]):
-        parts += _line(34 + i * 22, g.node_name[row], norms.get(row), row == at, first + i < here)
-    shown = min(MOST, len(order))
-    return document(444, 44 + shown * 22, parts, f"backward pass, {head}")
+    norms = norms_of(tape, g)
+    order, here, head = _held(dbg) if dbg is not None else (_recorded(g), -1, "as recorded")
+    first = max(0, min(max(here, 0) - MOST // 2, len(order) - MOST))
+    shown = order[first:first + MOST]
+    logs = [math.log10(v) for v in norms.values() if v > 0 and math.isfinite(v)]
+    span = (min(logs), max(logs)) if logs else (0.0, 0.0)
+    parts: list[str] = [text(14, 22, "backward", weight=600), text(WIDE - 14, 22, head, anchor="end", fill=MUTED)]
+    for i, row in enumerate(shown):
+        parts += _line(g, 34 + i * 23, row, norms.get(row), span, first + i - here if here >= 0 else None)
+    if len(order) > len(shown):
+        parts.append(text(14, 34 + len(shown) * 23 + 10, f"{len(order) - len(shown)} more of {len(order)}", size=10.5, fill=MUTED))
+    return document(WIDE, 46 + len(shown) * 23 + (12 if len(order) > len(shown) else 0), parts, f"backward pass, {head}")
 
 
-def _line(y: float, name: str, norm: Any, current: bool, done: bool) -> list[str]:
-    mark = "▶" if current else "✓" if done else "·"
-    return [rect(10, y, 424, 19, "#fdeee4" if current else "#ffffff", stroke=BACKWARD if current else LINE, radius=4),
-            text(20, y + 13.5, mark, fill=BACKWARD if current else MUTED), text(40, y + 13.5, name, fill=INK, weight=600 if current else 400, width=44),
-            text(426, y + 13.5, "" if norm is None else f"‖g‖ {number(norm)}", anchor="end", fill=MUTED, size=10)]
+def norms_of(tape: Tape, g: Structure) -> dict[int, float]:
+    """Node row -> norm of the gradient that came in, in the newest recorded pass of this structure."""
+    f = newest(tape, "gradients", id=str(g.number))
+    if f is None:
+        return {}
+    return {int(n): float(v) for n, v in zip(f.columns["node"], f.columns["norm"], strict=True)}
+
+
+def _recorded(g: Structure) -> list[int]:
+    """Nodes of ops, newest first, as the engine takes them; leaves are shown by their parameters."""
+    return [r for r in range(len(g.node_name) - 1, -1, -1) if g.node_src[r] < 0]
+
+
+def _held(dbg: Debugger) -> tuple[list[int], int, str]:
+    order: list[int] = []
+    nodes, leaves = discover([t._node for t in dbg.roots if t._node is not None])
+    left = dict(leaves)
+    for node in nodes:                                       # as the engine takes them: a leaf at once when its gradient is complete
+        order.append(dbg.rows.get(node, -1))
+        for m in node.next:
+            if m in left:
+                left[m] -= 1
+                if left[m] == 0:
+                    order.append(dbg.rows.get(m, -1))
+    order = [row for row in order if row >= 0]
+    at = dbg.at.row if dbg.at is not None else -1
+    here = order.index(at) if at in order else len(order)
+    head = f"{dbg.state}: node {dbg.index + 1} of {dbg.total}" if dbg.at is not None else f"{dbg.state}: {dbg.total} nodes"
+    return order, here, head
+
+
+def _line(g: Structure, y: float, row: int, norm: float | None, span: tuple[float, float], ahead: int | None) -> list[str]:
+    current = ahead == 0
+    mark = "" if ahead is None else "▶" if current else "✓" if ahead < 0 else ""
+    op, src = g.node_op[row], g.node_src[row]
+    module = g.op_module[op] if 0 <= op < len(g.op_module) else -1
+    where = g.src_name[src] if src >= 0 else (g.op_label[op] or g.mod_path[module]) if 0 <= op < len(g.op_name) and (module >= 0 or g.op_label[op]) else ""
+    parts = [rect(10, y, WIDE - 20, 20, "#fdeee4" if current else "#ffffff", stroke=BACKWARD if current else LINE, radius=4)]
+    if norm is not None:
+        bad = not math.isfinite(norm)
+        share = 1.0 if bad else 0.0 if norm <= 0 else 0.06 + 0.94 * (math.log10(norm) - span[0]) / ((span[1] - span[0]) or 1)
+        parts += [rect(WIDE - 196, y + 6, 110 * share, 8, TROUBLE if bad else BACKWARD, radius=2),
+                  text(WIDE - 18, y + 14, f"‖g‖ {number(norm)}", anchor="end", fill=TROUBLE if bad else MUTED, size=10)]
+    return [*parts, text(18, y + 14, mark, fill=BACKWARD, size=10), text(34, y + 14, g.node_name[row], fill=INK, weight=600 if current else 400, width=34),
+            text(250, y + 14, where, fill=MUTED, size=10.5, width=18)]

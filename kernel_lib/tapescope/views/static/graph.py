@@ -1,12 +1,24 @@
-"""The graph, closed to the children of the outermost module: boxes in order of the data, edges between them."""
+"""The graph, closed to the children of the outermost module: boxes in order of the data, arrows between them."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from ...tape import Tape
 from ..read import Structure, structure
 from .svg import FORWARD, INK, MUTED, document, empty, rect, text
 
-BOX_W, BOX_H, GAP_X, GAP_Y, MOST = 168, 34, 20, 26, 60
+WIDE, HIGH, GAP_X, GAP_Y, MOST = 164, 36, 18, 24, 60
+EDGE = "#98a2b3"
+NO_GRAD = 4
+
+
+class Box(NamedTuple):
+    title: str
+    detail: str
+    first: int                         # op row with which it begins
+    module: bool
+    faint: bool                        # off the way to the loss
 
 
 def graph_svg(tape: Tape) -> str:
@@ -15,45 +27,67 @@ def graph_svg(tape: Tape) -> str:
     if g is None or not g.op_name:
         return empty("No graph yet", "with ts.record() as tape: loss = criterion(model(x), y); loss.backward(); opt.step()")
     boxes, links = _level(g)
-    hidden = len(boxes) - MOST
-    rank: dict[int, int] = {}
-    for b in sorted(boxes, key=lambda k: boxes[k][2]):
-        rank[b] = 1 + max((rank[a] for a, z in links if z == b and a in rank), default=-1)
-    shown = sorted(boxes, key=lambda k: (rank[k], boxes[k][2]))[:MOST]
+    rank = _ranks(boxes, links)
+    shown = sorted(boxes, key=lambda b: (rank[b], boxes[b].first))[:MOST]
+    place, width, height = _places(shown, rank)
+    parts = ['<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+             f'<path d="M0,1 L7,4 L0,7" fill="none" stroke="{EDGE}" stroke-width="1.4"/></marker></defs>']
+    for a, z in sorted(links):
+        if a in place and z in place:
+            parts.append(_arrow(place[a], place[z]))
+    for b, (x, y) in place.items():
+        box = boxes[b]
+        shade, line = ("#e8effc", FORWARD) if box.module else ("#ffffff", EDGE)
+        parts += [rect(x, y, WIDE, HIGH, shade, stroke=line, radius=6),
+                  text(x + WIDE / 2, y + 15.5, box.title, anchor="middle", weight=600 if box.module else 400, fill=MUTED if box.faint else INK, width=24),
+                  text(x + WIDE / 2, y + 29, box.detail, anchor="middle", size=9.5, fill=MUTED, width=30)]
+    foot = f"{len(g.op_name)} ops, {len(g.mod_path)} module calls, {sum(k == 1 for k in g.src_kind)} parameters"
+    if len(boxes) > len(shown):
+        foot += f"; {len(boxes) - len(shown)} more boxes"
+    parts.append(text(14, height + 6, foot, size=10, fill=MUTED))
+    return document(width, height + 18, parts, f"graph of {foot}")
+
+
+def _places(shown: list[int], rank: dict[int, int]) -> tuple[dict[int, tuple[float, float]], float, float]:
+    """The corner of every box, and width and height of all."""
     rows: dict[int, list[int]] = {}
     for b in shown:
         rows.setdefault(rank[b], []).append(b)
-    widest = max(len(r) for r in rows.values())
-    width = max(widest * (BOX_W + GAP_X) + GAP_X, 300)
+    width = max(max(map(len, rows.values())) * (WIDE + GAP_X) + GAP_X, 300)
     place: dict[int, tuple[float, float]] = {}
     for y, r in enumerate(sorted(rows)):
-        left = (width - len(rows[r]) * (BOX_W + GAP_X) + GAP_X) / 2
+        left = (width - len(rows[r]) * (WIDE + GAP_X) + GAP_X) / 2
         for i, b in enumerate(rows[r]):
-            place[b] = (left + i * (BOX_W + GAP_X), 14 + y * (BOX_H + GAP_Y))
-    parts = []
-    for a, z in sorted(links):
-        if a in place and z in place:
-            (x1, y1), (x2, y2) = place[a], place[z]
-            x1, x2, y1 = x1 + BOX_W / 2, x2 + BOX_W / 2, y1 + BOX_H
-            bend = (y2 - y1) / 2
-            parts.append(f'<path d="M{x1:.0f},{y1:.0f} C{x1:.0f},{y1 + bend:.0f} {x2:.0f},{y2 - bend:.0f} {x2:.0f},{y2:.0f}" fill="none" stroke="#98a2b3"/>')
-    for b, (x, y) in place.items():
-        title, detail, _ = boxes[b]
-        module = b < 0
-        parts.append(rect(x, y, BOX_W, BOX_H, "#e8effc" if module else "#ffffff", stroke=FORWARD if module else "#98a2b3", radius=6))
-        parts.append(text(x + BOX_W / 2, y + 15, title, anchor="middle", weight=600 if module else 400, fill=INK, width=24))
-        parts.append(text(x + BOX_W / 2, y + 28, detail, anchor="middle", size=9, fill=MUTED, width=30))
-    height = 14 + len(rows) * (BOX_H + GAP_Y)
-    if hidden > 0:
-        parts.append(text(14, height + 4, f"and {hidden} more", size=10, fill=MUTED))
-        height += 16
-    return document(width, height, parts, f"graph of {len(g.op_name)} ops in {len(g.mod_path)} module calls")
+            place[b] = (left + i * (WIDE + GAP_X), 14 + y * (HIGH + GAP_Y))
+    return place, width, 14 + len(rows) * (HIGH + GAP_Y)
 
 
-def _level(g: Structure) -> tuple[dict[int, tuple[str, str, int]], set[tuple[int, int]]]:
-    """Boxes (module call -(row + 1) or op row -> title, detail, order) and the links between them."""
+def _arrow(a: tuple[float, float], z: tuple[float, float]) -> str:
+    x1, y1, x2, y2 = a[0] + WIDE / 2, a[1] + HIGH, z[0] + WIDE / 2, z[1]
+    bend = max((y2 - y1) / 2, 8)
+    side = 0.0
+    if x1 == x2 and y2 - y1 > HIGH + GAP_Y:                    # past the boxes between
+        side = WIDE / 2 + 14
+    return (f'<path d="M{x1:.0f},{y1:.0f} C{x1 + side:.0f},{y1 + bend:.0f} {x2 + side:.0f},{y2 - bend:.0f} {x2:.0f},{y2:.0f}" fill="none" '
+            f'stroke="{EDGE}" marker-end="url(#a)"/>')
+
+
+def _ranks(boxes: dict[int, Box], links: set[tuple[int, int]]) -> dict[int, int]:
+    """The longest way to each box. Boxes that feed each other (a module left and entered again) keep the order in which they began."""
+    before: dict[int, list[int]] = {}
+    for a, z in links:
+        if boxes[a].first < boxes[z].first:
+            before.setdefault(z, []).append(a)
+    rank: dict[int, int] = {}
+    for b in sorted(boxes, key=lambda k: boxes[k].first):
+        rank[b] = 1 + max((rank[a] for a in before.get(b, ())), default=-1)
+    return rank
+
+
+def _level(g: Structure) -> tuple[dict[int, Box], set[tuple[int, int]]]:
+    """Boxes (module call -(row + 1), or op row) and the links between them."""
     roots = [i for i, p in enumerate(g.mod_parent) if p < 0]
-    # a single root call, or several with children of their own, are opened once
+    # a single root call, or a few with children of their own, are opened once
     opened = {r for r in roots if any(p == r for p in g.mod_parent)} if len(roots) <= 4 else set()
 
     def box_of(op: int) -> int:
@@ -62,13 +96,17 @@ def _level(g: Structure) -> tuple[dict[int, tuple[str, str, int]], set[tuple[int
             below, m = m, g.mod_parent[m]
         return -(below + 1) if below >= 0 else op
 
-    boxes: dict[int, tuple[str, str, int]] = {}
-    links: set[tuple[int, int]] = set()
     owner = [box_of(i) for i in range(len(g.op_name))]
+    boxes: dict[int, Box] = {}
+    links: set[tuple[int, int]] = set()
     for i, b in enumerate(owner):
-        if b not in boxes:
-            boxes[b] = (g.mod_path[-b - 1] or g.mod_class[-b - 1], g.mod_class[-b - 1], i) if b < 0 else (g.op_name[i], g.op_shape[i].replace("x", " × ") or "0-d", i)
-        for a in g.op_in[i]:
-            if a >= 0 and owner[a] != b:
-                links.add((owner[a], b))
+        shape = g.op_shape[i].replace("x", " × ") or "0-d"
+        if b < 0:
+            row = -b - 1
+            begun = boxes[b].first if b in boxes else i
+            boxes[b] = Box(g.mod_path[row] or g.mod_class[row], f"{g.mod_class[row]}  →  {shape}", begun, True, False)
+        else:
+            label = g.op_label[i]
+            boxes[b] = Box(f"{label} = {g.op_name[i]}" if label and label != g.op_name[i] else g.op_name[i], shape, i, False, bool(g.op_flags[i] & NO_GRAD))
+        links |= {(owner[a], b) for a in g.op_in[i] if a >= 0 and owner[a] != b}
     return boxes, links

@@ -1,58 +1,74 @@
-"""A tensor as numbers or as a heat map."""
+"""A tensor as a heat map with its numbers beneath."""
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from .histograms import image
-from .svg import MUTED, TROUBLE, document, number, text
+from ...tape import Tape
+from ..read import probed
+from .raster import image, signed
+from .svg import MUTED, TROUBLE, document, empty, html, number, text
 
-NEGATIVE, ZERO, POSITIVE = np.array([194, 87, 26.0]), np.array([251, 251, 253.0]), np.array([47, 111, 222.0])
-
-
-def signed(v: Any, limit: float) -> Any:
-    """Diverging colours centred on 0; non-finite values in the colour of trouble."""
-    t = np.clip(np.nan_to_num(v, nan=0, posinf=0, neginf=0) / (limit or 1), -1, 1)[..., None]
-    rgb = np.where(t >= 0, ZERO + (POSITIVE - ZERO) * t, ZERO + (NEGATIVE - ZERO) * -t)
-    rgb[~np.isfinite(v)] = (192, 41, 59)
-    return rgb.astype(np.uint8)
+SLICES = 64                        # of the leading dimensions, in rows
+TILES = 160                        # along one side; more are strided over
 
 
-def tensor_svg(a: Any, title: str = "") -> str:
-    """The last two dimensions as a heat map, the others side by side; statistics beneath."""
-    a = np.asarray(a if isinstance(a, (np.ndarray, np.generic)) else a.get())
-    v = np.real(a).astype(np.float64)
-    head = title or f"{a.dtype}{list(a.shape)}"
+def tensor_svg(array: Any, title: str = "") -> str:
+    """The last two dimensions as a heat map, one beside the other for the leading ones; extremes and moments beneath."""
+    a = np.asarray(array.get() if hasattr(array, "get") else array)
+    v = (a.real if a.dtype.kind == "c" else a).astype(np.float64)
+    head = title or f"{a.dtype} {' × '.join(map(str, a.shape)) or '0-d'}"
     if v.size == 0:
-        return document(260, 52, [text(12, 22, head, weight=600), text(12, 40, "empty", fill=MUTED)], head)
-    flat = v.reshape(1, 1) if v.ndim == 0 else v.reshape(1, -1) if v.ndim == 1 else v.reshape(-1, *v.shape[-2:])
-    if flat.ndim == 3:
-        flat = np.concatenate([np.pad(s, ((0, 0), (0, 1)), constant_values=0) for s in flat[:16]], 1)[:, :-1]
-    for axis in (0, 1):
-        step = -(-flat.shape[axis] // 160)
-        flat = flat[::step] if axis == 0 else flat[:, ::step]
+        return document(260, 52, [text(12, 22, head, weight=600, width=40), text(12, 40, "no elements", fill=MUTED)], head)
+    flat = _plane(v)
     finite = v[np.isfinite(v)]
     limit = float(np.abs(finite).max()) if finite.size else 0.0
     h, w = flat.shape
     cell = max(1.0, min(18.0, 420 / w, 220 / h))
-    width = max(w * cell + 24, 300)
-    parts = [text(12, 20, head, weight=600, width=44), image(12, 30, w * cell, max(h * cell, 6), signed(flat, limit))]
-    bottom = 30 + max(h * cell, 6) + 16
+    wide, high = w * cell, max(h * cell, 6)
+    parts = [text(12, 20, head, weight=600, width=46), image(12, 30, wide, high, signed(flat, limit))]
+    y = 30 + high
     if finite.size:
-        parts.append(text(12, bottom, f"min {number(float(finite.min()))}   max {number(float(finite.max()))}   mean {number(float(finite.mean()))}   "
-                                      f"std {number(float(finite.std()))}", size=10, fill=MUTED))
-    bad = v.size - finite.size
-    if bad:
-        bottom += 15
-        parts.append(text(12, bottom, f"{bad} non-finite of {v.size}", size=10, fill=TROUBLE, weight=600))
-    return document(width, bottom + 10, parts, head)
+        y += 16
+        facts = [f"min {number(float(finite.min()))}", f"max {number(float(finite.max()))}"]
+        if finite.size > 1:
+            facts += [f"mean {number(float(finite.mean()))}", f"std {number(float(finite.std()))}"]
+        parts.append(text(12, y, "   ".join(facts), size=10.5, fill=MUTED))
+    if v.size > finite.size:
+        y += 16
+        parts.append(text(12, y, f"{v.size - finite.size:,} of {v.size:,} not finite: {int(np.isnan(v).sum()):,} nan, {int(np.isinf(v).sum()):,} inf", size=10.5,
+                          fill=TROUBLE, weight=600))
+    return document(max(wide + 24, 300), y + 12, parts, head)
 
 
-def tensor_html(text: str, svg: str) -> str:
-    """The printed tensor with its picture beneath; plain elements that every sanitiser lets through."""
-    address = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-    return f'<pre>{escape(text)}</pre><img alt="heat map of the tensor" src="{address}">'
+def _plane(v: Any) -> Any:
+    """A tensor of any rank as rows and columns, at most TILES each way."""
+    if v.ndim < 2:
+        flat = v.reshape(1, -1)
+        if flat.size > 64:                                   # a long line folds
+            width = int(np.ceil(np.sqrt(flat.size * 2)))
+            flat = np.concatenate([flat[0], np.full(-flat.size % width, 0.0)]).reshape(-1, width)
+    else:
+        slices = v.reshape(-1, *v.shape[-2:])[:SLICES]
+        n, h, w = slices.shape
+        across = max(1, min(n, 80 // (w + 1)))
+        framed = np.zeros((-(-n // across) * across, h + 1, w + 1))          # a gap of paper between them
+        framed[:n, :h, :w] = slices
+        flat = framed.reshape(-1, across, h + 1, w + 1).transpose(0, 2, 1, 3).reshape(-1, across * (w + 1))[:-1, :-1]
+    return flat[::-(-flat.shape[0] // TILES), ::-(-flat.shape[1] // TILES)]
+
+
+def probed_svg(tape: Tape, key: str = "") -> str:
+    """The newest value of a probe."""
+    f, a = probed(tape, key)
+    if f is None:
+        return empty(f"No value of {key} yet" if key else "No tensor chosen", f"tape.tensor({key or 'fc1'!r})   # then run a step")
+    return tensor_svg(a, f"{f.meta['key']}  {f.meta['dtype']} {' × '.join(map(str, f.meta['shape'])) or '0-d'}  step {f.meta['step']}")
+
+
+def tensor_html(printed: str, svg: str) -> str:
+    """The printed tensor with its picture beneath."""
+    return f"<pre>{escape(printed)}</pre>{html(svg, 'heat map of the tensor')}"

@@ -1,0 +1,121 @@
+"""The anywidgets: traits, mimebundles, plotly figures, the wire behind them, the magic."""
+
+from __future__ import annotations
+
+import base64
+import re
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+
+from tapescope.link.client import KERNEL
+from tapescope.tape import Tape
+from tapescope.views import magic, widgets
+from tapescope.views.widgets import BUNDLES, METHODS, TapeView
+
+KEYS = {"projector": "0", "tensor": "weight/2.weight"}
+
+
+@pytest.fixture(params=sorted(METHODS))
+def view(request: pytest.FixtureRequest, tape: Tape, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> TapeView:
+    cls = METHODS[request.param]
+    if not (BUNDLES / f"{cls.view}.js").exists():              # what is tested here does not need the page's half
+        (tmp_path / f"{cls.view}.js").write_text("export default {}")
+        monkeypatch.setattr(widgets, "BUNDLES", tmp_path)
+    return cls(tape, KEYS[cls.view]) if cls.view in KEYS else cls(tape)       # type: ignore[call-arg]
+
+
+def test_traits(view: TapeView, tape: Tape) -> None:
+    state = view.get_state()
+    assert (state["recording"], state["kernel"]) == (tape.id, KERNEL)
+    assert {"options", "selection", "_esm"} <= set(state)
+    assert view.options.get("key") == {"projector": "activation/0", "tensor": "weight/2.weight"}.get(view.view)
+
+
+def test_mimebundle_has_the_live_view_and_a_picture(view: TapeView) -> None:
+    bundle, _ = view._repr_mimebundle_()
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == view.model_id
+    assert bundle["text/plain"].startswith(f"<{view.view} of <Tape ")
+    ET.fromstring(bundle["image/svg+xml"])
+    img = re.fullmatch(r'<img alt="([^"]*)" src="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)">', bundle["text/html"])
+    assert img
+    assert "<" not in img[1]
+    assert base64.b64decode(img[2]).decode() == bundle["image/svg+xml"]
+
+
+def test_plotly(view: TapeView) -> None:
+    figure = view.to_plotly()
+    assert isinstance(figure, go.Figure)
+    assert figure.data
+    assert "<img" not in figure.to_json().replace("\\u003c", "<")
+
+
+def test_plotly_of_an_empty_tape_is_a_figure(view: TapeView, empty: Tape) -> None:
+    view.tape = empty
+    view.options = {}
+    assert isinstance(view.to_plotly(), go.Figure)
+    assert view.to_svg()
+
+
+def test_figures_hold_the_numbers(tape: Tape) -> None:
+    figure = widgets.MetricsView.figure(tape)
+    loss = next(t for t in figure.data if t.name == "loss")
+    assert list(loss.x) == list(range(12))
+    assert loss.y[-1] < loss.y[0]
+    one = widgets.HistogramsView.figure(tape, key="weight/0.weight")
+    assert len(one.data) == 1
+    with pytest.raises(KeyError, match="no histograms of 'weight/nobody'"):
+        widgets.HistogramsView.figure(tape, key="weight/nobody")
+    cloud = widgets.ProjectorView.figure(tape, key="0")
+    assert [t.name for t in cloud.data] == ["0", "1", "2"]
+    assert sum(len(t.x) for t in cloud.data) == 30
+
+
+def test_the_tape_has_the_views(tape: Tape) -> None:
+    import tapescope.facade
+
+    assert tapescope.facade
+    for name in METHODS:
+        assert callable(getattr(tape, name))
+    if (BUNDLES / "metrics.js").exists():
+        assert isinstance(tape.metrics(height=300), widgets.MetricsView)      # type: ignore[attr-defined]
+
+
+def test_a_view_that_is_not_built_says_so(tape: Tape, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr(widgets, "BUNDLES", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"metrics\.js is missing. Run `npm run build`"):
+        widgets.MetricsView(tape)
+
+
+@pytest.mark.parametrize("key", [3, ""])
+def test_a_key_that_is_none(tape: Tape, key: Any) -> None:
+    with pytest.raises(TypeError, match="key names a layer or a tensor"):
+        widgets.TensorView(tape, key)
+
+
+def test_a_page_speaks_the_wire_by_custom_messages(view: TapeView, tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tapescope.link.loop import service
+
+    monkeypatch.setattr(service, "_start", lambda: None)
+    sent: list[Any] = []
+    monkeypatch.setattr(type(view), "send", lambda self, content, buffers=None: sent.append((content, buffers)))
+    view._handle_custom_msg({"type": "attach", "protocol": 1, "client": "tab", "request": "a"}, [])
+    assert sent[0][0]["type"] == "attached"
+    view._handle_custom_msg({"type": "subscribe", "request": "s", "recording": tape.id, "kind": "scalars"}, [])
+    client = service.clients[-1]
+    client.pump(1.0)
+    content, buffers = sent[-1]
+    assert content["kind"] == "scalars"
+    assert len(buffers) == len(content["columns"])
+    view.close()
+    client.receive({"type": "attach", "protocol": 1, "client": "tab", "request": "b"})
+    service.remove(client)
+
+
+def test_options_of_the_magic() -> None:
+    assert magic._options("") == {"values": "histogram"}
+    assert magic._options("'two words' values=stats every=3") == {"name": "two words", "values": "stats", "every": 3}
+    with pytest.raises(ValueError, match="unknown option 'vlaues'"):
+        magic._options("vlaues=stats")
