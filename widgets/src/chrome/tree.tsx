@@ -69,11 +69,11 @@ export function Tree({ label, rows, selected, onSelect, onToggle, onEnter }: {
   return (
     <div class="ts-tree ts-grow" role="tree" aria-label={label} tabIndex={0} ref={box} onKeyDown={onKey} aria-activedescendant={at >= from && at < to ? `${name}-${at}` : undefined}
       onScroll={() => setView({ top: box.current!.scrollTop, height: box.current!.clientHeight })}>
-      <div style={{ height: rows.length * ROW }} role="presentation">
+      <div style={{ height: `${rows.length * ROW}px` }} role="presentation">
         {rows.slice(from, to).map((row, i) => (
           <div key={row.id} id={`${name}-${from + i}`} class="ts-tree-row" role="treeitem" aria-level={row.level + 1} aria-selected={row.id === selected} title={row.title}
             aria-expanded={row.open ?? undefined} aria-setsize={row.setSize} aria-posinset={row.position}
-            style={{ top: (from + i) * ROW, paddingLeft: 6 + row.level * INDENT }} onClick={() => onSelect(row.id)} onDblClick={() => onEnter?.(row.id)}>
+            style={{ top: `${(from + i) * ROW}px`, paddingLeft: `${6 + row.level * INDENT}px` }} onClick={() => onSelect(row.id)} onDblClick={() => onEnter?.(row.id)}>
             <span class="ts-tree-twist" aria-hidden="true" onClick={e => { if (row.open !== null) { e.stopPropagation(); onToggle(row.id, !row.open); } }}>
               {row.open === null ? '' : row.open ? '▼' : '▶'}
             </span>

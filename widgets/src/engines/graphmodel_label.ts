@@ -22,8 +22,8 @@ export function partLabel(model: GraphModel, kind: Kind, row: number, count: num
     return { title: path[end] === path[row] ? own || className : `${own} … ${text(path[end]!).split('.').at(-1)}`, note: `${className} ×${count}` };
   }
   const again = call[row]! > 0 ? `  call ${call[row]! + 1}` : '';
-  const ops = model.opCount(row), size = `${ops} op${ops === 1 ? '' : 's'}`;
-  return own ? { title: own + again, note: `${className}  ${size}` } : { title: className + again, note: size };
+  const out = model.isRunning(row) ? '…' : shapeText(text(graph.ops.shape[model.last(row)]!));
+  return own ? { title: own + again, note: `${className}  ${out}` } : { title: className + again, note: out };
 }
 
 /** A call's path without what the reader sees around it already. */

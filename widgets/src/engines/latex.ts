@@ -152,7 +152,13 @@ class Reader {
       case 'mathrm': return leaf('mi', this.raw(), { mathvariant: 'normal' });
       case 'mathbf': case 'boldsymbol': case 'bm': return { tag: 'mrow', attributes: { style: 'font-weight: bold' }, children: [this.argument()] };
       case 'mathbb': case 'mathcal': return this.argument();
-      case 'mathrel': case 'mathbin': case 'mathop': return text === 'mathrel' ? { tag: 'mrow', children: [{ tag: 'mspace', attributes: { width: '0.28em' } }, this.argument(), { tag: 'mspace', attributes: { width: '0.28em' } }] } : this.argument();
+      case 'mathrel': {
+        const relation = this.argument(), next = this.peek();
+        if (relation.tag !== 'mo' || next?.kind !== 'char' || next.text !== '=') return relation;
+        this.at++;
+        return leaf('mo', `${relation.text}=`);           // "+=" is one sign
+      }
+      case 'mathbin': case 'mathop': return this.argument();
       case 'left': return this.fenced();
       case 'begin': return this.environment();
       case 'textstyle': case 'displaystyle': case 'limits': case 'nolimits': case 'big': case 'Big': case 'bigl': case 'bigr': case 'middle': return null;
@@ -203,7 +209,7 @@ export function linesOf(source: string): MathNode[] {
 export function mathOf(source: string, doc: Document): Element[] {
   return linesOf(source).map(line => {
     const math = doc.createElementNS(NS, 'math');
-    math.setAttribute('display', 'block');
+    math.setAttribute('displaystyle', 'true');
     math.append(element(line, doc));
     return math;
   });

@@ -2,7 +2,7 @@
 
 import { GAP, PIN, ROUTE, type Level, type Placed, type Rows } from './layout';
 
-/** Rows higher than this align their nodes at the top, beside the open module that makes them so high. */
+/** Rows higher than this, because of an open module, align their nodes at the top, and what has no input at the bottom beside its consumer. */
 const CENTRED = 64;
 
 export function draw(level: Level, rows: Rows, at: Float64Array, from: Float32Array, to: Float32Array): Placed {
@@ -33,9 +33,11 @@ export function draw(level: Level, rows: Rows, at: Float64Array, from: Float32Ar
   }
   const end = rows.count ? tops[rows.count * 2 - 1]! : 0;
   const total = Math.max(level.boxed ? GAP.header + GAP.foot : 0, end + (level.boxed && !exits ? GAP.foot : 0));
+  const fed = new Uint8Array(n);
+  for (const b of dst) fed[b] = 1;
   for (let i = 0; i < n; i++) {
     const row = rows.rank[i]!, room = tall[row]! - level.height[i]!;
-    y[i] = pin[i] === PIN.exit ? total : tops[row * 2]! + (tall[row]! <= CENTRED ? room / 2 : 0);
+    y[i] = pin[i] === PIN.exit ? total : tops[row * 2]! + (tall[row]! <= CENTRED ? room / 2 : fed[i] ? 0 : room);
   }
 
   const m = src.length, bendStart = new Uint32Array(m + 1), bends: number[] = [], inCount = new Int32Array(n);
@@ -50,7 +52,8 @@ export function draw(level: Level, rows: Rows, at: Float64Array, from: Float32Ar
       bends.push(lane, tops[rowA * 2 + 1]! + GAP.y * 0.8, lane, tops[rowB * 2]! - GAP.y * 0.8);
       lastX = lane;
     } else if (rows.route[e] === ROUTE.curve) {
-      if (tops[rowA * 2 + 1]! - startY > 12) bends.push(startX, tops[rowA * 2 + 1]!);
+      if (pin[a] === PIN.entry && level.boxed) bends.push(startX, GAP.header - 5);   // lines fan out below the caption
+      else if (tops[rowA * 2 + 1]! - startY > 12) bends.push(startX, tops[rowA * 2 + 1]!);
       const chain = rows.chainOf[e]!;
       for (let row = rowA + 1; chain >= 0 && row < rowB; row++) {
         const v = rows.chainStart[chain]! + row - rows.chainRow[chain]!;
@@ -78,6 +81,6 @@ export function endX(level: Level, x: Float32Array, node: number, port: number, 
 function gapBelow(level: Level, rows: Rows, row: number, reach: number, exits: boolean): number {
   if (row + 1 >= rows.count) return 0;
   const gap = Math.min(GAP.steepest, GAP.y + Math.max(0, reach - 60) * 0.05);
-  if (row === 0 && level.boxed) return Math.max(gap, GAP.header + 6);
+  if (row === 0 && level.boxed) return GAP.header + (reach > 6 ? gap - 4 : 6);
   return exits && row === rows.count - 2 ? Math.max(GAP.foot, gap - 8) : gap;
 }

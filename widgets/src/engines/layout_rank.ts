@@ -4,6 +4,8 @@ import { LONGEST, PIN, ROUTE, type Level, type Rows } from './layout';
 
 /** A lane beside the picture is one line; more than this many side by side say no more than stubs do. */
 const LANES = 10;
+/** A line that passes by bends to the boxes, not they to it. */
+const BEND = 0.03;
 
 export function rankNodes(level: Level, from: Float32Array, to: Float32Array): Rows {
   const { src, dst, pin, hub } = level, n = level.keys.length, m = src.length;
@@ -83,10 +85,10 @@ export function rankNodes(level: Level, from: Float32Array, to: Float32Array): R
     if (!built[chain]) {
       built[chain] = 1;
       for (let d = 0; d < length; d++) { rowOf[start + d] = chainRow[chain]! + d; owner[start + d] = a; }
-      join(a, start, 0.35, from[e]!, 0);
+      join(a, start, BEND, from[e]!, 0);
       for (let d = 1; d < length; d++) join(start + d - 1, start + d, 4, 0, 0);
     }
-    join(start + rank[b]! - 1 - chainRow[chain]!, b, 0.35 * pull, 0, to[e]!);
+    join(start + rank[b]! - 1 - chainRow[chain]!, b, BEND * pull, 0, to[e]!);
   }
   return {
     rank, count, elements, rowOf, owner, chainOf, lanes: lanes.length, chainStart: Int32Array.from(chainStart), chainRow: Int32Array.from(chainRow), route,

@@ -1,11 +1,13 @@
 /** Views by the name that dev.html knows them by. */
 
 import type { View } from '../store/types';
+import { backward } from '../views/backward';
 import { dashboard } from '../views/dashboard';
 import { findings } from '../views/findings';
+import { graph } from '../views/graph';
 import { histograms } from '../views/histograms';
 import { metrics } from '../views/metrics';
 import { projector } from '../views/projector';
 import { tensor } from '../views/tensor';
 
-export const views: Record<string, View> = { dashboard, findings, histograms, metrics, projector, tensor };
+export const views: Record<string, View> = { backward, dashboard, findings, graph, histograms, metrics, projector, tensor };

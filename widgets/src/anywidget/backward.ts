@@ -1,0 +1,4 @@
+import { backward } from '../views/backward';
+import { widget } from './host';
+
+export default widget(backward, 520);

@@ -1,0 +1,4 @@
+import { graph } from '../views/graph';
+import { widget } from './host';
+
+export default widget(graph, 520);

@@ -1,0 +1,73 @@
+/** The forward picture, read backwards: what has run, what runs now, what waits. Each with a sign, not by hue alone. */
+
+import type { GraphModel } from '../../engines/graphmodel';
+import { KIND } from '../../engines/graphmodel_plan';
+import type { Look } from '../../engines/painter';
+import { LINE, MARK, STYLE } from '../../engines/painter_style';
+import type { Scene } from '../../engines/scene';
+import { flows, lookOf } from '../graph/look';
+import { PASS } from './order';
+
+export function passLook(scene: Scene, states: Uint8Array): Look {
+  const look = lookOf(scene, { flow: 'grad', overlay: null, trace: null }), { style, mark, line } = look, { model } = scene;
+  const notes = new Map<number, string>(), item = new Uint8Array(scene.count);
+  for (let i = 0; i < scene.count; i++) {
+    const kind = scene.kind[i]!;
+    if (kind === KIND.entry || kind === KIND.exit) continue;
+    if (kind === KIND.module || kind === KIND.fold) {
+      const { state, done, all } = within(model, states, scene.opsOf(i));
+      item[i] = state;
+      if (!scene.open[i] && all > 1 && done > 0 && done < all) notes.set(i, `${done} of ${all} done`);
+    } else item[i] = states[nodeOf(scene, i)] ?? PASS.outside;
+    const chip = kind === KIND.chip || kind === KIND.tuck;
+    if (scene.open[i]) continue;
+    if (item[i] === PASS.done) { style[i] = STYLE.done; if (!chip) mark[i] = MARK.check; }
+    else if (item[i] === PASS.current) { style[i] = STYLE.current; if (!chip) mark[i] = MARK.arrow; }
+    else if (item[i] === PASS.pending) { style[i] = STYLE.pending; if (!chip) mark[i] = MARK.none; }
+    else style[i] = STYLE.ghost;
+  }
+  for (let e = 0; e < scene.edges; e++) {
+    const to = ending(scene, scene.to[e]!), made = scene.producer[e]!;
+    const producer = made >= 0 ? states[model.nodeOfOp[made]!] : states[model.nodeOfSource[-made - 1] ?? -1];
+    // A gradient has come back along an edge when its consumer has run.
+    line[e] = !flows(scene, e) || producer === undefined || producer === PASS.outside ? LINE.ghost : producer === PASS.done || producer === PASS.current || item[to] === PASS.done ? LINE.done : LINE.pending;
+  }
+  const note = look.note;
+  return { ...look, note: i => notes.get(i) ?? note?.(i) };
+}
+
+/** Row of the node that an item stands for; -1 for none. */
+export function nodeOf(scene: Scene, i: number): number {
+  const { model } = scene, row = scene.row[i]!;
+  switch (scene.kind[i]) {
+    case KIND.op: case KIND.tuck: return model.nodeOfOp[row]!;
+    case KIND.chip: case KIND.input: return model.nodeOfSource[row] ?? -1;
+    default: return -1;
+  }
+}
+
+function within(model: GraphModel, states: Uint8Array, [first, last]: [number, number]): { state: number; done: number; all: number } {
+  let done = 0, all = 0, now = false;
+  for (let op = first; op <= last; op++) {
+    const state = states[model.nodeOfOp[op]!] ?? PASS.outside;
+    if (state === PASS.outside) continue;
+    all++;
+    if (state === PASS.done) done++;
+    if (state === PASS.current) now = true;
+    // The leaves of a closed module are in it as well.
+    for (const from of model.inputs(op)) if (from < 0 && states[model.nodeOfSource[-from - 1] ?? -1] === PASS.current) now = true;
+  }
+  return { state: now ? PASS.current : all === 0 ? PASS.outside : done === all ? PASS.done : PASS.pending, done, all };
+}
+
+/** A way into or out of an open module stands for that module. */
+function ending(scene: Scene, i: number): number {
+  return (scene.kind[i] === KIND.entry || scene.kind[i] === KIND.exit) && scene.parent[i]! >= 0 ? scene.parent[i]! : i;
+}
+
+/** The op that stands for a node in the picture: its own, or the first that uses its leaf. */
+export function placeOf(model: GraphModel, node: number): number {
+  const { nodes } = model.graph;
+  if (node < 0 || node >= nodes.count) return -1;
+  return nodes.op[node]! >= 0 ? nodes.op[node]! : model.usersOf(nodes.source[node]!)[0] ?? -1;
+}

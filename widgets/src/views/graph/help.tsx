@@ -1,0 +1,28 @@
+/** Keys of a view, over it. */
+
+import { useEffect, useRef } from 'preact/hooks';
+import { Button } from '../../chrome';
+
+export type Keys = readonly (readonly [keys: string, does: string])[];
+
+export const GRAPH_KEYS: Keys = [
+  ['/', 'search'], ['Space', 'fit'], ['+ −', 'zoom'], ['Arrows', 'go along the graph'], ['Shift + arrows', 'pan'], ['Enter', 'open or close a module'], ['Double click', 'the same'],
+  ['t', 'trace up and down'], ['l', 'look at this tensor'], ['g', 'forward or grad_fn'], ['o', 'outline'], ['Esc', 'clear, close'], ['Wheel', 'zoom to the pointer'], ['?', 'this help'],
+];
+
+export function Help({ title, keys, onClose }: { title: string; keys: Keys; onClose(): void }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const before = (box.current!.getRootNode() as Document | ShadowRoot).activeElement as HTMLElement | null;
+    box.current!.focus();
+    return () => before?.focus?.({ preventScroll: true });
+  }, []);
+  return (
+    <div class="ts-help" role="dialog" aria-modal="true" aria-label={title} tabIndex={-1} ref={box} onKeyDown={e => { if (e.key === 'Escape' || e.key === '?') { e.preventDefault(); e.stopPropagation(); onClose(); } }} onClick={e => { if (e.target === box.current) onClose(); }}>
+      <div class="ts-help-card">
+        <header><h2>{title}</h2><Button quiet icon label="Close help" onPress={onClose}>✕</Button></header>
+        <dl>{keys.map(([key, does]) => <div key={key}><dt>{key.split(' ').map((part, i) => (part === '+' && i > 0 ? <span key={i}> + </span> : <kbd key={i}>{part}</kbd>))}</dt><dd>{does}</dd></div>)}</dl>
+      </div>
+    </div>
+  );
+}
