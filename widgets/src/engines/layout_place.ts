@@ -59,7 +59,51 @@ export function placeRows(level: Level, rows: Rows, { start, list }: Order): Flo
     if (sweep % 2 === 0) for (let row = 0; row < rows.count; row++) settle(row, true, both);
     else for (let row = rows.count - 1; row >= 0; row--) settle(row, both, true);
   }
+  for (let round = 0; round < 2; round++) straighten(rows, n, start, list, x, (u, v) => right(u) + gap(u, v) + left(v));
   return x;
+}
+
+/** What follows one another without a branch stands exactly below one another, as far as the neighbours in the rows leave room. */
+function straighten(rows: Rows, nodes: number, start: Int32Array, list: Int32Array, x: Float64Array, apart: (u: number, v: number) => number): void {
+  const { elements, rowOf, upper, lower, weight, upperAt, lowerAt } = rows;
+  const below = new Int32Array(elements).fill(-1), above = new Int32Array(elements).fill(-1), belowCount = new Uint8Array(elements), aboveCount = new Uint8Array(elements);
+  for (let s = 0; s < upper.length; s++) {
+    if (weight[s]! < 0.5) continue;
+    below[upper[s]!] = s;
+    above[lower[s]!] = s;
+    if (belowCount[upper[s]!]! < 2) belowCount[upper[s]!]!++;
+    if (aboveCount[lower[s]!]! < 2) aboveCount[lower[s]!]!++;
+  }
+  const next = (v: number) => { const s = below[v]!; return belowCount[v] === 1 && aboveCount[lower[s]!] === 1 ? s : -1; };
+  const chains: { members: number[]; shift: number[] }[] = [], pos = new Int32Array(elements);
+  for (let row = 0; row < rows.count; row++) for (let k = start[row]!; k < start[row + 1]!; k++) pos[list[k]!] = k;
+  for (let v = 0; v < elements; v++) {
+    const up = above[v]!;
+    if (up >= 0 && aboveCount[v] === 1 && next(upper[up]!) === up) continue;        // not the head of a chain
+    const members = [v], shift = [0];
+    for (let s = next(v); s >= 0; s = next(lower[s]!)) { shift.push(shift.at(-1)! + upperAt[s]! - lowerAt[s]!); members.push(lower[s]!); }
+    if (members.length > 1) chains.push({ members, shift });
+  }
+  // Boxes before the lines that pass them by.
+  const passing = ({ members }: { members: number[] }) => (members[0]! >= nodes ? 1 : 0);
+  chains.sort((a, b) => passing(a) - passing(b) || b.members.length - a.members.length);
+  for (const { members, shift } of chains) {
+    for (let from = 0; from < members.length;) {
+      let low = -Infinity, high = Infinity, sum = 0, end = from;
+      for (; end < members.length; end++) {
+        const v = members[end]!, k = pos[v]!, row = rowOf[v]!;
+        const least = k > start[row]! ? x[list[k - 1]!]! + apart(list[k - 1]!, v) - shift[end]! : -Infinity, most = k + 1 < start[row + 1]! ? x[list[k + 1]!]! - apart(v, list[k + 1]!) - shift[end]! : Infinity;
+        if (Math.max(low, least) > Math.min(high, most) + 0.01) break;
+        low = Math.max(low, least);
+        high = Math.min(high, most);
+        sum += x[v]! - shift[end]!;
+      }
+      if (end === from) { from++; continue; }           // squeezed by rounding: stays
+      const at = Math.min(high, Math.max(low, sum / (end - from)));
+      for (let k = from; k < end; k++) x[members[k]!] = at + shift[k]!;
+      from = end;
+    }
+  }
 }
 
 function* widths(start: Int32Array): Generator<number> {

@@ -6,7 +6,7 @@ import { Button } from '../../chrome';
 export type Keys = readonly (readonly [keys: string, does: string])[];
 
 export const GRAPH_KEYS: Keys = [
-  ['/', 'search'], ['Space', 'fit'], ['+ −', 'zoom'], ['Arrows', 'go along the graph'], ['Shift + arrows', 'pan'], ['Enter', 'open or close a module'], ['Double click', 'the same'],
+  ['/', 'search'], ['Space', 'fit'], ['+ −', 'zoom'], ['Arrows', 'go along the graph'], ['Shift + arrows', 'pan'], ['Enter', 'open or close a module'], ['Double\u00a0click', 'the same'],
   ['t', 'trace up and down'], ['l', 'look at this tensor'], ['g', 'forward or grad_fn'], ['o', 'outline'], ['Esc', 'clear, close'], ['Wheel', 'zoom to the pointer'], ['?', 'this help'],
 ];
 

@@ -15,7 +15,7 @@ export const STAGE_CSS = `
 .ts-graph-legend em { font-style: normal; color: var(--ts-faint); padding-left: 4px; }
 .ts-help { position: absolute; inset: 0; z-index: 30; display: flex; align-items: center; justify-content: center; background: color-mix(in srgb, var(--ts-bg) 55%, transparent); padding: 12px; }
 .ts-view .ts-help:focus-visible { outline: none; }
-.ts-help-card { max-width: 440px; max-height: 100%; overflow: auto; background: var(--ts-bg); border: 1px solid var(--ts-line); border-radius: 8px; box-shadow: var(--ts-shadow); padding: 10px 14px 14px; }
+.ts-help-card { width: min(480px, 100%); max-height: 100%; overflow: auto; background: var(--ts-bg); border: 1px solid var(--ts-line); border-radius: 8px; box-shadow: var(--ts-shadow); padding: 10px 14px 14px; }
 .ts-help-card header { display: flex; align-items: center; justify-content: space-between; gap: 20px; margin-bottom: 6px; }
 .ts-help-card h2 { font-size: 13px; font-weight: 600; }
 .ts-help-card dl { margin: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); gap: 3px 16px; }
@@ -33,7 +33,7 @@ export const GRAPH_CSS = STAGE_CSS + `
 .ts-outline-row > :first-child { flex: 0 1 auto; }
 .ts-outline-row[data-kind='module'] > :first-child { font-weight: 600; }
 .ts-outline-note { margin-left: auto; color: var(--ts-muted); font-size: 11px; flex: 0 10000 auto; overflow: hidden; text-overflow: ellipsis; min-width: 0; }
-.ts-graph-search { position: relative; flex: 0 1 220px; min-width: 92px; }
+.ts-graph-search { position: relative; flex: 1 1 92px; max-width: 220px; min-width: 80px; }
 .ts-graph-search .ts-input { width: 100%; }
 .ts-graph-hits { position: absolute; z-index: 25; top: 28px; left: 0; width: max(100%, 300px); max-height: 320px; overflow: auto; margin: 0; padding: 4px; list-style: none; background: var(--ts-bg); border: 1px solid var(--ts-line); border-radius: 6px; box-shadow: var(--ts-shadow); }
 .ts-graph-hits li { display: flex; gap: 8px; align-items: baseline; padding: 2px 8px; border-radius: 4px; cursor: pointer; white-space: nowrap; }
