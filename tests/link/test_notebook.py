@@ -77,6 +77,7 @@ def test_the_magic_records_a_cell(tmp_path: Path) -> None:
                     "%%tapescope\ntrain(2)\n1 / 0", "print(tape.state, tape.step_number)", "%%tapescope vlaues=3\n1"], tmp_path, allow_errors=True)
     shown = notebook.cells[2].outputs
     assert "widget-view+json" in str(shown[0]["data"])
+    assert ">loss<" in picture(shown[0]["data"]["text/html"])
     assert shown[1]["text"] == "done\n"
     assert notebook.cells[3].outputs[0]["text"] == "first try stopped 5\n"
     errors = [o for o in notebook.cells[4].outputs if o["output_type"] == "error"]

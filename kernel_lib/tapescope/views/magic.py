@@ -26,12 +26,11 @@ def register(ipython: Any) -> None:
         except (TypeError, ValueError) as error:
             raise UsageError(f"%%tapescope: {error}") from None
         ipython.user_ns["tape"] = tape
-        try:
-            with tape:
-                display(DashboardView(tape))
-                result = ipython.run_cell(cell, store_history=False)
-        finally:
-            tape.stop()
+        with tape:
+            view = DashboardView(tape)
+            shown = display(view, display_id=True)
+            result = ipython.run_cell(cell, store_history=False)
+        shown.update(view)                                   # so that the saved notebook's picture is of the end, not of the beginning
         if not result.success:
             reason = type(result.error_in_exec or result.error_before_exec).__name__
             raise UsageError(f"the recorded cell ended with {reason}, see above; what was recorded until then is in `tape`")
