@@ -129,7 +129,9 @@ class Reader {
     if (operator) return leaf('mo', operator, /^(sum|prod|bigoplus)$/.test(text) ? { movablelimits: 'true' } : undefined);
     if (NAMES.has(text)) return leaf('mi', text, { mathvariant: 'normal', ...(/^(max|min|argmax|argmin|lim|sup|inf)$/.test(text) && { limits: '' }) });
     if (space) return { tag: 'mspace', attributes: { width: space } };
-    if (accent) return { tag: 'mover', attributes: { accent: 'true' }, children: [this.argument(), leaf('mo', accent, { stretchy: text.startsWith('wide') || text === 'overline' ? 'true' : 'false' })] };
+    // A line drawn by rule: without a font for mathematics the sign would lie on the letter.
+    if (text === 'bar' || text === 'overline') return { tag: 'mrow', attributes: { class: 'ts-overbar' }, children: [this.argument()] };
+    if (accent) return { tag: 'mover', attributes: { accent: 'true' }, children: [this.argument(), leaf('mo', accent, { stretchy: text.startsWith('wide') ? 'true' : 'false' })] };
     switch (text) {
       case 'frac': case 'tfrac': case 'dfrac': {
         const fraction: MathNode = { tag: 'mfrac', children: [this.argument(), this.argument()] };

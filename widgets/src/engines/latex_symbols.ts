@@ -14,7 +14,7 @@ export const OPERATORS: Record<string, string> = {
 
 export const FENCES: Record<string, string> = { '{': '{', '}': '}', '|': '‖', '.': '.' };
 
-export const ACCENTS: Record<string, string> = { bar: '¯', overline: '¯', hat: '^', widehat: '^', tilde: '~', widetilde: '~', dot: '˙', ddot: '¨', vec: '→' };
+export const ACCENTS: Record<string, string> = { hat: 'ˆ', widehat: 'ˆ', tilde: '˜', widetilde: '˜', dot: '˙', ddot: '¨', vec: '→' };
 
 export const SPACES: Record<string, string> = { quad: '1em', qquad: '2em', ',': '0.17em', ':': '0.22em', ';': '0.28em', '!': '-0.17em', ' ': '0.3em' };
 

@@ -59,11 +59,10 @@ export function Picture(props: PictureProps) {
     opened.current = open;
   }, [node, open, model]);
 
-  return (
-    <div class="ts-stage ts-grow" ref={place}>
-      <div class="ts-graph-legend ts-back-legend" aria-hidden="true">
-        <span><i data-is="done">✓</i> done</span><span><i data-is="current">▸</i> at the cursor</span><span><i data-is="pending" /> waiting</span>
-      </div>
-    </div>
-  );
+  return <div class="ts-stage ts-grow" ref={place} />;
+}
+
+/** Signs and hues of the states. */
+export function PassLegend() {
+  return <span class="ts-back-legend" aria-hidden="true"><span><i data-is="done">✓</i> done</span><span><i data-is="current">▴</i> next</span><span><i data-is="pending" /> waiting</span></span>;
 }

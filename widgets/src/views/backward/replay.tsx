@@ -5,7 +5,7 @@ import { Button, show, Slider } from '../../chrome';
 import type { DebugState } from '../../store/types';
 import { modulePath } from '../graph/describe';
 import { PASS, rootsOf, statesOf, visit } from './order';
-import { Picture } from './picture';
+import { PassLegend, Picture } from './picture';
 import { HOLD_CODE, type Shared } from './view';
 
 /** A replay takes about this long, but no node is shorter than a frame and none longer than can be borne. */
@@ -65,7 +65,7 @@ export function Replay({ store, graph, model, chosen, choose, help }: Shared) {
       <div class="ts-status">
         <span class="ts-dot" data-tone="backward" /><span><b>replay</b>{step !== null ? ` of step ${step}` : ''}</span>
         <span class="ts-back-track" aria-hidden="true"><i style={{ width: `${total ? (at / total) * 100 : 0}%` }} /></span>
-        <span class="ts-clip">{values.size ? 'norms of recorded gradients' : 'gradients were not recorded; the order is shown'}</span>
+        <span class="ts-clip">{values.size ? 'norms of recorded gradients' : 'gradients were not recorded; the order is shown'}</span><span class="ts-grow" /><PassLegend />
       </div>
       <span class="ts-hidden" role="status" aria-live="polite">{playing ? '' : node >= 0 ? `${name(node)}, node ${at + 1} of ${total}` : 'the pass is over'}</span>
     </div>

@@ -16,12 +16,13 @@ export const BACKWARD_CSS = STAGE_CSS + `
 .ts-back-track { flex: 1 1 60px; max-width: 160px; min-width: 30px; height: 5px; border-radius: 3px; background: var(--ts-line); overflow: hidden; }
 .ts-back-track > i { display: block; height: 100%; background: var(--ts-backward); }
 .ts-back-said { padding: 5px 12px !important; border-bottom: 1px solid var(--ts-line); background: var(--ts-trouble-soft); box-shadow: inset 3px 0 var(--ts-trouble); flex: none; }
-.ts-back-legend i { width: 16px; height: 11px; border-radius: 3px; border: 1px solid var(--ts-muted); font: 9px/9px var(--ts-font); text-align: center; color: var(--ts-fg); }
+.ts-back-legend { display: flex; gap: 12px; } .ts-back-legend > span { display: inline-flex; align-items: center; gap: 5px; }
+.ts-back-legend i { width: 16px; height: 11px; border-radius: 3px; border: 1px solid var(--ts-muted); font: 9px/9px var(--ts-font); text-align: center; color: var(--ts-fg); flex: none; }
 .ts-back-legend i[data-is='done'] { background: var(--ts-backward-soft); border-color: var(--ts-backward); }
 .ts-back-legend i[data-is='current'] { background: var(--ts-backward); border-color: var(--ts-backward); color: var(--ts-bg); }
 .ts-back-legend i[data-is='pending'] { border-style: dashed; }
-.ts-back .ts-graph-legend > span { flex-wrap: nowrap; } .ts-back .ts-graph-legend { z-index: 1; flex-direction: row; gap: 4px 12px; flex-wrap: wrap; }
 .ts-formula { margin: 9px 0 2px; padding: 7px 10px; border-radius: 6px; background: var(--ts-panel); border: 1px solid var(--ts-line); overflow-x: auto; font-size: 14.5px; line-height: 1.5; }
+.ts-formula .ts-overbar { border-top: 0.065em solid currentColor; padding-top: 0.1em; margin: 0 0.04em; }
 .ts-formula math { display: block math; width: fit-content; margin: 3px 0; color: var(--ts-fg); }
 .ts-tcard { border: 1px solid var(--ts-line); border-radius: 6px; padding: 5px 8px; margin-bottom: 5px; min-width: 0; }
 .ts-tcard-head { display: flex; align-items: baseline; gap: 8px; white-space: nowrap; min-width: 0; font-size: 11.5px; }

@@ -69,7 +69,7 @@ function Heat({ tensor, theme }: { tensor: Summary; theme: Theme }) {
     return () => observer.disconnect();
   }, []);
   useLayoutEffect(() => draw.current());
-  const tall = slice.rows === 1 ? 44 : Math.max(28, Math.min(92, slice.rows * 5, (slice.rows / slice.columns) * 300));
+  const tall = slice.rows === 1 ? 44 : slice.rows > 92 ? 92 : slice.rows * Math.min(10, Math.floor(92 / slice.rows), Math.max(2, Math.floor(270 / slice.columns)));
   const part = shape.length > 2 ? `, the first of ${shape.slice(0, -2).join(' by ')} slices` : '';
   return <canvas ref={canvas} class="ts-heatlet" style={{ height: `${tall}px` }} role="img" aria-label={`${tensor.name}: ${slice.rows} by ${slice.columns} values from ${show(tensor.min, 3)} to ${show(tensor.max, 3)}${part}`} />;
 }

@@ -11,7 +11,7 @@ import { chosenOf, selectionOf } from '../graph/view';
 import { ABORT, COMMANDS, commandOf, RUN_TO, type Command } from './commands';
 import { orderOf, statesOf } from './order';
 import { Panel } from './panel';
-import { Picture } from './picture';
+import { PassLegend, Picture } from './picture';
 import { Replay } from './replay';
 
 export const HOLD_CODE = 'dbg = ts.debug(loss)';
@@ -118,7 +118,7 @@ function Held({ at, store, graph, model, chosen, theme, choose, help, host, debu
         <span class="ts-dot" data-tone={state === 'aborted' ? 'trouble' : 'backward'} />
         <span class="ts-back-where"><b>{where}</b></span>
         <span class="ts-back-track" aria-hidden="true"><i style={{ width: `${total ? (Math.min(total, state === 'done' ? total : index) / total) * 100 : 0}%` }} /></span>
-        <span class="ts-clip">{debug.reason}</span>
+        <span class="ts-clip">{debug.reason}</span><span class="ts-grow" /><PassLegend />
       </div>
       <span class="ts-hidden" role="status" aria-live="polite">{spokenOf(debug)}</span>
     </div>
