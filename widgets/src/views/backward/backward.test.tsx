@@ -1,0 +1,108 @@
+// @vitest-environment happy-dom
+import { beforeEach, describe, expect, it } from 'vitest';
+import { act } from 'preact/test-utils';
+import { sampleOf } from '../../engines/graphmodel.samples';
+import { DemoHost, type DemoOptions } from '../../testing/demo';
+import { GraphBuilder } from '../../testing/graphs';
+import { ABORT, commandOf, COMMANDS, RUN_TO } from './commands';
+import { runArgs, spokenOf } from './view';
+import { backward } from '.';
+
+beforeEach(() => { delete (globalThis as any)[Symbol.for('tapescope.hub.1')]; document.body.replaceChildren(); });
+
+const wait = (ms = 400) => act(() => new Promise<void>(resolve => setTimeout(resolve, ms)));
+
+async function mounted(options: DemoOptions) {
+  const el = document.createElement('div'), host = new DemoHost({ steps: 30, ...options });
+  document.body.append(el);
+  let stop = () => {};
+  await act(() => { stop = backward(el, host); });
+  await wait();
+  const press = async (key: string, more: KeyboardEventInit = {}) => {
+    await act(() => void el.querySelector('canvas')!.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...more })));
+    await wait(250);
+  };
+  const button = (name: string) => [...el.querySelectorAll('button')].find(b => b.textContent!.endsWith(name))!;
+  return { el, host, press, button, where: () => el.querySelector('.ts-back-where')?.textContent, stop: () => act(stop) };
+}
+
+describe('a held pass', () => {
+  it('shows what stands at the cursor and moves by key and button', async () => {
+    const { el, press, button, where, stop } = await mounted({ held: true });
+    expect(where()).toBe('before node 3 of 12');
+    expect(el.querySelector('h2')!.textContent).toBe('AccumulateGrad');
+    expect(el.querySelector('.ts-formula math')).not.toBeNull();
+    expect(el.querySelector('[role=status]')!.textContent).toMatch(/^AccumulateGrad in head, node 3 of 12, gradient norm /);
+    await press('n');
+    expect(where()).toBe('before node 4 of 12');
+    await press('F10');
+    expect(where()).toBe('before node 5 of 12');
+    await press('p');
+    await act(() => button('Back').click());
+    await wait(250);
+    expect(where()).toBe('before node 3 of 12');
+    await press('c');
+    expect(where()).toBe('done');
+    expect(button('Step').disabled).toBe(true);
+    expect(button('Back').disabled).toBe(false);
+    await stop();
+    expect(el.childElementCount).toBe(0);
+  });
+
+  it('says a refusal in words, and what is missing', async () => {
+    const { el, host, press, stop } = await mounted({ held: true });
+    const send = host.send.bind(host);
+    host.send = m => { if (m.type === 'command') m.verb = 'debug.nonsense'; send(m); };
+    await press('n');
+    expect(el.querySelector('[role=alert]')!.textContent).toBe('no such verb: debug.nonsense');
+    await press('r');
+    expect(el.querySelector('[role=alert]')!.textContent).toMatch(/^Select an op/);
+    await press('F5', { shiftKey: true });
+    expect(el.querySelector('[role=alert]')!.textContent).toContain('debug.nonsense');
+    await stop();
+  });
+});
+
+describe('without a held pass', () => {
+  it('replays the recorded gradients and tells how to hold one', async () => {
+    const { el, press, button, stop } = await mounted({});
+    expect(el.textContent).toContain('dbg = ts.debug(loss)');
+    expect(el.textContent).toContain('0 of 12');
+    await press('n');
+    expect(el.textContent).toContain('1 of 12');
+    await act(() => button('Play').click());
+    await wait(900);
+    expect(Number(/(\d+) of 12/.exec(el.textContent!)![1])).toBeGreaterThan(1);
+    await stop();
+  });
+
+  it('says so where nothing was recorded', async () => {
+    const { el, stop } = await mounted({ trouble: 'empty' });
+    expect(el.textContent).toContain('Nothing recorded yet');
+    await stop();
+  });
+});
+
+it('gives every command its own keys', () => {
+  const all = [...COMMANDS, ABORT, RUN_TO], keys = all.flatMap(c => c.keys);
+  expect(new Set(keys).size).toBe(keys.length);
+  const press = (key: string, more: KeyboardEventInit = {}) => commandOf(new KeyboardEvent('keydown', { key, ...more }))?.verb;
+  expect(['n', 's', 'o', 'p', 'c', 'F5', 'F10', 'F11'].map(k => press(k))).toEqual(['debug.step', 'debug.into', 'debug.out', 'debug.back', 'debug.continue', 'debug.continue', 'debug.step', 'debug.into']);
+  expect([press('F5', { shiftKey: true }), press('F11', { shiftKey: true }), press('n', { ctrlKey: true })]).toEqual(['debug.abort', 'debug.out', undefined]);
+});
+
+it('runs to ops, leaves and modules, and to nothing without grad', () => {
+  const g = new GraphBuilder(), x = g.source(0, 'x', [2]), w = g.source(1, 'w', [2]);
+  g.module('fc', 'Linear', () => g.op('mul', [x, w], [2]));
+  const { model } = sampleOf(g);
+  expect(runArgs(model, { kind: 'op', row: 0 })).toEqual({ node: 1 });
+  expect(runArgs(model, { kind: 'source', row: 1 })).toEqual({ node: 0 });
+  expect(runArgs(model, { kind: 'source', row: 0 })).toBeNull();
+  expect(runArgs(model, { kind: 'module', row: 0 })).toEqual({ module: 'fc' });
+});
+
+it('speaks of values that are not finite', () => {
+  const t = { name: 'g', shape: [2], dtype: 'float32', bytes: 8, min: 0, max: 1, mean: 0.5, norm: 1, nonfinite: 2, values: null };
+  const at = { name: 'MulBackward0', label: 'mul', module: 'fc', source: null, formula: '', grad_in: [t], saved: [], grad_out: [], shares: [] };
+  expect(spokenOf({ state: 'held', graph: 0, index: 1, total: 9, node: 3, reason: 'step', at, arrived: [] })).toBe('MulBackward0 in fc, node 2 of 9, gradient norm 1, 2 values are not finite');
+});
