@@ -58,16 +58,18 @@ export interface Shared {
 }
 
 function Held({ at, store, graph, model, chosen, theme, choose, help, host, debug }: Shared & { host: Host; debug: DebugState }) {
-  const { index, total, node, state } = debug, { version } = graph;
+  const { index, total, state } = debug, { version } = graph;
   const [busy, setBusy] = useState(false);
   const [said, setSaid] = useState('');
   const [opens, setOpens] = useState(0);
   const alive = useRef(true);
   useEffect(() => () => { alive.current = false; }, []);
-  const order = useMemo(() => orderOf(graph, total, index, state === 'held' || state === 'running' ? node : -1), [graph, version, total, index, node]);
+  const order = useMemo(() => orderOf(graph, total, index, state === 'held' || state === 'running' ? debug.node : -1), [graph, version, total, index, debug.node]);
   const known = useRef<Int32Array | null>(null);
-  if (order) known.current = order;                      // the cursor may stand where several beginnings would explain it
-  const over = state === 'done' || state === 'aborted', trusted = order ?? (known.current?.length === total ? known.current : null);
+  if (order && (debug.node >= 0 || known.current?.length !== total)) known.current = order;   // without a row several beginnings may explain the cursor
+  const over = state === 'done' || state === 'aborted', trusted = debug.node < 0 || !order ? (known.current?.length === total ? known.current : order) : order;
+  // A leaf may have no row of its own in what the kernel says: the order knows it.
+  const node = debug.node >= 0 ? debug.node : trusted?.[index] ?? -1;
   const states = useMemo(() => statesOf(graph, trusted, state === 'done' ? total : index, over ? -1 : node), [graph, version, trusted, index, node, state]);
 
   const send = async (command: Command, args: object = {}) => {
