@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 import bisect
 import itertools
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -24,11 +26,36 @@ class Dataset(Generic[T]):
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset[T]):
+class IterableDataset(Dataset[T], abc.ABC):
     """A stream of samples."""
 
+    @abc.abstractmethod
     def __iter__(self) -> Iterator[T]:
-        raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
+        """Starts the stream; `get_worker_info()` tells a worker which part is its own."""
+
+
+    def __add__(self, other: Dataset[T]) -> ChainDataset:      # type: ignore[override]
+        return ChainDataset([self, other])
+
+
+class ChainDataset(IterableDataset[Any]):
+    """Streams one after another."""
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = datasets
+
+    def _checked(self) -> Iterator[Any]:
+        for d in self.datasets:
+            if not isinstance(d, IterableDataset):
+                raise AssertionError("ChainDataset only supports IterableDataset")
+            yield d
+
+    def __iter__(self) -> Iterator[Any]:
+        for d in self._checked():
+            yield from d
+
+    def __len__(self) -> int:
+        return sum(len(d) for d in self._checked())
 
 
 class TensorDataset(Dataset[Any]):
@@ -36,7 +63,7 @@ class TensorDataset(Dataset[Any]):
 
     def __init__(self, *tensors: Tensor) -> None:
         if any(t.shape[0] != tensors[0].shape[0] for t in tensors):
-            raise AssertionError(f"Size mismatch between tensors: first dimensions are {[t.shape[0] for t in tensors]}")
+            raise AssertionError(f"Size mismatch between tensors (their first dimensions are {[t.shape[0] for t in tensors]})")
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -51,11 +78,21 @@ class Subset(Dataset[Any]):
 
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
         self.dataset, self.indices = dataset, indices
+        if type(self).__getitem__ is not Subset.__getitem__ and type(self).__getitems__ is Subset.__getitems__:
+            raise NotImplementedError(f"{type(self).__name__} overrides __getitem__ but not __getitems__. When subclassing Subset and overriding "
+                                      "__getitem__, you must also override __getitems__ to ensure DataLoader works correctly with your custom logic. "
+                                      "A simple implementation:\n\n"
+                                      "def __getitems__(self, indices):\n    return [self.__getitem__(idx) for idx in indices]")
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, list):
             return self.dataset[[self.indices[i] for i in index]]
         return self.dataset[self.indices[index]]
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        many = getattr(self.dataset, "__getitems__", None)
+        own = [self.indices[i] for i in indices]
+        return many(own) if callable(many) else [self.dataset[i] for i in own]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -68,6 +105,8 @@ class ConcatDataset(Dataset[Any]):
         self.datasets = list(datasets)
         if not self.datasets:
             raise AssertionError("datasets should not be an empty iterable")
+        if any(isinstance(d, IterableDataset) for d in self.datasets):
+            raise AssertionError("ConcatDataset does not support IterableDataset")
         self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
 
     def __len__(self) -> int:
@@ -90,9 +129,12 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
         for i, f in enumerate(lengths):
             if f < 0 or f > 1:
                 raise ValueError(f"Fraction at index {i} is not between 0 and 1")
-        sizes = [int(math.floor(n * f)) for f in lengths]
+        sizes = [math.floor(n * f) for f in lengths]
         for i in range(n - sum(sizes)):
             sizes[i % len(sizes)] += 1
+        for i, size in enumerate(sizes):
+            if size == 0:
+                warnings.warn(f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=2)
     else:
         sizes = [int(s) for s in lengths]
     if sum(sizes) != n:

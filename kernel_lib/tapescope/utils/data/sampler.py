@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+import numpy as np
 
 from ...core.random import Generator, default_generator
+from ...core.tensor import Tensor
+from ...ops.creation import from_numpy, multinomial
+
+T = TypeVar("T", covariant=True)
 
 
-class Sampler:
+class Sampler(Generic[T]):
     """Iterates over indices."""
 
     def __init__(self, data_source: Any = None) -> None:
         self.data_source = data_source
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[T]:
         raise NotImplementedError
 
 
-class SequentialSampler(Sampler):
+class SequentialSampler(Sampler[int]):
     """0, 1, 2, ..."""
 
     def __iter__(self) -> Iterator[int]:
@@ -35,35 +42,41 @@ def _fresh(generator: Generator | None) -> Generator:
     return Generator().manual_seed(int(default_generator.words64(1)[0]) & 0x7FFFFFFFFFFFFFFF)
 
 
-class RandomSampler(Sampler):
-    """A new random order in every pass."""
+def _positive(num_samples: Any) -> None:
+    if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
+        raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+
+
+class RandomSampler(Sampler[int]):
+    """A new random order in every pass; with `replacement`, each index drawn on its own."""
 
     def __init__(self, data_source: Any, replacement: bool = False, num_samples: int | None = None, generator: Generator | None = None) -> None:
         super().__init__(data_source)
-        if num_samples is not None and num_samples <= 0:
-            raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
-        self.replacement, self._num, self.generator = replacement, num_samples, generator
+        if not isinstance(replacement, bool):
+            raise TypeError(f"replacement should be a boolean value, but got replacement={replacement}")
+        self.replacement, self._num_samples, self.generator = replacement, num_samples, generator
+        _positive(self.num_samples)
 
     @property
     def num_samples(self) -> int:
-        return len(self.data_source) if self._num is None else self._num
+        """How many indices a pass gives."""
+        return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
         n, g = len(self.data_source), _fresh(self.generator)
         if self.replacement:
-            yield from g.integers(0, n, self.num_samples).tolist()
+            for start in range(0, self.num_samples, 32):   # in PyTorch's portions
+                yield from g.integers(0, n, min(32, self.num_samples - start)).tolist()
             return
-        left = self.num_samples
-        while left > 0:
-            order = g.permutation(n).tolist()[:left]
-            left -= len(order)
-            yield from order
+        for _ in range(self.num_samples // n):
+            yield from g.permutation(n).tolist()
+        yield from g.permutation(n).tolist()[:self.num_samples % n]
 
     def __len__(self) -> int:
         return self.num_samples
 
 
-class SubsetRandomSampler(Sampler):
+class SubsetRandomSampler(Sampler[int]):
     """Given indices in random order."""
 
     def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
@@ -78,41 +91,42 @@ class SubsetRandomSampler(Sampler):
         return len(self.indices)
 
 
-class WeightedRandomSampler(Sampler):
-    """Indices drawn with the given weights."""
+class WeightedRandomSampler(Sampler[int]):
+    """Indices drawn with the given weights, which need not add up to 1."""
 
     def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Generator | None = None) -> None:
         super().__init__()
-        from ...ops import as_tensor
-
-        self.weights, self.num_samples, self.replacement, self.generator = as_tensor(weights), num_samples, replacement, generator
+        _positive(num_samples)
+        if not isinstance(replacement, bool):
+            raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
+        self.weights = weights.double() if isinstance(weights, Tensor) else from_numpy(np.array(weights, np.float64))
+        if self.weights.ndim != 1:
+            raise ValueError(f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}")
+        self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self) -> Iterator[int]:
-        from ...ops import multinomial
-
         return iter(multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist())
 
     def __len__(self) -> int:
         return self.num_samples
 
 
-class BatchSampler(Sampler):
+class BatchSampler(Sampler[list[int]]):
     """Batches of another sampler's indices."""
 
     def __init__(self, sampler: Any, batch_size: int, drop_last: bool) -> None:
         super().__init__()
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
+        if not isinstance(drop_last, bool):
+            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self) -> Iterator[list[int]]:
-        batch: list[int] = []
-        for i in self.sampler:
-            batch.append(i)
-            if len(batch) == self.batch_size:
-                yield batch
-                batch = []
-        if batch and not self.drop_last:
+        indices = iter(self.sampler)
+        while batch := list(itertools.islice(indices, self.batch_size)):
+            if len(batch) < self.batch_size and self.drop_last:
+                return
             yield batch
 
     def __len__(self) -> int:
