@@ -79,7 +79,7 @@ export interface DebugState {
   state: 'held' | 'running' | 'done' | 'aborted' | 'none';
   graph: number; index: number; total: number; node: number; reason: string;
   at: {
-    name: string; label: string; module: string; source: [string, number, string, string] | null; formula: string;
+    name: string; label: string; module: string; source: [file: string, line: number, text: string, cell: string] | null; formula: string;
     grad_in: TensorSummary[]; saved: TensorSummary[]; grad_out: TensorSummary[]; shares: { from: string; share: number }[];
   } | null;
   arrived: { parameter: string; norm: number }[];

@@ -70,7 +70,7 @@ export class GraphBuilder {
   nodeOf(op: number): number { return this.nodeOfOp.get(op) ?? -1; }
   siteOf(op: number): [string, number, string, string] {
     const s = this.ops.site[op]!;
-    return [SITE_FILE, this.sites.line[s]!, 'In [3]', this.strings[this.sites.text[s]!]!];
+    return [SITE_FILE, this.sites.line[s]!, this.strings[this.sites.text[s]!]!, 'In [3]'];
   }
   modulePath(op: number): string { const m = this.ops.module[op]!; return m < 0 ? '' : this.strings[this.mods.path[m]!]!; }
 

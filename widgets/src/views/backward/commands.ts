@@ -13,6 +13,8 @@ export const COMMANDS: Command[] = [
 export const ABORT: Command = { verb: 'debug.abort', label: 'Abort', sign: '✕', keys: ['Shift+F5'], what: 'Give the pass up: no .grad is written' };
 export const RUN_TO: Command = { verb: 'debug.run_to', label: 'Run to selected', sign: '⇥', keys: ['r'], what: 'Run until the selected op, parameter or module is next' };
 
+export const EDIT: Command = { verb: 'debug.edit', label: 'Edit', sign: '', keys: [], what: 'Replace the gradient that comes in' };
+
 const byKey = new Map([...COMMANDS, ABORT, RUN_TO].flatMap(command => command.keys.map(key => [key, command] as const)));
 
 export function commandOf(event: KeyboardEvent): Command | null {

@@ -2,23 +2,29 @@
 
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { show } from '../../chrome';
+import { Button, show } from '../../chrome';
 import { mathOf } from '../../engines/latex';
 import type { DebugState, Host } from '../../store/types';
 import type { Theme } from '../../theme';
 import { TensorCard, type Summary } from './summary';
 
-export function Panel({ debug, host, theme }: { debug: DebugState; host: Host; theme: Theme }) {
-  const { at, arrived } = debug;
+export interface PanelProps {
+  debug: DebugState; host: Host; theme: Theme;
+  /** Multiplies the gradient that comes in; null where the recorder cannot. */
+  onScale: ((factor: number) => void) | null;
+}
+
+export function Panel({ debug, host, theme, onScale }: PanelProps) {
+  const { arrived, state } = debug, at = state === 'done' || state === 'aborted' ? null : debug.at;
   return (
     <section class="ts-back-panel ts-scroll" aria-label="At the cursor" tabIndex={0}>
-      {at ? <At at={at} host={host} theme={theme} /> : <p class="ts-back-over">{debug.state === 'aborted' ? 'The pass was given up: no .grad was written.' : 'The pass is over.'}</p>}
+      {at ? <At at={at} index={debug.index} host={host} theme={theme} onScale={onScale} /> : <p class="ts-back-over">{state === 'aborted' ? 'The pass was given up: no .grad was written.' : 'The pass is over.'}</p>}
       <Arrived arrived={arrived} />
     </section>
   );
 }
 
-function At({ at, host, theme }: { at: NonNullable<DebugState['at']>; host: Host; theme: Theme }) {
+function At({ at, index, host, theme, onScale }: Omit<PanelProps, 'debug'> & { at: NonNullable<DebugState['at']>; index: number }) {
   const [file, line, text, cell] = at.source ?? ['', 0, '', ''];
   return (
     <>
@@ -27,10 +33,15 @@ function At({ at, host, theme }: { at: NonNullable<DebugState['at']>; host: Host
         <p class="ts-muted ts-clip">{[at.label, at.module && `in ${at.module}`].filter(Boolean).join('  ')}</p>
       </header>
       {at.formula && <Formula tex={at.formula} />}
-      <Tensors title="Gradient in" list={at.grad_in} theme={theme} none="It starts here: 1." />
+      <Tensors title="Gradient in" list={at.grad_in} theme={theme} none={index === 0 ? 'The pass starts here.' : 'None.'} />
+      {onScale && at.grad_in.length > 0 && (
+        <div class="ts-back-scale" role="group" aria-label="Change the gradient that comes in">
+          <span class="ts-muted">Multiply by</span>{[0, 0.1, 10].map(factor => <Button key={factor} quiet title={factor === 0 ? 'Nothing flows on from here' : `Go on with ${factor} times this gradient`} onPress={() => onScale(factor)}>{factor}</Button>)}
+        </div>
+      )}
       {at.shares.length > 1 && <Shares shares={at.shares} />}
       <Tensors title="Saved by the forward op" list={at.saved} theme={theme} none="Nothing was needed." />
-      <Tensors title="Gradient out" list={at.grad_out} theme={theme} none="None: it is written to .grad." />
+      <Tensors title="Gradient out" list={at.grad_out} theme={theme} none={at.name.startsWith('AccumulateGrad') ? 'None: it is added to .grad.' : 'None.'} />
       {at.source && (
         <Section title="Forward line">
           <button type="button" class="ts-side-line" disabled={!host.openSource} title={host.openSource ? 'Open this line' : file} onClick={() => host.openSource?.({ file, line, cell })}>

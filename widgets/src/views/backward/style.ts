@@ -36,6 +36,7 @@ export const BACKWARD_CSS = STAGE_CSS + `
 .ts-shares i { flex: 1; height: 6px; border-radius: 3px; background: var(--ts-inset); overflow: hidden; } .ts-shares i b { display: block; height: 100%; background: var(--ts-backward); border-radius: 3px; }
 .ts-back .ts-side-line { display: block; width: 100%; text-align: left; border: 1px solid var(--ts-line); border-radius: 5px; background: var(--ts-panel); padding: 4px 8px; font: inherit; color: inherit; cursor: pointer; }
 .ts-back .ts-side-line:disabled { cursor: default; } .ts-back .ts-side-line span { display: block; font-size: 11px; } .ts-back .ts-side-line code { display: block; font: 11.5px/1.45 var(--ts-mono); white-space: pre-wrap; overflow-wrap: anywhere; }
+.ts-back-scale { display: flex; align-items: center; gap: 2px; font-size: 11px; } .ts-back-scale .ts-button { height: 20px; padding: 0 7px; font-family: var(--ts-mono); font-size: 11px; border-color: var(--ts-line); margin-left: 4px; }
 .ts-back-hint { display: flex; flex-direction: column; gap: 6px; color: var(--ts-muted); } .ts-back-hint pre { margin: 0; padding: 6px 10px; border-radius: 6px; background: var(--ts-inset); color: var(--ts-fg); font: 12px/1.5 var(--ts-mono); user-select: all; }
 @container (max-width: 660px) {
   .ts-back-body { flex-direction: column; } .ts-back-body > .ts-stage { flex: 1 1 45%; min-height: 120px; }

@@ -8,7 +8,7 @@ import { onTheme, readTheme, type Theme } from '../../theme';
 import { Help, type Keys } from '../graph/help';
 import type { Chosen } from '../graph/side';
 import { chosenOf, selectionOf } from '../graph/view';
-import { ABORT, COMMANDS, commandOf, RUN_TO, type Command } from './commands';
+import { ABORT, COMMANDS, commandOf, EDIT, RUN_TO, type Command } from './commands';
 import { orderOf, statesOf } from './order';
 import { Panel } from './panel';
 import { PassLegend, Picture } from './picture';
@@ -114,7 +114,7 @@ function Held({ at, store, graph, model, chosen, theme, choose, help, host, debu
       {said && <p class="ts-back-said" role="alert">{said}</p>}
       <div class="ts-back-body ts-grow">
         <Picture model={model} version={version} store={store} states={states} node={over ? -1 : node} chosen={chosen} open={opens} onChoose={choose} />
-        <Panel debug={debug} host={host} theme={theme} />
+        <Panel debug={debug} host={host} theme={theme} onScale={may.can_edit_grad === false || over ? null : scale => void send(EDIT, { scale })} />
       </div>
       <div class="ts-status">
         <span class="ts-dot" data-tone={state === 'aborted' ? 'trouble' : 'backward'} />
