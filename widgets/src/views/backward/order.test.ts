@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sampleOf } from '../../engines/graphmodel.samples';
 import { GraphBuilder, mlpGraph } from '../../testing/graphs';
-import { orderOf, PASS, rootsOf, statesOf, visit } from './order';
+import { longestVisit, orderOf, PASS, rootsOf, statesOf, visit } from './order';
 
 describe('the order of a pass', () => {
   it('is newest first, with each leaf right after the last node that leads to it', () => {
@@ -9,6 +9,7 @@ describe('the order of a pass', () => {
     const a = g.op('mul', [w, v], [2]), b = g.op('relu', [a], [2]), c = g.op('add', [b, w], [2]);
     g.op('sum', [c], []);
     const { graph } = sampleOf(g), names = (rows: Iterable<number>) => [...rows].map(n => (graph.nodes.op[n]! >= 0 ? g.strings[graph.ops.name[graph.nodes.op[n]!]!] : g.sourceName(graph.nodes.source[n]!)));
+    expect([...longestVisit(graph.nodes)]).toEqual([...visit(graph.nodes, rootsOf(graph.nodes))]);
     // w is used by add and by mul: it arrives only after mul.
     expect(names(visit(graph.nodes, rootsOf(graph.nodes)))).toEqual(['sum', 'add', 'relu', 'mul', 'w', 'v']);
   });

@@ -5,6 +5,9 @@ import type { Graph } from '../../store/types';
 /** What a node is to a pass that stands at its cursor. */
 export const PASS = { outside: 0, pending: 1, current: 2, done: 3 } as const;
 
+/** Nodes that may be visited to find the beginning of a pass: some 100 ms. */
+const WORK = 1_000_000;
+
 type Nodes = Graph['nodes'];
 const isLeaf = (nodes: Nodes, n: number) => nodes.op[n]! < 0 && nodes.source[n]! >= 0;
 
@@ -40,13 +43,15 @@ export function rootsOf(nodes: Nodes): number[] {
 }
 
 /**
- * The visit of a held pass, which tells only its length and where it stands. Null when no beginning explains that: then
- * `statesOf` goes by age alone.
+ * The visit of a held pass, which tells only its length and where it stands; `known` is the visit that explained the stop before.
+ * Null when no beginning explains it: then `statesOf` goes by age alone.
  */
-export function orderOf(graph: Graph, total: number, index: number, node: number): Int32Array | null {
-  const { nodes } = graph, roots = rootsOf(nodes);
+export function orderOf(graph: Graph, total: number, index: number, node: number, known: Int32Array | null = null): Int32Array | null {
+  const { nodes } = graph;
   const fits = (order: Int32Array) => order.length === total && (index >= total || node < 0 || order[index] === node);
-  for (const wish of [...roots.slice(0, 64).map(root => [root]), roots]) {
+  if (known && fits(known)) return known;
+  const roots = rootsOf(nodes), tries = Math.max(2, Math.min(64, Math.floor(WORK / nodes.count)));
+  for (const wish of [...roots.slice(0, tries).map(root => [root]), roots]) {
     const order = visit(nodes, wish);
     if (fits(order)) return order;
     const byRow = order.slice().sort((a, b) => b - a);    // a recorder that numbers leaves together with the nodes that lead to them
@@ -65,6 +70,17 @@ export function statesOf(graph: Graph, order: Int32Array | null, index: number, 
     if (node >= 0) states[node] = PASS.current;
   }
   return states;
+}
+
+/** The visit that reaches most: what a step's loss does, where other losses were made too. */
+export function longestVisit(nodes: Nodes): Int32Array {
+  let longest: Int32Array = new Int32Array(0);
+  for (const root of rootsOf(nodes).slice(0, Math.max(2, Math.min(64, Math.floor(WORK / nodes.count))))) {
+    const found = visit(nodes, [root]);
+    if (found.length > longest.length) longest = found;
+    if (longest.length * 2 > nodes.count) break;
+  }
+  return longest;
 }
 
 function each(nodes: Nodes, n: number, fn: (to: number) => void): void {

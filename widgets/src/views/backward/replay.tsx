@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { Button, show, Slider } from '../../chrome';
 import type { DebugState } from '../../store/types';
 import { modulePath } from '../graph/describe';
-import { PASS, rootsOf, statesOf, visit } from './order';
+import { longestVisit, PASS, statesOf } from './order';
 import { PassLegend, Picture } from './picture';
 import { HOLD_CODE, type Shared } from './view';
 
@@ -13,12 +13,7 @@ const WHOLE_MS = 9000, NODE_MS = [33, 420] as const;
 
 export function Replay({ store, graph, model, chosen, choose, help }: Shared) {
   const { version, nodes } = graph;
-  const order = useMemo(() => {
-    // Several losses may have been made; the one that most depends on is replayed.
-    let longest = new Int32Array(0);
-    for (const root of rootsOf(nodes).slice(0, 64)) { const found = visit(nodes, [root]); if (found.length > longest.length) longest = found as typeof longest; }
-    return longest;
-  }, [graph, version]);
+  const order = useMemo(() => longestVisit(nodes), [graph, version]);
   const total = order.length;
   const [index, setIndex] = useState(0);
   const [playing, setPlaying] = useState(false);

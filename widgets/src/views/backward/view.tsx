@@ -64,8 +64,8 @@ function Held({ at, store, graph, model, chosen, theme, choose, help, host, debu
   const [opens, setOpens] = useState(0);
   const alive = useRef(true);
   useEffect(() => () => { alive.current = false; }, []);
-  const order = useMemo(() => orderOf(graph, total, index, state === 'held' || state === 'running' ? debug.node : -1), [graph, version, total, index, debug.node]);
   const known = useRef<Int32Array | null>(null);
+  const order = useMemo(() => orderOf(graph, total, index, state === 'held' || state === 'running' ? debug.node : -1, known.current), [graph, version, total, index, debug.node]);
   if (order && (debug.node >= 0 || known.current?.length !== total)) known.current = order;   // without a row several beginnings may explain the cursor
   const over = state === 'done' || state === 'aborted', trusted = debug.node < 0 || !order ? (known.current?.length === total ? known.current : order) : order;
   // A leaf may have no row of its own in what the kernel says: the order knows it.

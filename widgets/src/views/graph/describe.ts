@@ -52,7 +52,7 @@ export function cardOf(scene: Scene, i: number, store: RunStore | null): string 
     }
     case KIND.module: case KIND.fold: {
       const { title, note } = scene.label(i), ops = scene.opsOf(i);
-      lines.push(title, note, `${ops[1] - ops[0] + 1} ops`, scene.open[i] ? 'Double click to close' : scene.kind[i] === KIND.fold ? 'Double click to unfold' : 'Double click to open');
+      lines.push(title, note, `${ops[1] - ops[0] + 1} op${ops[1] > ops[0] ? 's' : ''}`, scene.open[i] ? 'Double click to close' : scene.kind[i] === KIND.fold ? 'Double click to unfold' : 'Double click to open');
       break;
     }
     default: lines.push(text(graph.sources.name[row]!) || sourceKind(model, row), sourceType(model, row), `${sourceKind(model, row)}, used ${model.sourceUses[row]}×`);
