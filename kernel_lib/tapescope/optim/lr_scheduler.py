@@ -108,6 +108,10 @@ class LRScheduler:
         self.__dict__.update(state_dict)
 
 
+class _LRScheduler(LRScheduler):
+    """The name that schedules of PyTorch before 2.0 are derived from."""
+
+
 class StepLR(LRScheduler):
     """lr · gamma every `step_size` steps."""
 

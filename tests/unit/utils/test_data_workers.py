@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -128,6 +129,13 @@ def test_an_exception_is_raised_here_with_its_traceback() -> None:
     assert text.startswith("Caught ValueError in DataLoader worker process 1.\nOriginal Traceback (most recent call last):\n")
     assert 'raise ValueError("no such picture")' in text
     assert text.endswith("ValueError: no such picture\n")
+
+
+def test_after_an_exception_no_worker_is_left() -> None:
+    before = len(multiprocessing.active_children())
+    with contextlib.suppress(ValueError):
+        list(DataLoader(Calls(bad), num_workers=2))
+    assert len(multiprocessing.active_children()) == before
 
 
 def test_the_loop_can_go_on_after_an_exception() -> None:

@@ -56,9 +56,12 @@ class _BatchNorm(Module):
             raise ValueError(f"expected {self.words} input (got {input.ndim}D input)")
         momentum = self.momentum
         if self.training and self.track_running_stats:
-            self.num_batches_tracked.add_(1)
-            if momentum is None:
-                momentum = 1.0 / float(self.num_batches_tracked.item())
+            seen = self.num_batches_tracked
+            if seen is not None:
+                seen._array += 1                           # bookkeeping, not an op of the model
+                seen.bump()
+                if momentum is None:
+                    momentum = 1.0 / float(seen.item())
         return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias,
                             self.training or self.running_mean is None, momentum or 0.0, self.eps)
 

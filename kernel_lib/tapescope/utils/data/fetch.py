@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.device import module_of
 from ...core.state import mode, set_sink
 from ...core.tensor import wrap
 from .collate import default_collate
@@ -64,6 +65,6 @@ def _rows(dataset: Any, indices: Any) -> list[Any] | None:
     if where.ndim != 1 or where.dtype.kind != "i":
         return None
     try:
-        return [wrap(t._array[where]) for t in dataset.tensors]
+        return [wrap(t._array[module_of(t._array).asarray(where)]) for t in dataset.tensors]
     except IndexError:
         return None                                        # the slow way says which index it was

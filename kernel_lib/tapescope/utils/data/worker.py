@@ -81,7 +81,10 @@ class Failed:
             error = self.kind(message)
         except Exception:                                  # an exception type with a constructor of its own
             raise RuntimeError(message) from None
-        raise error
+        try:
+            raise error
+        finally:
+            del error                                      # else error, traceback and frame hold each other, and the workers with them
 
 
 def run(job: Job, connection: Any) -> None:
