@@ -12,11 +12,11 @@ from typing import Any
 import nbformat
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.manager import AsyncKernelManager, KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from .conftest import PACKAGE, StartKernel
+from .conftest import PACKAGE
 from .kernels import Page
 
 pytestmark = pytest.mark.link
@@ -87,10 +87,9 @@ def test_the_magic_records_a_cell(tmp_path: Path) -> None:
     assert "unknown option 'vlaues'" in str(notebook.cells[6].outputs)
 
 
-def test_the_magic_is_live_while_the_cell_runs(start_kernel: StartKernel) -> None:
-    """The dashboard's own messages are answered while its cell still runs."""
-    manager = start_kernel()
-    page = Page(manager)
+def test_the_magic_is_live_while_the_cell_runs(kernel: KernelManager) -> None:
+    """The dashboard's own messages, sent to the main shell, are answered while its cell still runs."""
+    page = Page(kernel)
     page.done(page.run(TRAIN + "import time\n%load_ext tapescope"))
     done = page.run("%%tapescope\nend = time.monotonic() + 6\nwhile time.monotonic() < end and tape.state == 'recording':\n    train(1); time.sleep(0.02)")
     widget = page.opened("jupyter.widget", "dashboard")

@@ -142,6 +142,10 @@ class Client:
         """Whether nobody here wants anything that could be sent."""
         return not any(p.subscriptions and not p.asleep(now) for p in list(self._pages.values()))
 
+    def hungry(self) -> bool:
+        """Whether a page here has room for a frame."""
+        return any(p.subscriptions and len(p.unacknowledged) < WINDOW for p in list(self._pages.values()))
+
     def pump(self, now: float) -> float | None:
         """Sends what is new while pages keep up. Returns when to come back, or None to wait for something new."""
         due: float | None = None

@@ -31,6 +31,7 @@ class Service:
         self._thread: threading.Thread | None = None
         self._heard: set[str] = set()
         self._watching = False
+        self._hungry = False           # whether some page has room for more; one that has none wakes us by acknowledging
         self._changed = False
         self._stopping = False
         self.rounds = 0
@@ -91,16 +92,23 @@ class Service:
         self._follow()
 
     def _recordings_changed(self) -> None:
+        if self._stopping:
+            return
         with self._lock:
             self._follow()
         self._changed = True
         self._news.set()
 
+    def _grown(self) -> None:
+        """A recording has something new. Said hundreds of times a second, on the training thread."""
+        if self._hungry:
+            self._news.set()
+
     def _follow(self) -> None:
         for tape in registry.list():
             if tape.id not in self._heard:
                 self._heard.add(tape.id)
-                tape.listen(self._news.set)
+                tape.listen(self._grown)
                 tape.at_step(at_step)
 
     def _run(self) -> None:
@@ -119,14 +127,19 @@ class Service:
     def _round(self, now: float) -> float | None:
         changed, self._changed = self._changed, False
         due = now + FORGET
+        self._hungry = True                                 # until we have looked: what comes meanwhile must not be missed
+        hungry = False
         for c in self.clients:
             if changed and not c.closed:
                 c.recordings_changed()
             later = None if c.closed else c.pump(now)
             if c.closed or (c.idle(now) and now - c.heard > FORGET):
                 self.remove(c)
-            elif later is not None:
+                continue
+            hungry = hungry or c.hungry()
+            if later is not None:
                 due = min(due, later)
+        self._hungry = hungry
         return due
 
     def stop(self) -> None:
@@ -153,6 +166,7 @@ def _forked() -> None:
     """A child has no link: its parent's thread did not come along, and its parent's sockets are not its own."""
     service.__init__()                                      # type: ignore[misc]
     service._stopping = True
+    pump.forked()
 
 
 if hasattr(os, "register_at_fork"):

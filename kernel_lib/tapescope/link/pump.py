@@ -35,7 +35,7 @@ class Pump:
                 self.socket = getattr(pair, "to_socket", None)
         elif hasattr(self.kernel, "schedule_dispatch"):
             self.socket = getattr(getattr(self.kernel, "shell_stream", None), "socket", None)
-        self.works = self.socket is not None
+        self.works = self.socket is not None and not _in_child
 
     def __call__(self) -> int:
         """Handles what waits, at most every `gap` seconds; returns how many comm messages there were."""
@@ -73,6 +73,13 @@ class Pump:
 
 _tasks: set[Any] = set()
 _at_step: Pump | None = None
+_in_child = False
+
+
+def forked() -> None:
+    """A child must not touch its parent's sockets: a poll would never return."""
+    global _at_step, _in_child
+    _at_step, _in_child = None, True
 
 
 def at_step() -> None:

@@ -236,6 +236,26 @@ def test_a_client_that_never_answers_is_let_go_and_may_come_back(reader: Reader,
     assert [m["kind"] for m in reader.tick(1)] == ["scalars"]
 
 
+def test_a_full_window_lets_the_training_loop_wake_nobody(reader: Reader, tape: Tape) -> None:
+    for kind in ("scalars", "clocks", "graph"):
+        reader.say(type="subscribe", request=kind, recording="latest", kind=kind)
+    service._round(1.0)
+    assert not service._hungry
+    service._news.clear()
+    service._grown()
+    assert not service._news.is_set()
+    reader.say(type="ack", seq=1)
+    assert service._news.is_set()
+    service._round(2.0)
+    for seq in (2, 3):
+        reader.say(type="ack", seq=seq)
+    service._round(3.0)
+    assert service._hungry
+    service._news.clear()
+    service._grown()
+    assert service._news.is_set()
+
+
 def test_a_transport_that_fails_takes_nobody_with_it(reader: Reader, tape: Tape) -> None:
     def broken(content: Any, buffers: Any) -> None:
         raise OSError("socket closed")

@@ -155,3 +155,11 @@ def test_a_held_pass_shows_its_cursor(model: nn.Module) -> None:
     assert "held: node" in at[1]
     dbg.continue_()
     assert "done" in texts(static.backward_svg(dbg.tape))[1]
+
+
+def test_a_tape_has_a_bundle_of_its_own(tape: Tape, empty: Tape) -> None:
+    bundle = static.tape_bundle(tape)
+    assert bundle["text/plain"] == repr(tape)
+    assert bundle["text/html"].startswith('<img alt="&lt;Tape ')
+    assert "loss" in texts(bundle["image/svg+xml"])
+    assert set(static.tape_bundle(empty)) == {"text/plain"}
