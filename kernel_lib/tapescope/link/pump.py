@@ -40,7 +40,7 @@ class Pump:
     def __call__(self) -> int:
         """Handles what waits, at most every `gap` seconds; returns how many comm messages there were."""
         now = time.monotonic()
-        if now < self.next or not self.works or threading.current_thread() is not threading.main_thread():
+        if now < self.next or not self.works or _in_child or threading.current_thread() is not threading.main_thread():
             return 0
         self.next, served, kernel = now + self.gap, 0, self.kernel
         while self.socket.poll(0):
