@@ -196,7 +196,8 @@ export class GraphModel {
         else {
           const number = outside.get(from) ?? outside.set(from, outside.size).size - 1;
           h = mixed(h, -1 - number);
-          if (from < 0) h = mixed(mixed(h, sources.kind[-from - 1]!), sources.shape[-from - 1]!);
+          // Whether what comes in is the program's input or another block's output makes no difference inside.
+          if (from < 0 && sources.kind[-from - 1] !== SOURCE.input) h = mixed(mixed(h, sources.kind[-from - 1]!), sources.shape[-from - 1]!);
         }
       }
     }

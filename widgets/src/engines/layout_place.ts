@@ -22,7 +22,8 @@ export function placeRows(level: Level, rows: Rows, { start, list }: Order): Flo
     const shift = (x[list[start[row]!]!]! + (start[row + 1]! > start[row]! ? x[list[start[row + 1]! - 1]!]! : 0)) / 2;
     for (let k = start[row]!; k < start[row + 1]!; k++) x[list[k]!]! -= shift;
   }
-  const most = Math.max(0, ...widths(start));
+  let most = 0;
+  for (let row = 0; row < rows.count; row++) most = Math.max(most, start[row + 1]! - start[row]!);
   const wish = new Float64Array(most), mass = new Float64Array(most), offset = new Float64Array(most);
   const blockX = new Float64Array(most), blockMass = new Float64Array(most), blockEnd = new Int32Array(most);
 
@@ -104,8 +105,4 @@ function straighten(rows: Rows, nodes: number, start: Int32Array, list: Int32Arr
       from = end;
     }
   }
-}
-
-function* widths(start: Int32Array): Generator<number> {
-  for (let row = 0; row + 1 < start.length; row++) yield start[row + 1]! - start[row]!;
 }

@@ -27,6 +27,8 @@ export interface StageHooks {
   choose(scene: Scene, item: number): void;
   /** After modules were opened or closed, or rows came. */
   changed(): void;
+  /** The graph could not be laid out. */
+  failed?(reason: string): void;
   /** A key that the stage has no use for. */
   key?(event: KeyboardEvent): boolean;
 }
@@ -283,7 +285,7 @@ export class Stage {
     if (Array.isArray(result)) arrive(result);
     else {
       this.waiting = true;
-      result.then(arrive, error => { this.waiting = false; console.error('tapescope:', error); });
+      result.then(arrive, error => { this.waiting = false; console.error('tapescope:', error); this.hooks.failed?.((error as Error).message); });
     }
   }
 

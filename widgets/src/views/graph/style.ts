@@ -35,6 +35,7 @@ export const GRAPH_CSS = STAGE_CSS + `
 .ts-outline-note { margin-left: auto; color: var(--ts-muted); font-size: 11px; flex: 0 10000 auto; overflow: hidden; text-overflow: ellipsis; min-width: 0; }
 .ts-graph-search { position: relative; flex: 1 1 92px; max-width: 220px; min-width: 80px; }
 .ts-graph-search .ts-input { width: 100%; }
+.ts-graph-failure { position: absolute; inset: 0; pointer-events: none; }
 .ts-graph-hits { position: absolute; z-index: 25; top: 28px; left: 0; width: max(100%, 300px); max-height: 320px; overflow: auto; margin: 0; padding: 4px; list-style: none; background: var(--ts-bg); border: 1px solid var(--ts-line); border-radius: 6px; box-shadow: var(--ts-shadow); }
 .ts-graph-hits li { display: flex; gap: 8px; align-items: baseline; padding: 2px 8px; border-radius: 4px; cursor: pointer; white-space: nowrap; }
 .ts-graph-hits li > :last-child { margin-left: auto; font-size: 11px; color: var(--ts-muted); }

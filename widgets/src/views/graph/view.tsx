@@ -1,7 +1,7 @@
 /** The graph view: toolbar, outline, canvas, properties. */
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Button, Nothing, Select, Tabs, Tree, useRun, useSelection } from '../../chrome';
+import { Button, Failure, Nothing, Select, Tabs, Tree, useRun, useSelection } from '../../chrome';
 import { GraphModel } from '../../engines/graphmodel';
 import { foldsOf } from '../../engines/graphmodel_fold';
 import { KIND } from '../../engines/graphmodel_plan';
@@ -44,6 +44,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
   const [sided, setSided] = useState(true);
   const [help, setHelp] = useState(false);
   const [problem, setProblem] = useState('');
+  const [failure, setFailure] = useState('');
   const [width, setWidth] = useState(1200);
   const [changes, setChanges] = useState(0);
   const [theme, setTheme] = useState<Theme>(() => readTheme(root));
@@ -85,7 +86,8 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
       look: scene => lookOf(scene, now.current.wish),
       card: (scene, item) => cardOf(scene, item, now.current.store),
       choose: (scene, item) => { select(item < 0 ? null : targetOf(scene, item)); if (item >= 0) setSided(true); },
-      changed: () => { showChosen(); setChanges(n => n + 1); },
+      changed: () => { showChosen(); setChanges(n => n + 1); setFailure(''); },
+      failed: setFailure,
     }));
     const observer = typeof ResizeObserver === 'function' ? new ResizeObserver(() => setWidth(box.current?.clientWidth || 1200)) : null;
     observer?.observe(box.current!);
@@ -176,6 +178,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
         )}
         <div class="ts-stage ts-grow" ref={place}>
           <Legend measure={measure} trace={trace} flow={flow} theme={theme} />
+          {failure && <div class="ts-graph-failure"><Failure title="This graph could not be laid out" reason={failure} /></div>}
         </div>
         {chosen && sided && (
           <Side model={model} store={store} chosen={chosen} host={host} trace={chosen.kind === 'op' ? trace : null} open={chosen.kind === 'module' ? opened?.isOpen(chosen.row) ?? false : null} foldable={run?.length ?? 0} problem={problem}

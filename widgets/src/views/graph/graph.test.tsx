@@ -1,0 +1,200 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { graph } from '.';
+import { decoder, sampleOf } from '../../engines/graphmodel.samples';
+import { KIND, planOf } from '../../engines/graphmodel_plan';
+import { layoutPlan } from '../../engines/layout_plan';
+import { LINE, STYLE } from '../../engines/painter_style';
+import { Scene } from '../../engines/scene';
+import { hubOf } from '../../hub';
+import type { Graph, Selection } from '../../store/types';
+import { DemoHost, type DemoOptions } from '../../testing/demo';
+import { between, fit, kept, open as openCamera, reveal, toScreen, toWorld, zoomAt } from './camera';
+import { logScale, lookOf, measureOf } from './look';
+import { Openness } from './opened';
+import { outlineOf } from './outline';
+import { search } from './search';
+import { prefixOf, traceOf } from './trace';
+
+beforeEach(() => { delete (globalThis as any)[Symbol.for('tapescope.hub.1')]; document.body.replaceChildren(); });
+const wait = (ms = 300) => act(() => new Promise<void>(resolve => setTimeout(resolve, ms)));
+
+async function mounted(options: DemoOptions = { steps: 20 }, more: Record<string, unknown> = {}) {
+  const el = document.createElement('div'), host = new DemoHost(options), sent: any[] = [];
+  const send = host.send.bind(host);
+  host.send = m => { sent.push(m); send(m); };
+  host.options = more;
+  document.body.append(el);
+  let stop = () => {};
+  await act(() => { stop = graph(el, host); });
+  await wait();
+  const at = hubOf().attach(host);
+  return { el, host, sent, at, stop: () => act(() => { at.release(); stop(); }), key: (key: string, target: Element = el.querySelector('.ts-stage-canvas')!) => act(() => void target.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }))) };
+}
+
+const rows = (el: Element) => [...el.querySelectorAll('[role=treeitem]')].map(r => r.querySelector('.ts-clip')!.textContent);
+
+describe('the graph view', () => {
+  it('shows modules and ops in an outline, and says how many there are', async () => {
+    const { el, stop } = await mounted();
+    expect(rows(el)).toEqual(['x', 'y', 'MLP', 'fc1', 'act1', 'fc2', 'act2', 'head', 'cross_entropy']);
+    expect(el.querySelector('.ts-status')!.textContent).toContain('6 ops');
+    expect(el.querySelector('[role=application]')).not.toBeNull();
+    await stop();
+    expect(el.childElementCount).toBe(0);
+  });
+
+  it('selects on the whole page and shows what is selected', async () => {
+    const { el, at, key, stop } = await mounted();
+    const row = [...el.querySelectorAll<HTMLElement>('[role=treeitem]')].at(-1)!;
+    await act(() => row.click());
+    expect(at.selection.get()).toMatchObject({ op: 5, module: null, node: 11 });
+    const side = el.querySelector('[aria-label="Properties of the selection"]')!;
+    expect(side.textContent).toContain('CrossEntropyBackward0');
+    expect(side.textContent).toContain('loss = F.cross_entropy(logits, y)');
+    expect(el.querySelector('[aria-live]')!.textContent).toContain('cross_entropy, output scalar float32, 2 inputs');
+    await key('Escape');
+    expect(at.selection.get()).toMatchObject({ op: null, node: null } satisfies Partial<Selection>);
+    await act(() => at.selection.set({ op: 2 }));
+    await wait(50);
+    expect(el.querySelector('.ts-side h2')!.textContent).toBe('linear');
+    expect(rows(el)).toContain('linear');             // fc2 was opened for it
+    await stop();
+  });
+
+  it('opens modules by key, traces, turns to gradients and shows its keys', async () => {
+    const { el, at, key, stop } = await mounted();
+    await act(() => at.selection.set({ module: 1, op: null }));
+    await key('Enter');
+    await wait(50);
+    expect(rows(el).slice(3, 5)).toEqual(['fc1', 'linear']);
+    await act(() => at.selection.set({ op: 2 }));
+    await key('t');
+    expect(el.querySelector('.ts-side-trace')!.textContent).toBe('▲ 2 upstream▼ 3 downstream');
+    await key('g');
+    expect(el.querySelector('[role=radio][aria-checked=true]')!.textContent).toBe('grad_fn');
+    expect(el.querySelector('.ts-graph-legend')!.textContent).toContain('gradients flow up');
+    await key('?');
+    expect(el.querySelector('[role=dialog]')!.textContent).toContain('search');
+    await key('Escape', el.querySelector('[role=dialog]')!);
+    expect(el.querySelector('[role=dialog]')).toBeNull();
+    await stop();
+  });
+
+  it('finds by words and asks for tensors', async () => {
+    const { el, at, sent, stop } = await mounted();
+    const input = el.querySelector('input')!;
+    await act(() => { input.focus(); input.value = 'relu 32'; input.dispatchEvent(new Event('input', { bubbles: true })); });
+    expect([...el.querySelectorAll('[role=option]')].map(o => o.textContent)).toEqual(['reluact2  64×32']);
+    await act(() => void input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true })));
+    expect(at.selection.get().op).toBe(3);
+    const look = [...el.querySelectorAll('button')].find(b => b.textContent === 'Look at this tensor')!;
+    await act(() => look.click());
+    expect(sent.find(m => m.verb === 'probe.set')!.args).toEqual({ key: 'output/3' });
+    expect(at.selection.get().key).toBe('output/3');
+    await act(() => { input.value = '<img src=x onerror=alert(1)>'; input.dispatchEvent(new Event('input', { bubbles: true })); });
+    expect(el.querySelector('img')).toBeNull();
+    expect(el.textContent).toContain('Nothing is called "<img');
+    await stop();
+  });
+
+  it('says what to type when nothing was recorded', async () => {
+    const { el, stop } = await mounted({ trouble: 'empty' });
+    expect(el.textContent).toContain('ts.record()');
+    await stop();
+  });
+});
+
+const decoded = () => { const { model } = sampleOf(decoder(8, 2)); return model; };
+const sceneOf = (model = decoded(), opened = new Openness().of(model)) => { const plans = planOf(model, opened); return new Scene(model, plans, layoutPlan(plans.map(p => ({ level: p.level, before: null })))); };
+
+describe('what is open at first', () => {
+  it('is a picture of few boxes, repetitions folded', () => {
+    const model = decoded(), scene = sceneOf(model);
+    expect(scene.count).toBeLessThan(40);
+    expect([...scene.kind.slice(0, scene.count)]).toContain(KIND.fold);
+    const openness = new Openness(), last = model.ops - 2;
+    expect(openness.expose(model, model.moduleOf(last))).toBe(true);
+    const exposed = sceneOf(model, openness.of(model));
+    expect(exposed.row[exposed.itemOfOp(last)]).toBe(last);
+    openness.all(model, true);
+    expect(outlineOf(model, openness.of(model)).length).toBeGreaterThan(model.ops);
+    openness.all(model, false);
+    expect(sceneOf(model, openness.of(model)).count).toBeLessThan(30);
+  });
+});
+
+describe('traces', () => {
+  it('follow data both ways', () => {
+    const model = decoded(), middle = model.last(model.calls(0)[3]!), { up, down, upCount, downCount, sources } = traceOf(model, middle);
+    expect(upCount).toBe(middle);
+    const weights = Array.from({ length: model.ops }, (_, op) => op).filter(op => op > middle && model.tuckedInto(op) >= 0).length;
+    expect(downCount).toBe(model.ops - 1 - middle - weights);
+    expect(sources.size).toBeGreaterThan(10);
+    expect(prefixOf(up).at(-1)).toBe(upCount);
+    expect(down[middle]).toBe(0);
+    const scene = sceneOf(model), look = lookOf(scene, { flow: 'forward', overlay: null, trace: traceOf(model, 0) });
+    expect(new Set(look.style)).toContain(STYLE.downstream);
+    expect([...look.line]).toContain(LINE.downstream);
+  });
+});
+
+describe('overlays', () => {
+  it('colour by logarithm, add times up inside modules, and mark what is not finite', () => {
+    const model = decoded(), scene = sceneOf(model), node = Int32Array.from({ length: model.nodes }, (_, i) => i);
+    const store: any = {
+      clocks: { graph: 0, step: 4, opUs: new Float32Array(model.ops).fill(2), nodeUs: new Float32Array(model.nodes).fill(3) },
+      gradients: { graph: 0, step: 4, node, norm: new Float32Array(model.nodes).fill(0.5), nonfinite: new Uint8Array(model.nodes) }, findings: [],
+    };
+    const time = measureOf(store, model, 'time', 'forward')!, whole = scene.itemOfModule(0);
+    const fold = [...scene.kind.slice(0, scene.count)].indexOf(KIND.fold), [first, last] = scene.opsOf(fold);
+    expect(lookOf(scene, { flow: 'forward', overlay: time, trace: null }).note!(fold)).toBe(`${(last - first + 1) * 2} µs`);
+    expect(whole).toBeGreaterThanOrEqual(0);
+    expect(measureOf(store, model, 'gradient', 'forward')!.sources.some(v => v === 0.5)).toBe(true);
+    store.gradients.nonfinite[model.nodeOfOp[model.ops - 1]!] = 1;
+    const bad = measureOf(store, model, 'nonfinite', 'forward')!, look = lookOf(scene, { flow: 'forward', overlay: bad, trace: null });
+    expect(bad.found).toBe(1);
+    expect(look.style[scene.itemOfOp(model.ops - 1)]).toBe(STYLE.trouble);
+    expect(measureOf({ ...store, clocks: { ...store.clocks, graph: 9 } }, model, 'time', 'forward')!.low).toBe(Infinity);
+    expect([logScale(1, 100)(10), logScale(1, 100)(0), logScale(5, 5)(5)]).toEqual([0.5, 0, 0.5]);
+  });
+});
+
+describe('search', () => {
+  it('takes words in any order, exact names first', () => {
+    const model = decoded(), { hits, total } = search(model, 'mlp addmm');
+    expect(total).toBe(16);
+    expect(hits.every(h => h.id[0] === 'o' && h.note.includes('mlp'))).toBe(true);
+    expect(search(model, 'gelu').hits[0]!.title).toBe('gelu');
+    expect(search(model, '   ').total).toBe(0);
+  });
+});
+
+describe('the camera', () => {
+  const size = { width: 800, height: 600 }, box = { x: 0, y: 0, w: 300, h: 4000 };
+  it('zooms to the pointer, fits, reveals, and never loses the picture', () => {
+    const camera = { x: 10, y: 20, zoom: 1 }, [wx, wy] = toWorld(camera, size, 100, 50), near = zoomAt(camera, size, 100, 50, 2);
+    expect(toScreen(near, size, wx, wy)).toEqual([100, 50]);
+    expect(fit(box, size).zoom).toBeCloseTo(548 / 4000, 3);
+    const first = openCamera(box, size);
+    expect(first.zoom).toBeGreaterThan(0.6);
+    expect(toScreen(first, size, 0, 0)[1]).toBeCloseTo(26, 0);
+    const moved = reveal(first, size, { x: 100, y: 3900, w: 60, h: 34 }), [, y] = toScreen(moved, size, 0, 3934);
+    expect(y).toBeLessThanOrEqual(600);
+    expect(reveal(moved, size, { x: 100, y: 3900, w: 60, h: 34 })).toEqual(moved);
+    const far = kept({ x: 1e6, y: -1e6, zoom: 1 }, size, box);
+    expect(toScreen(far, size, 300, 0)[0]).toBeGreaterThan(0);
+    expect(between(camera, near, 1)).toEqual(near);
+  });
+});
+
+it('a structure that was replaced stays selectable', async () => {
+  const { el, at, stop } = await mounted();
+  const store = at.store()!, other = { ...store.graph!, id: 7 } as Graph;
+  store.graphs.set(7, other);
+  await act(() => at.selection.set({ op: 1 }));
+  await wait(50);
+  expect([...el.querySelectorAll('option')].some(o => o.textContent!.includes('6 ops'))).toBe(true);
+  await stop();
+});
