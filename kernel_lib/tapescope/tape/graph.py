@@ -49,6 +49,7 @@ class Graph:
         self.op_inputs: list[int] = []
         self.op_in: list[int] = []
         self.op_node: list[int] = []                           # the op's own grad_fn row
+        self.op_size: list[int] = []                           # elements, of ops with one output
         # sources
         self.src_kind: list[int] = []
         self.src_name: list[int] = []

@@ -32,12 +32,12 @@ class RowLog:
         self.next = 0
         self.rows = 0
         self.dropped = 0
-        self._fresh: list[tuple[int, Column, int, float, Column]] = []
+        self._fresh: list[tuple[int, Any, int, float, Any]] = []
         self._blocks: list[Block] = []
         self._lock = threading.Lock()
 
-    def add(self, keys: Column, step: int, time: float, values: Column) -> None:
-        """Appends one row per key; `values` is [len(keys), width] and is kept."""
+    def add(self, keys: Any, step: int, time: float, values: Any) -> None:
+        """Appends one row per key; `values` is [len(keys), width], an array or (width 1) a list, and is kept."""
         with self._lock:
             self._fresh.append((self.next, keys, step, time, values))
             n = len(keys)
@@ -48,14 +48,31 @@ class RowLog:
                 if self.rows > self.cap:
                     self._thin()
 
+    def add_many(self, keys: Any, steps: list[int], times: list[float], values: Column) -> None:
+        """Appends the same keys for each of several steps; `values` is [len(steps) * len(keys), width]."""
+        k = len(keys)
+        with self._lock:
+            self._merge()
+            self._blocks.append(Block(self.next, np.tile(np.asarray(keys, np.uint32), len(steps)), np.repeat(steps, k).astype(np.int32),
+                                      np.repeat(times, k), values.astype(self.dtype)))
+            self.next += k * len(steps)
+            self.rows += k * len(steps)
+            if self.rows > self.cap:
+                self._thin()
+
     def _merge(self) -> None:
         if not self._fresh:
             return
         fresh, self._fresh = self._fresh, []
         sizes = [len(f[1]) for f in fresh]
-        self._blocks.append(Block(fresh[0][0], np.concatenate([f[1] for f in fresh]), np.repeat([f[2] for f in fresh], sizes).astype(np.int32),
-                                  np.repeat([f[3] for f in fresh], sizes),
-                                  np.concatenate([f[4] for f in fresh]).astype(self.dtype, copy=False).reshape(-1, self.width)))
+        keys: Any
+        values: Any
+        if self.width == 1:
+            keys, values = [k for f in fresh for k in f[1]], [v for f in fresh for v in f[4]]
+        else:
+            keys, values = np.concatenate([f[1] for f in fresh]), np.concatenate([f[4] for f in fresh])
+        self._blocks.append(Block(fresh[0][0], np.asarray(keys, np.uint32), np.repeat([f[2] for f in fresh], sizes).astype(np.int32),
+                                  np.repeat([f[3] for f in fresh], sizes), np.asarray(values, self.dtype).reshape(-1, self.width)))
 
     def _thin(self) -> None:
         whole = _join(self._blocks)
@@ -196,10 +213,3 @@ class ItemLog:
             size += item.nbytes
             cursor = item.seq + 1
         return found, cursor
-
-    def newest(self, key: Any = None) -> Item | None:
-        """The newest entry (of a key)."""
-        for item in reversed(self.items):
-            if key is None or item.key == key:
-                return item
-        return None

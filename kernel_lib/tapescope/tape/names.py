@@ -12,7 +12,7 @@ from .strings import Strings
 class Param:
     """A leaf that is trained: its name, and what was last measured of its gradient."""
 
-    __slots__ = ("energy", "grad_step", "index", "key_grad", "key_norm", "key_ratio", "key_update", "key_weight", "name", "numel", "owned",
+    __slots__ = ("energy", "grad_step", "index", "key_grad", "key_norm", "key_ratio", "key_update", "key_weight", "name", "numel", "owned", "packed",
                  "ref", "seen_step", "watch")
 
     def __init__(self, index: int, name: str, tensor: Any, strings: Strings, owned: bool) -> None:
@@ -24,6 +24,7 @@ class Param:
         self.energy = 0.0                      # squared norm of its gradient after the newest backward
         self.seen_step = -1
         self.grad_step = -1
+        self.packed = False                    # measured together with the others of its optimizer
         self.watch = True                      # passes the recording's module filter
         add = strings.add
         self.key_norm, self.key_ratio = add("grad_norm/" + name), add("update_ratio/" + name)

@@ -1,4 +1,4 @@
-"""The parameters of one optimizer as one line of memory: their moments cost a few NumPy calls, however many they are."""
+"""The parameters of one optimizer as one piece of memory: their moments cost a few NumPy calls, however many they are."""
 
 from __future__ import annotations
 
@@ -9,136 +9,236 @@ import numpy as np
 
 from .frame import Column
 from .names import Param
-from .reduce import EXACT, module_of, sample, segments, stride_of
+from .reduce import EXACT, Odd, Scratch, device_moments, finish, histogram, histograms, host, joined, module_of, sample, stride_of, tally, tally_one
 
 AFTER, GRAD, UPDATE = range(3)
+SHORT = 8_192                      # longer segments are tallied one by one: each fits the cache, all of them do not
+WAIT = 64                          # steps whose tallies wait to be made moments of together
+
+RECOUNT = 10                       # zeros and subnormals are counted anew every tenth measure, and in the first ten
+
+Done = tuple[list[int], list[float], "Column | None", Column]
 
 
 class Pack:
-    """Three rows of all parameters: weights after, gradients, and the update (first the weights before).
+    """Three rows of all parameters: weights after the step, gradients, and the update (before the step: the weights before).
 
-    A parameter above 64k elements is there by a strided sample.
+    Short parameters come first and lie together, row after row. A parameter above 64k elements is there by a strided sample.
     """
 
     def __init__(self, tensors: list[Any], members: list[tuple[Param, Any]], optimizer: Any = None) -> None:
-        self.optimizer = None if optimizer is None else weakref.ref(optimizer)
         self.of = [weakref.ref(t) for t in tensors]
+        self.groups: tuple[Any, ...] | None = groups_of(optimizer)
+        members = sorted(members, key=lambda m: m[1]._array.size > SHORT)          # stable: short ones first, in their order
         self.params = [p for p, _ in members]
         self.refs = [weakref.ref(t) for _, t in members]
-        self.big = [(p, t) for p, t in members if t._array.size > EXACT]
+        for p in self.params:
+            p.packed = True
+        self.big = [(p, weakref.ref(t)) for p, t in members if t._array.size > EXACT]
         self.shapes = [t._array.shape for _, t in members]
         sizes = [int(t._array.size) for _, t in members]
-        held = [n if stride_of(n) == 1 else len(range(0, n, stride_of(n))) for n in sizes]
-        self.strided = [stride_of(n) > 1 for n in sizes]
-        starts = np.concatenate([[0], np.cumsum(held)]).astype(np.intp)
-        self.total = int(starts[-1])
-        self.starts = starts[:-1]
-        self.slices = [slice(int(a), int(z)) for a, z in zip(starts[:-1], starts[1:], strict=True)]
-        self.starts3 = np.concatenate([self.starts + i * self.total for i in range(3)]).astype(np.intp)
-        self.sizes3 = np.tile(np.array(sizes, np.float64), 3)
-        self.keys = [np.array([getattr(p, k) for p in self.params], np.uint32) for k in ("key_weight", "key_grad", "key_update")]
-        self.all_keys = np.concatenate(self.keys) if members else np.zeros(0, np.uint32)
-        self.ratio_keys = [p.key_ratio for p in self.params]
+        self.n = n = len(members)
+        self.n_short = k = sum(s <= SHORT for s in sizes)
+        held = [s if stride_of(s) == 1 else len(range(0, s, stride_of(s))) for s in sizes]
+        self.strided = [stride_of(s) > 1 for s in sizes]
         self.xp = module_of(members[0][1]._array) if members else np
-        self.line = self.xp.zeros(3 * self.total, np.float32)
-        self.have: Column = np.zeros(len(members), bool)
-        self.moved = True
-        self.matrix: Column | None = None
-        self._known_before = False
+        self.short, self.starts, self.slices = self._block(held[:k])
+        self.long, _, self.long_slices = self._block(held[k:])
+        self.lengths = np.array([s.stop - s.start for s in self.slices], np.intp)
+        # the columns of a tally: short ones of three rows, then long ones of three rows
+        self.order = np.array([row * n + i for row in range(3) for i in range(k)] + [row * n + i for row in range(3) for i in range(k, n)], np.intp)
+        self.sizes = np.tile(np.array(sizes, np.float64), 3)[self.order]
+        self.held = np.tile(np.array(held, np.float64), 3)[self.order]
+        self.held_short = self.held[:3 * k].astype(np.float32)
+        self.scratch = Scratch(self.short.size if self.xp is np else 0)
+        self.all_keys = np.array([getattr(p, name) for name in ("key_weight", "key_grad", "key_update") for p in self.params], np.uint32)
+        self.ratio_keys = [p.key_ratio for p in self.params]
+        self.have: list[bool] = [False] * n
+        self.all_have = False
+        self.known_at = -2                                     # step whose weights the update row holds
+        self.moved = False                                     # the update row holds an update
+        self.grad_at = -1                                      # step whose gradients are held
+        self.measures = 0
+        self.doubtful = np.zeros(0, np.intp)                   # segments whose spread is small beside their mean
+        self.counts = np.zeros((2, 3 * n), np.float32)
+        self.waiting: list[tuple[int, float, Column | None]] = []
+        self.raws: list[tuple[Column, Odd | None]] = []
 
-    def stale(self, tensors: list[Any]) -> bool:
-        """Whether the optimizer now holds other tensors, or some changed shape."""
-        if len(tensors) != len(self.of):
-            return True
-        for ref, t in zip(self.of, tensors, strict=True):
-            if ref() is not t:
-                return True
-        return [t._array.shape for r in self.refs if (t := r()) is not None] != self.shapes
+    def _block(self, held: list[int]) -> tuple[Any, Column, list[slice]]:
+        """Memory [3, sum], and its 3k segments when it is read as one line: where they begin, and as slices."""
+        ends = np.cumsum(held, dtype=np.intp) if held else np.zeros(0, np.intp)
+        total = int(ends[-1]) if held else 0
+        starts = ends - np.array(held, np.intp)
+        starts3 = np.concatenate([starts + row * total for row in range(3)]).astype(np.intp)
+        return (self.xp.zeros((3, total), np.float32), starts3,
+                [slice(int(a), int(a) + n) for a, n in zip(starts3, held * 3, strict=True)])
 
-    def _row(self, row: int) -> Any:
-        return self.line[row * self.total:(row + 1) * self.total]
+    def stale(self, optimizer: Any) -> bool:
+        """Whether the optimizer now holds other tensors."""
+        return groups_of(optimizer) != self.groups
+
+    def fits(self, tensors: list[Any]) -> bool:
+        """Whether these are the tensors it was made for, in the shapes they had."""
+        return (len(tensors) == len(self.of) and all(r() is t for r, t in zip(self.of, tensors, strict=True))
+                and [t._array.shape for r in self.refs if (t := r()) is not None] == self.shapes)
 
     def _gather(self, arrays: list[Any], row: int) -> None:
-        if not arrays:
-            return
-        parts = [sample(a) if s else a.ravel() for a, s in zip(arrays, self.strided, strict=True)]
+        k = self.n_short
+        if k:
+            self._join([a.ravel() for a in arrays[:k]], self.short[row])
+        if k < self.n:
+            self._join([sample(a) if s else a.ravel() for a, s in zip(arrays[k:], self.strided[k:], strict=True)], self.long[row])
+
+    def _join(self, parts: list[Any], out: Any) -> None:
         if self.xp is np:
-            np.concatenate(parts, out=self._row(row), casting="same_kind")
+            np.concatenate(parts, out=out, casting="same_kind")
         else:
-            self._row(row)[...] = self.xp.concatenate([p.astype(np.float32, copy=False) for p in parts])
+            out[...] = self.xp.concatenate([p.astype(np.float32, copy=False) for p in parts])
 
-    def _tensors(self) -> list[Any]:
-        return [r() for r in self.refs]
+    # -- what a step does, in this order ----------------------------------------------------------------------------------
 
-    def before(self) -> None:
-        """Before the optimizer's step: weights and gradients are copied."""
-        tensors = self._tensors()
-        self._gather([t._array for t in tensors], UPDATE)
-        self._gradients(tensors)
-
-    def _gradients(self, tensors: list[Any]) -> None:
-        grads = [t._grad for t in tensors]
-        if None in grads:
-            self.have = np.array([g is not None for g in grads])
-            self._gather([t._array if g is None else g._array for t, g in zip(tensors, grads, strict=True)], GRAD)
+    def gradients(self, step: int) -> Column | None:
+        """After a backward: copies the gradients; the squared norm of every short one, None where they are on a device."""
+        grads = [r()._grad for r in self.refs]                 # type: ignore[union-attr]
+        self.grad_at = step
+        if any(g is None for g in grads):                      # not `None in`: a Tensor has its own ==
+            self.all_have = False
+            self.have = [g is not None for g in grads]
+            nothing = [g._array if g is not None else self.xp.zeros(s, np.float32) for g, s in zip(grads, self.shapes, strict=True)]
+            self._gather(nothing, GRAD)
         else:
-            self.have = np.ones(len(grads), bool)
+            self.all_have = True
             self._gather([g._array for g in grads], GRAD)
+        k = self.n_short
+        if self.xp is not np or not k:
+            return None
+        line = self.short[GRAD]
+        with np.errstate(all="ignore"):
+            squares = np.multiply(line, line, out=self.scratch.floats[:line.size])
+            return np.add.reduceat(squares, self.starts[:k])
 
-    def after(self) -> Column:
-        """After it: moments of weights, gradients and updates, [3n, 10]."""
-        self._gather([t._array for t in self._tensors()], AFTER)
-        update = self._row(UPDATE)
-        if self.xp is np:
-            with np.errstate(all="ignore"):
-                np.subtract(self._row(AFTER), update, out=update)
-        else:
-            update[...] = self._row(AFTER) - update
+    def before(self, step: int) -> None:
+        """Before the optimizer's step: the weights, unless those after the step before are held."""
+        if self.grad_at != step:
+            self.gradients(step)
+        if self.known_at != step - 1:
+            self._gather([r()._array for r in self.refs], UPDATE)           # type: ignore[union-attr]
+
+    def after(self, step: int) -> bool:
+        """After it: weights and update. Whether all weights, as far as they are held, are finite."""
+        self._gather([r()._array for r in self.refs], AFTER)                # type: ignore[union-attr]
+        finite = True
+        with np.errstate(all="ignore"):
+            for block in (self.short, self.long):
+                if block.size:
+                    weights, update = block[AFTER], block[UPDATE]
+                    self.xp.subtract(weights, update, out=update)
+                    finite = bool(np.isfinite(host(self.xp.vdot(weights, weights)))) and finite
         self.moved = True
-        return self._measure()
+        return finite
 
-    def by_hand(self) -> None:
+    def by_hand(self, step: int) -> None:
         """Without an optimizer: what a backward has left; the update is the change of the weights since the last time."""
-        tensors = self._tensors()
-        before = self._row(AFTER).copy()
-        self._gather([t._array for t in tensors], AFTER)
-        self._gradients(tensors)
-        with np.errstate(all="ignore"):
-            self._row(UPDATE)[...] = self._row(AFTER) - before
-        self.moved = self._known_before
-        self._known_before = True
-        self.matrix = self._measure()
+        first = self.known_at < 0
+        self.gradients(step)
+        if first:
+            self._gather([r()._array for r in self.refs], UPDATE)           # type: ignore[union-attr]
+        self.after(step)
+        self.moved = not first
 
-    def _measure(self) -> Column:
-        return segments(self.line, self.starts3, self.sizes3) if self.total else np.zeros((0, 10), np.float32)
+    def commit(self, step: int, time: float) -> bool:
+        """Tallies the step. True when many tallies wait."""
+        self.waiting.append((step, time, self._keep()))
+        self.raws.append(self._measure())
+        for block in (self.short, self.long):
+            block[UPDATE] = block[AFTER]                       # what the next step starts from
+        self.known_at = step
+        return len(self.raws) >= WAIT
 
-    def rows(self, matrix: Column) -> tuple[Column, Column]:
-        """Keys and moments to write: gradients only where there are any."""
-        n = len(self.params)
-        keep = np.concatenate([np.ones(n, bool), self.have, np.full(n, self.moved)])
-        return (self.all_keys, matrix) if keep.all() else (self.all_keys[keep], matrix[keep])
+    def _keep(self) -> Column | None:
+        """Which of the 3n rows there are; None for all: a parameter may have no gradient, the first update by hand is not known."""
+        if self.all_have and self.moved:
+            return None
+        n = self.n
+        return np.concatenate([np.ones(n, bool), np.ones(n, bool) if self.all_have else np.array(self.have), np.full(n, self.moved)])
 
-    def ratios(self, matrix: Column) -> list[tuple[int, float]]:
-        """norm(update) / norm(weight) per parameter."""
-        if not self.moved or not len(matrix):
+    # -- moments -----------------------------------------------------------------------------------------------------------
+
+    def _measure(self) -> tuple[Column, Odd | None]:
+        """A tally of what is held."""
+        k = 3 * self.n_short
+        short, long = self.short.reshape(-1), self.long.reshape(-1)
+        count = self._recount()
+        if self.xp is not np:
+            return np.concatenate([device_moments(short, self.slices, self.sizes[:k]), device_moments(long, self.long_slices, self.sizes[k:])]), None
+        raw = np.empty((6, 3 * self.n), np.float32)
+        odd = tally(short, self.starts, self.held_short, self.sizes, raw[:, :k], self.scratch, count, self.doubtful) if k else None
+        if count:
+            self.doubtful = np.array(list(odd or ()), np.intp)
+        for i, s in enumerate(self.long_slices):
+            exact = tally_one(long[s], float(self.sizes[k + i]), raw[:, k + i], count)
+            if exact is not None:
+                odd = odd or {}
+                odd[k + i] = exact
+        self._counts(raw, count)
+        return raw, odd
+
+    def _recount(self) -> bool:
+        """Whether this measure counts zeros."""
+        self.measures += 1
+        return self.measures <= RECOUNT or self.measures % RECOUNT == 1
+
+    def _counts(self, raw: Column, counted: bool) -> None:
+        """Keeps the newest counts, or fills them in."""
+        if counted:
+            self.counts = raw[4:].copy()
+        else:
+            raw[4:] = self.counts
+
+    def settle(self) -> list[Done]:
+        """(steps, times, keep, moments [steps, 3n, 10]: weights, gradients, updates) of what waits; steps of one `keep` together."""
+        n = len(self.raws)
+        if not n:
             return []
-        n = len(self.params)
-        with np.errstate(all="ignore"):
-            ratio = matrix[2 * n:, 4] / matrix[:n, 4]
-        return [(k, r) for k, r, h in zip(self.ratio_keys, ratio.tolist(), self.have.tolist(), strict=True) if h]
+        raws, waiting = self.raws[:n], self.waiting[:n]
+        del self.raws[:n], self.waiting[:n]
+        if self.xp is not np:
+            table = np.stack([m for m, _ in raws])
+        else:
+            table = finish(np.stack([m for m, _ in raws]), [odd for _, odd in raws], self.held, self.sizes).reshape(n, 3 * self.n, 10)
+        found = np.empty_like(table)
+        found[:, self.order] = table
+        done: list[Done] = []
+        at = 0
+        while at < n:
+            keep, run = waiting[at][2], at + 1
+            while run < n and keep is None and waiting[run][2] is None:
+                run += 1
+            done.append(([w[0] for w in waiting[at:run]], [w[1] for w in waiting[at:run]], keep, found[at:run]))
+            at = run
+        return done
 
-    def parts(self) -> list[tuple[int, Any]]:
-        """(key, elements) of every row that `rows` writes; for histograms."""
-        found = []
-        for row in range(3):
-            line = self._row(row)
-            for i, s in enumerate(self.slices):
-                if (row != GRAD or self.have[i]) and (row != UPDATE or self.moved):
-                    found.append((int(self.keys[row][i]), line[s]))
-        return found
+    def histograms(self) -> tuple[Column, Column, Column, Column]:
+        """Keys, first bins, lengths and counts of all rows."""
+        short, long = self.short.reshape(-1), self.long.reshape(-1)
+        if self.xp is np and self.n_short:
+            parts = histograms(short, self.starts, self.lengths, self.scratch)
+        else:
+            parts = joined([histogram(short[s]) for s in self.slices])
+        if self.long_slices:
+            more = joined([histogram(long[s]) for s in self.long_slices])
+            parts = tuple([np.concatenate(pair) for pair in zip(parts, more, strict=True)])  # type: ignore[assignment]
+        firsts, lengths, counts = parts
+        keys, keep = self.all_keys[self.order], self._keep()
+        if keep is not None:
+            keep = keep[self.order]
+            counts = counts[np.repeat(keep, lengths)]
+            keys, firsts, lengths = keys[keep], firsts[keep], lengths[keep]
+        return keys, firsts, lengths, counts
 
-    def bad(self, matrix: Column) -> list[Param]:
-        """Parameters whose weights hold a value that is not finite, as far as the line shows."""
-        n = len(self.params)
-        rows = matrix[:n]
-        return [self.params[i] for i in np.flatnonzero((rows[:, 5] > 0) | (rows[:, 6] > 0) | ~np.isfinite(rows[:, 4]))]
+
+def groups_of(optimizer: Any) -> tuple[Any, ...]:
+    """What tells, cheaply, that an optimizer's parameters are still the same."""
+    if optimizer is None:
+        return ()
+    return tuple([(len(g["params"]), id(g["params"]), id(g["params"][0]) if g["params"] else 0) for g in optimizer.param_groups])

@@ -65,11 +65,12 @@ class Probes:
 
     def frames(self, key: str | None, cursor: int, steps: tuple[int, int] | None, max_bytes: int) -> tuple[list[Frame], int]:
         items, cursor = self.log.read(cursor, max(max_bytes, 1), key, steps)
-        return [tensor_frame(i.key, i.step, *i.data, max_bytes) for i in items], cursor
+        return [tensor_frame(i.key, i.step, i.data, max_bytes) for i in items], cursor
 
 
-def tensor_frame(key: str, step: int, copy: Column, shape: tuple[int, ...], dtype: str, max_bytes: int = 262_144) -> Frame:
+def tensor_frame(key: str, step: int, data: tuple[Column, tuple[int, ...], str], max_bytes: int = 262_144) -> Frame:
     """A value as a frame; what does not fit is a strided sample, said in `strided`."""
+    copy, shape, dtype = data
     line = flat(copy) if copy.flags.c_contiguous else copy.ravel()
     stride = max(1, -(-line.size * 4 // max(max_bytes, 4)))
     with np.errstate(all="ignore"):

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import math
 import re
 import threading
+import weakref
+from array import array
 from time import perf_counter_ns as clock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.site import line_of, resolve
 from ..core.state import mode
 from .graph import Graph
 from .log import ItemLog
 from .names import Names
+from .sites import canonical, settled
 from .values import Values
-from .walk import ROOT_MARK, Step, add_op
+from .walk import CHECK, DANGER, ROOT_MARK, Step, add_op, settle_checks
 
 if TYPE_CHECKING:
     from .tape import Tape
 
 _blocks = itertools.count(1).__next__
+_ndarray, _vdot, _finite = np.ndarray, np.vdot, math.isfinite
+SMALL = 4096                     # arrays up to here are checked in place, without looking at their layout
 BLOCK = 32                       # ids of a pass begin at a multiple of 2**BLOCK: no two passes share one
 OP_LIMIT = 200_000               # rows of one pass; what comes after is not recorded
 ROW_LIMIT = 1_000_000            # rows of all structures together
@@ -54,8 +59,9 @@ class Recorder:
         self.spent = 0                                         # ns inside the sink
         self.dropped_ops = 0
         self.events = 0
-        # whose step() ends a step: None until known, then an optimizer's id, or "manual" / "implicit"
-        self.pacer: Any = None
+        self.pacer: Any = None                                 # who ends steps: None until known, then "optimizer", "manual" or "implicit"
+        self.pacing: Any = None                                # that optimizer, weakly
+        self.other: Any = None                                 # another one that has stepped since, weakly
         self.in_backward = False
         self.armed = False
         self.seq0 = 0
@@ -65,6 +71,8 @@ class Recorder:
         self.open: list[Step] = []                             # module calls, outermost first
         self.prev_rows: dict[int, int] = {}
         self.prev_graph = -1
+        self.norms_due = False
+        self.mask = 0
         self.watching = False                                  # an output is probed
         self.values = Values(self)
         self._begin()
@@ -75,8 +83,10 @@ class Recorder:
         self.base = self.next = _blocks() << BLOCK
         self.here = self.root
         self.ticks: list[int] = []
+        self.node_rows: list[int] = []
         self.node_ticks: list[int] = []
-        self.norms: list[float] = []
+        self.norm_rows: list[int] = []
+        self.norm_values: list[float] = []
         self.rows: dict[int, int] = {}                         # node.seq -> node row
         self.carried: dict[int, int] = {}                      # id of a tensor of an earlier pass -> its number in this one
         self.growing: Graph | None = None
@@ -85,12 +95,12 @@ class Recorder:
         self.armed = False
         self.values.begin(self.step_no)
 
-    def _end(self, partial: bool = False) -> None:
+    def _end(self, partial: bool = False, steps: int = 0) -> None:
         """Closes the pass: finds or makes its structure, and keeps its clocks and gradient norms."""
         here = self.here
         if here is self.root or here is self.over:
-            if self.node_ticks or self.dropped_ops:
-                self._begin()
+            self.step_no += steps
+            self._begin()
             return
         g = here.end
         if g is None:
@@ -107,39 +117,30 @@ class Recorder:
             g.first = self.step_no if g.first < 0 else g.first
             g.last = self.step_no
             g.count += 1
-        meta = (g.number, self.step_no)
-        node_ticks = self.node_ticks
-        nodes = np.full(len(g.node_name), np.nan, np.float32)
-        if node_ticks:
-            pairs = np.array(node_ticks, np.int64)
-            at = self._rows_of(pairs[::2], g)
-            inside = (at >= 0) & (at < len(nodes))
-            nodes[at[inside]] = pairs[1::2][inside] * 1e-3
-        ops = np.array(self.ticks, np.float32)
-        ops *= np.float32(1e-3)
-        self.clocks.add(g.number, self.step_no, 4 * (len(ops) + len(nodes)) + 64, (meta, ops, nodes, len(g.op_name)))
-        norms = self.norms
-        if norms:
-            norms.extend(self.values.leaf_norms(g))
-            table = np.array(norms, np.float64).reshape(-1, 2)
-            table[:, 0] = self._rows_of(table[:, 0], g)
-            self.gradients.add(g.number, self.step_no, 6 * len(norms) + 64, (meta, table))
-        self.prev_rows, self.prev_graph = self.rows, g.number
+        if self.growing is not None:
+            self.values.look_back_on_growth()
+            if not partial:
+                settle_checks(g, here)
+        same = self.prev_graph == g.number
+        number, step = g.number, self.step_no
+        self.clocks.add(number, step, 4 * len(self.ticks) + 8 * len(self.node_rows) + 320,
+                        (array("f", self.ticks), len(g.op_name), array("i", self.node_rows), array("f", self.node_ticks), len(g.node_name), same))
+        if self.norm_rows:
+            rows, energies = self.values.leaf_norms(g)
+            rows += self.norm_rows
+            energies += self.values.settled_norms(self.norm_values)
+            self.gradients.add(number, step, 12 * len(rows) + 320, (array("i", rows), array("d", energies), same))
+        self.prev_rows, self.prev_graph = self.rows, number
         if self.rows_total > ROW_LIMIT:
             self._trim(g)
-        again = [s for s in self.open]
+        again = self.open
+        self.step_no += steps
         self._begin()
         if again:                                              # a boundary inside a module's forward: it goes on in the next pass
             self.open = []
             for s in again:
                 self._event(s.sig, None)
                 self.open.append(self.here)
-
-    def _rows_of(self, at: Any, g: Graph) -> Any:
-        """Node rows in `g`: those of the pass before count only where it had the same structure, else -1."""
-        if (at < 0).any():
-            at = np.where(at < 0, -2 - at if self.prev_graph == g.number else -1, at)
-        return at
 
     def _trim(self, keep: Graph) -> None:
         """Forgets all structures but the newest: too many were different."""
@@ -152,10 +153,8 @@ class Recorder:
         """A training step is over."""
         now = clock()
         self.values.end_step((now - self.step_began) * 1e-6)
-        self._end()
-        self.step_no += 1
+        self._end(steps=1)
         self.values.step_params = {}
-        self.values.begin(self.step_no)
         self.step_began = clock()
         self.spent += self.step_began - now
         self.tape.stepped()
@@ -173,16 +172,17 @@ class Recorder:
                 a, b = inputs
                 i = a._id - base
                 if i <= 0:
-                    i = self._foreign(a)
+                    i = self.known.get(a._id) or self._foreign(a)
                 j = b._id - base
                 if j <= 0:
-                    j = self._foreign(b)
+                    j = self.known.get(b._id) or self._foreign(b)
                 ins: Any = (i, j)
             elif n == 1:
                 i = inputs[0]._id - base
-                ins = (i if i > 0 else self._foreign(inputs[0]),)
+                ins = (i if i > 0 else self.known.get(inputs[0]._id) or self._foreign(inputs[0]),)
             else:
-                ins = tuple([i if (i := t._id - base) > 0 else self._foreign(t) for t in inputs])
+                known = self.known
+                ins = tuple([i if (i := t._id - base) > 0 else known.get(t._id) or self._foreign(t) for t in inputs])
             code, lasti = site or NOWHERE
             sig = (op, code, lasti, node is None, ins)
             here = self.here.next
@@ -202,8 +202,14 @@ class Recorder:
                 for o in outputs:
                     if o._id not in self.known:
                         self.next = o._id = self.next + 1
-            if here.watch or self.watching:
-                self.values.op(here, op, inputs, outputs, node)
+            watch = here.watch & self.mask
+            if watch or self.watching:
+                x = outputs[0]._array
+                if watch == CHECK and x.__class__ is _ndarray and x.size <= SMALL and not self.watching:
+                    if not _finite(_vdot(x, x).real):
+                        self.values.op_trouble(here, op, inputs, outputs)
+                else:
+                    self.values.op(here, watch, op, inputs, outputs, node)
             self.events += 1
             if not self.events % 13:                           # a sample of what all this costs
                 self.spent += (clock() - t1) * 13
@@ -239,13 +245,21 @@ class Recorder:
             return here
         found = here.others.get(sig)
         if found is None:
+            same = (op, sig[1], canonical(sig[1], sig[2]), sig[3], sig[4])
+            found = here.others.get(same)
+            if found is not None:
+                here.others[sig] = found                       # the same instruction, specialised since
+        if found is None:
             if len(self.ticks) >= OP_LIMIT:
                 self.over.next = None
                 self.tape.note("ops", f"a pass has more than {OP_LIMIT:,} ops: the rest of it is not recorded; end steps with tape.step()")
+                self.dropped_ops += 1
                 return self.over
             g = self.growing or self._branch(here)
-            found = add_op(self, g, sig, op, inputs, outputs, node, site)
-            self._attach(here, sig, found)
+            found = add_op(self, g, sig, op, inputs, outputs, node, settled(site))
+            self._attach(here, same, found)
+            here.others[sig] = found
+        found.sig = sig
         if self.armed:
             found.next = None                                  # the next op has to ask again
         else:
@@ -334,7 +348,7 @@ class Recorder:
             t = clock()
             self.in_backward = True
             self.backwards += 1
-            self.values.backward_begin(roots, site, self.tag_of(site))
+            self.values.backward_begin(roots, site)
             self.spent += clock() - t
         except Exception as e:
             self.fail(e)
@@ -345,10 +359,20 @@ class Recorder:
             if row is None:                                    # made in the pass before: < -1 until it is known whether that was the same
                 row = -2 - self.prev_rows.get(node.seq, -1)
             if row != -1:
-                self.node_ticks.append(row)
+                self.node_rows.append(row)
                 self.node_ticks.append(t1 - t0)
-                if self.level:
-                    self.values.node(row, node, grads_in)
+                if self.norms_due:
+                    g = grads_in[0]
+                    if len(grads_in) == 1 and g.__class__ is _ndarray and g.size <= SMALL and g.dtype.char in "fd":
+                        e = float(_vdot(g, g))
+                        if not _finite(e):
+                            self.values.bad_node(row, node, g)
+                        self.norm_rows.append(row)
+                        self.norm_values.append(e)
+                    else:
+                        self.values.node(row, node, grads_in)
+                if self.level and node.op.name in DANGER:
+                    self.values.danger(row, node, grads_in, grads_out)
             self.events += 1
             if not self.events % 13:
                 self.spent += (clock() - t1) * 13
@@ -381,9 +405,6 @@ class Recorder:
         self.end_step()
         return True
 
-    def tag_of(self, site: Any) -> str:
-        return self.values.loss_tag(site, lambda: _loss_name(site))
-
     # -- optimizers ---------------------------------------------------------------------------------------------------------
 
     def update_begin(self, optimizer: Any) -> None:
@@ -399,13 +420,25 @@ class Recorder:
             t = clock()
             self.values.update_end(optimizer)
             self.spent += clock() - t
-            if self.pacer is None or self.pacer == "implicit":
-                self.pacer = id(optimizer)
-                self.armed = False
-            if self.pacer == id(optimizer):
+            if self._paces(optimizer):
                 self.end_step()
         except Exception as e:
             self.fail(e)
+
+    def _paces(self, optimizer: Any) -> bool:
+        """Whether this optimizer's step ends the step: the first one does, until it is gone or another steps twice without it."""
+        if self.pacer == "manual":
+            return False
+        pacing = self.pacing() if self.pacing is not None else None
+        if pacing is not optimizer:
+            other = self.other() if self.other is not None else None
+            if pacing is not None and other is not optimizer:
+                self.other = weakref.ref(optimizer)
+                return False
+            self.pacer, self.pacing = "optimizer", weakref.ref(optimizer)
+            self.armed = False
+        self.other = None
+        return True
 
     def manual_step(self) -> None:
         """`tape.step()`: ends the step here, from now on only here."""
@@ -466,12 +499,3 @@ def _glob(pattern: str | None) -> Any:
     if pattern is None:
         return None
     return re.compile("|".join(fnmatch.translate(p.strip()) for p in pattern.split(","))).match
-
-
-def _loss_name(site: Any) -> str:
-    """What the user calls the tensor: `errD` of `errD.backward()`; else the line."""
-    info = resolve(site)
-    if info is None:
-        return "other"
-    found = re.search(r"([A-Za-z_]\w*)(?:\s*/[^)]*\))?\.backward\(", info.text)
-    return found.group(1) if found else f"line {line_of(site)}"

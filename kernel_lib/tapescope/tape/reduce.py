@@ -17,6 +17,7 @@ SAMPLE = 8_192            # elements looked at above
 MOMENTS = ("mean", "std", "min", "max", "norm", "nan", "inf", "zero", "subnormal", "count")
 BINS = 2_048
 _TINY = {np.dtype("f2"): 6.104e-05, np.dtype("f8"): 2.2250738585072014e-308}
+_ORDER = np.concatenate([np.arange(1024, 2048), np.arange(1023, -1, -1)])       # bin of a float by its uppermost 11 bits
 _TINY32 = 1.1754943508222875e-38
 
 
@@ -53,12 +54,8 @@ def sample(x: Any, seed: int = 0) -> Any:
 
 def energy(x: Any) -> Any:
     """sum x^2; not finite exactly when some element is not, or when the sum overflows. Exact over all elements, without a warning."""
-    if x.__class__ is np.ndarray and x.dtype.char in "fd":
-        return np.vdot(x, x) if x.flags.c_contiguous else _energy_of(x)
-    return _energy_of(x)
-
-
-def _energy_of(x: Any) -> Any:
+    if x.__class__ is np.ndarray and x.dtype.char in "fd" and (x.size <= 4096 or x.flags.c_contiguous):
+        return np.vdot(x, x)                            # vdot, unlike dot, does not look at floating-point flags
     xp = module_of(x)
     kind = x.dtype.kind
     if kind not in "fc":
@@ -83,89 +80,146 @@ def moments(x: Any, seed: int = 0) -> Column:
     if x.size == 0:
         return np.array([math.nan, math.nan, math.nan, math.nan, 0, 0, 0, 0, 0, 0], np.float32)
     part = sample(x, seed)
-    return segments(part, np.zeros(1, np.intp), np.array([x.size]))[0]
+    sizes = np.array([x.size], np.float64)
+    if not isinstance(part, np.ndarray):
+        return np.asarray(device_moments(part, [slice(0, part.size)], sizes)[0])
+    raw = np.empty((6, 1), np.float32)
+    odd = tally(part, np.zeros(1, np.intp), np.float32(part.size), sizes, raw)
+    return np.asarray(finish(raw[None], [odd], np.array([part.size], np.float64), sizes)[0])
 
 
-def segments(line: Any, starts: Column, sizes: Column) -> Column:
-    """Moments of consecutive segments of a line: [k, 10] float32.
+Odd = dict[int, Column]                    # segments whose sums say too little: their moments, by number
 
-    `starts` are where the k segments begin, `sizes` how many elements each stands for (more than it has when it is a sample).
-    One pass over the line per quantity, whatever k is: a step of a small model has many tiny arrays.
+
+class Scratch:
+    """Memory that tallies of one length use again and again: fresh memory costs more than the sums."""
+
+    def __init__(self, n: int) -> None:
+        self.floats = np.empty(n, np.float32)
+        self.flags = np.empty(n, bool)
+        self.bins = np.empty(n, np.intp)
+
+
+def tally(line: Any, starts: Column, held: Any, sizes: Column, out: Column, scratch: Scratch | None = None,
+          count: bool = True, doubtful: Column | None = None) -> Odd | None:
+    """Sums over consecutive segments (of `held` elements) of a line into `out` [6, k]: sum, sum of squares, min, max, tiny ones, zeros.
+
+    Without `count` the last two are left alone, and `doubtful` says which segments need care. One call per quantity, whatever k is: a step of a small model has many tiny arrays. `finish` makes moments of it, of many steps at once.
     """
-    if not isinstance(line, np.ndarray):
-        return _segments_apart(line, starts, sizes)
-    if line.dtype.kind != "f":
-        line = line.astype(np.float32)
-    work = line if line.dtype != np.float16 else line.astype(np.float32)
-    held = np.diff(np.append(starts, work.size)).astype(np.float64)
+    work = line if line.dtype.char in "fd" else line.astype(np.float32)
     with np.errstate(all="ignore"):
-        total = np.add.reduceat(work, starts)
-        scratch = np.multiply(work, work)
-        squares = np.add.reduceat(scratch, starts)
-        low, high = np.minimum.reduceat(work, starts), np.maximum.reduceat(work, starts)
-        np.abs(work, out=scratch)
-        small = scratch < _TINY.get(line.dtype, _TINY32)
-        out = np.zeros((len(starts), 10), np.float32)
-        mean = total / held
-        square = squares / held
-        variance = square - mean * mean
-        out[:, 0] = mean
-        out[:, 1] = np.sqrt(np.maximum(variance, 0))
-        out[:, 2] = low
-        out[:, 3] = high
-        out[:, 4] = np.sqrt(square * sizes)
-        out[:, 9] = sizes
-        if small.any():
-            zeros = np.add.reduceat(work == 0, starts, dtype=np.int64)
-            scale = sizes / held
-            out[:, 7] = zeros * scale
-            out[:, 8] = (np.add.reduceat(small, starts, dtype=np.int64) - zeros) * scale
-        # sum of squares minus square of sums loses its digits when the spread is small beside the mean
-        doubtful = ~np.isfinite(squares) | ~np.isfinite(total) | (variance < 1e-4 * square)
-        if doubtful.any():
-            ends = np.append(starts[1:], work.size)
-            for i in np.flatnonzero(doubtful):
-                _exact(work[starts[i]:ends[i]], out[i], float(sizes[i]))
-    return out
+        np.add.reduceat(work, starts, out=out[0])
+        n = work.size
+        floats, flags = (None, None) if scratch is None else (scratch.floats[:n], scratch.flags[:n])
+        floats = np.multiply(work, work, out=floats)
+        np.add.reduceat(floats, starts, out=out[1])
+        np.minimum.reduceat(work, starts, out=out[2])
+        np.maximum.reduceat(work, starts, out=out[3])
+        if count:
+            np.abs(work, out=floats)
+            small = np.less(floats, _TINY.get(line.dtype, _TINY32), out=flags)
+            some = np.count_nonzero(small)
+            out[4:] = 0
+            if some:
+                out[4] = out[5] = np.add.reduceat(small.view(np.int8), starts, dtype=np.int32)
+                zero = np.equal(floats, 0, out=small)
+                if np.count_nonzero(zero) != some:
+                    out[5] = np.add.reduceat(zero.view(np.int8), starts, dtype=np.int32)
+        if count or not float(np.maximum.reduce(out[1])) < math.inf:
+            doubtful = _doubtful(out, held)
+    if doubtful is None or not len(doubtful):
+        return None
+    ends = np.append(starts[1:], work.size)
+    return {int(i): _exact(work[starts[i]:ends[i]], float(sizes[i])) for i in doubtful}
 
 
-def _exact(x: Column, row: Column, size: float) -> None:
-    """One row of `segments` the slow and careful way."""
+def tally_one(x: Any, size: float, out: Column, count: bool = True) -> Column | None:
+    """`tally` of one long segment into `out` [6]."""
+    with np.errstate(all="ignore"):
+        out[0] = np.add.reduce(x)
+        out[1] = np.vdot(x, x)
+        out[2], out[3] = np.minimum.reduce(x), np.maximum.reduce(x)
+        if count:
+            small = np.count_nonzero(np.abs(x) < _TINY32)
+            out[4] = small
+            out[5] = x.size - np.count_nonzero(x) if small else 0
+        return None if _doubtful(out[:, None], np.float32(x.size)) is None else _exact(x, size)
+
+
+def _doubtful(out: Column, held: Any) -> Column | None:
+    """Segments that hold non-finite values, and those where the mean square minus the squared mean has lost its digits."""
+    mean = out[0] / held
+    square = out[1] / held
+    square *= np.float32(0.99999)
+    mean *= mean
+    good = mean <= square                      # false for NaN, and where the spread is below 0.3% of the mean
+    good |= held == 1
+    good &= out[1] < np.inf
+    return None if good.all() else np.flatnonzero(~good)
+
+
+def finish(raw: Column, odd: list[Odd | None], held: Column, sizes: Column) -> Column:
+    """Moments [r*k, 10] from r tallies [r, 6, k] of the same k segments: `held` elements each, standing for `sizes`."""
+    r, _, k = raw.shape
+    out = np.zeros((r, k, 10), np.float32)
+    with np.errstate(all="ignore"):
+        mean, square, scale = raw[:, 0] / held, raw[:, 1] / held, sizes / held
+        out[..., 0] = mean
+        out[..., 1] = np.sqrt(np.where(held > 1, np.maximum(square - mean * mean, 0), 0))
+        out[..., 2], out[..., 3] = raw[:, 2], raw[:, 3]
+        out[..., 4] = np.sqrt(square * sizes)
+        out[..., 7] = raw[:, 5] * scale
+        out[..., 8] = (raw[:, 4] - raw[:, 5]) * scale
+        out[..., 9] = sizes
+    for i, exact in enumerate(odd):
+        if exact:
+            for j, row in exact.items():
+                out[i, j] = row
+    return out.reshape(r * k, 10)
+
+
+def _exact(x: Column, size: float) -> Column:
+    """Moments of a segment the slow and careful way."""
+    row = np.zeros(10, np.float32)
     good = np.isfinite(x)
-    nan = int(np.count_nonzero(np.isnan(x)))
-    inf = x.size - nan - int(np.count_nonzero(good))
+    finite = int(np.count_nonzero(good))
+    nan = int(np.count_nonzero(np.isnan(x))) if finite < x.size else 0
     scale = size / x.size
-    row[5], row[6] = nan * scale, inf * scale
-    if nan or inf:
+    row[5], row[6], row[9] = nan * scale, (x.size - nan - finite) * scale, size
+    if finite < x.size:
         x = x[good]
-    if x.size:
-        wide = x.astype(np.float64)
-        row[0], row[1], row[2], row[3] = wide.mean(), wide.std(), x.min(), x.max()
-        row[4] = math.sqrt(float(np.vdot(wide, wide)) / x.size * size)
-    else:
+    if not x.size:
         row[:4] = math.nan
-        row[4] = 0
+        return row
+    wide = x.astype(np.float64)
+    mean = wide.mean()
+    squares = float(np.vdot(wide, wide))
+    wide -= mean
+    row[0], row[1] = mean, math.sqrt(float(np.vdot(wide, wide)) / x.size)
+    row[2], row[3], row[4] = x.min(), x.max(), math.sqrt(squares * scale)
+    zeros = x.size - int(np.count_nonzero(x))
+    row[7], row[8] = zeros * scale, (int(np.count_nonzero(np.abs(x) < _TINY32)) - zeros) * scale
+    return row
 
 
-def _segments_apart(line: Any, starts: Column, sizes: Column) -> Column:
-    """`segments` for a device array: reductions stay on the device and come back together."""
+def device_moments(line: Any, slices: list[slice], sizes: Column) -> Column:
+    """Moments [k, 10] of segments of a device array: reductions stay on the device and come back together."""
     xp = module_of(line)
     line = line.astype(np.float32, copy=False)
-    ends = [*starts[1:].tolist(), int(line.size)]
     rows = []
-    for a, b, size in zip(starts.tolist(), ends, sizes.tolist(), strict=True):
-        x = line[a:b]
+    for s, size in zip(slices, sizes.tolist(), strict=True):
+        x = line[s]
         good = xp.isfinite(x)
         n = xp.maximum(good.sum(), 1)
         clean = xp.where(good, x, 0)
         mean = clean.sum() / n
         zero = (x == 0).sum()
-        scale = size / max(b - a, 1)
+        scale = size / max(int(x.size), 1)
         rows.append(xp.stack([
             mean, xp.sqrt(xp.where(good, (x - mean) ** 2, 0).sum() / n), xp.where(good, x, np.inf).min(), xp.where(good, x, -np.inf).max(),
             xp.sqrt((clean * clean).sum() * scale), xp.isnan(x).sum() * scale, xp.isinf(x).sum() * scale, zero * scale,
             ((xp.abs(x) < _TINY32).sum() - zero) * scale, xp.asarray(float(size))]).astype(np.float32))
-    return host(xp.stack(rows))
+    return host(xp.stack(rows)) if rows else np.zeros((0, 10), np.float32)
 
 
 def histogram(x: Any, seed: int = 0) -> tuple[int, Column]:
@@ -185,6 +239,26 @@ def histogram(x: Any, seed: int = 0) -> tuple[int, Column]:
     return trim(host(xp.bincount(bits, minlength=BINS)))
 
 
+Histograms = tuple[Column, Column, Column]      # first bins, lengths, counts of all, one after the other
+
+
+def histograms(line: Any, starts: Column, lengths: Column, scratch: Scratch) -> Histograms:
+    """Histograms of consecutive segments of a float32 line, all at once."""
+    bins = np.take(_ORDER, line.view(np.uint32) >> np.uint32(21), out=scratch.bins[:line.size], mode="clip")
+    low, high = np.minimum.reduceat(bins, starts), np.maximum.reduceat(bins, starts)
+    if low.min() < 4 or high.max() >= 2044:                    # infinity or NaN: left out
+        return joined([histogram(line[a:a + n]) for a, n in zip(starts.tolist(), lengths.tolist(), strict=True)])
+    widths = high - low + 1
+    bins += np.repeat(np.cumsum(widths) - widths - low, lengths)
+    return low, widths, np.bincount(bins).astype(np.uint32)
+
+
+def joined(parts: list[tuple[int, Column]]) -> Histograms:
+    """Several histograms as one."""
+    return (np.array([f for f, _ in parts], np.intp), np.array([len(c) for _, c in parts], np.intp),
+            np.concatenate([c for _, c in parts]) if parts else np.zeros(0, np.uint32))
+
+
 def trim(counts: Column) -> tuple[int, Column]:
     """Counts by float bits (negatives last) brought into the order of values, without the empty ends."""
     line = np.empty(BINS, np.uint32)
@@ -192,7 +266,7 @@ def trim(counts: Column) -> tuple[int, Column]:
     line[:1024] = counts[:1023:-1]
     line[:4] = 0
     line[2044:] = 0
-    held = np.flatnonzero(line)
+    held = line.nonzero()[0]
     if held.size == 0:
         return 1024, np.zeros(0, np.uint32)
     first, last = int(held[0]), int(held[-1])

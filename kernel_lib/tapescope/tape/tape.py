@@ -13,11 +13,11 @@ import numpy as np
 
 from ..core.site import user_frame
 from . import recordings as reg
-from .frame import LEVELS, Frame, level_of, refs
+from .frame import LEVELS, Frame, level_of
 from .graph import Counts, Graph
 from .recorder import Recorder
-from .reduce import MOMENTS, host
 from .recordings import registry
+from .reduce import MOMENTS, host
 from .strings import Strings
 
 CAPABILITIES = {"can_step": True, "can_rewind": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
@@ -163,6 +163,7 @@ class Tape:
         v = self.recorder.values
         self.recorder.watching = bool(v.probes.outputs)
         v.activations = v.activations or bool(v.probes.activations)
+        v.set_mask()
         self.changed()
 
     # -- who listens ------------------------------------------------------------------------------------------------------
@@ -303,23 +304,27 @@ class Tape:
         items, cursor = self.recorder.clocks.read(cursor or 0, max_bytes, None if id is None else int(id), steps)
         found = []
         for item in items:
-            (graph, step), ops, nodes, n = item.data
-            whole = np.full(max(n, len(ops)), np.nan, np.float32)
-            whole[:len(ops)] = ops
-            found.append(Frame("clocks", {"graph": graph, "step": step}, {"op_us": whole, "node_us": nodes.copy()}))
+            ops, n, rows, ticks, n_nodes, same = item.data
+            op_us = np.full(max(n, len(ops)), np.nan, np.float32)
+            op_us[:len(ops)] = np.frombuffer(ops, np.float32) * np.float32(1e-3)
+            node_us = np.full(n_nodes, np.nan, np.float32)
+            at = _rows_here(rows, same)
+            good = (at >= 0) & (at < n_nodes)
+            node_us[at[good]] = np.frombuffer(ticks, np.float32)[good] * np.float32(1e-3)
+            found.append(Frame("clocks", {"graph": item.key, "step": item.step}, {"op_us": op_us, "node_us": node_us}))
         return found, cursor
 
     def _read_gradients(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
         items, cursor = self.recorder.gradients.read(cursor or 0, max_bytes, None if id is None else int(id), steps)
         found = []
         for item in items:
-            (graph, step), table = item.data
-            table = table[table[:, 0] >= 0]
+            rows, energies, same = item.data
+            at = _rows_here(rows, same)
+            good = at >= 0
             with np.errstate(all="ignore"):
-                norm = np.sqrt(table[:, 1])
-            found.append(Frame("gradients", {"graph": graph, "step": step},
-                               {"node": table[:, 0].astype(np.int32), "norm": norm.astype(np.float32),
-                                "nonfinite": (~np.isfinite(norm)).astype(np.uint8)}))
+                norm = np.sqrt(np.frombuffer(energies, np.float64)[good])
+            found.append(Frame("gradients", {"graph": item.key, "step": item.step},
+                               {"node": at[good], "norm": norm.astype(np.float32), "nonfinite": (~np.isfinite(norm)).astype(np.uint8)}))
         return found, cursor
 
     def _keys(self, id: str | None) -> set[int] | None:
@@ -331,6 +336,7 @@ class Tape:
         return set() if known is None else {known}
 
     def _read_scalars(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        self.recorder.values.flush()
         block, cursor = self.recorder.values.scalars.read(cursor or 0, max(max_bytes // 24, 1), self._keys(id), steps)
         if block is None or not len(block.key):
             return [], cursor
@@ -338,6 +344,7 @@ class Tape:
                                       "time": block.time.astype(np.float64), "value": block.values[:, 0].astype(np.float64)})], cursor
 
     def _read_stats(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        self.recorder.values.flush()
         block, cursor = self.recorder.values.stats.read(cursor or 0, max(max_bytes // 48, 1), self._keys(id), steps)
         if block is None or not len(block.key):
             return [], cursor
@@ -346,21 +353,22 @@ class Tape:
         return [Frame("stats", {}, columns)], cursor
 
     def _read_histograms(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
-        log = self.recorder.values.histograms
         keys = self._keys(id)
-        if keys is None or len(keys) == 1:
-            items, cursor = log.read(cursor or 0, max_bytes, None if keys is None else next(iter(keys)), steps)
-        elif not keys:
-            return [], log.next
-        else:
-            items, cursor = log.read(cursor or 0, max_bytes, None, steps)
-            items = [i for i in items if i.key in keys]
+        items, cursor = self.recorder.values.histograms.read(cursor or 0, max_bytes, None, steps)
         if not items:
             return [], cursor
-        return [Frame("histograms", {}, {
-            "key": refs([i.key for i in items]), "step": np.array([i.step for i in items], np.int32),
-            "first": np.array([i.data[0] for i in items], np.uint16), "length": np.array([len(i.data[1]) for i in items], np.uint16),
-            "count": np.concatenate([i.data[1] for i in items]).astype(np.uint32)})], cursor
+        key = np.concatenate([i.data[0] for i in items]).astype(np.uint32)
+        lengths = np.concatenate([i.data[2] for i in items])
+        columns: dict[str, Any] = {"key": key, "step": np.repeat([i.step for i in items], [len(i.data[0]) for i in items]).astype(np.int32),
+                   "first": np.concatenate([i.data[1] for i in items]).astype(np.uint16), "length": lengths.astype(np.uint16)}
+        count = np.concatenate([i.data[3] for i in items]).astype(np.uint32)
+        if keys is not None:
+            mask = np.isin(key, list(keys))
+            count = count[np.repeat(mask, lengths)]
+            columns = {name: c[mask] for name, c in columns.items()}
+            if not mask.any():
+                return self._read_histograms(cursor, id, steps, max_bytes)
+        return [Frame("histograms", {}, columns | {"count": count})], cursor
 
     def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
         return self.recorder.values.probes.frames(id, cursor or 0, steps, max_bytes)
@@ -377,6 +385,15 @@ class Tape:
         if r.graphs:
             text += f", {sum(len(g.op_name) for g in r.graphs.values())} ops in {len(r.graphs)} structure{'s' * (len(r.graphs) != 1)}"
         return text + ">"
+
+
+def _rows_here(rows: Any, same: bool) -> Any:
+    """Node rows of a pass: those of nodes from the pass before count only where it had the same structure, else -1."""
+    at = np.array(rows, np.int32)
+    old = at < 0
+    if old.any():
+        at[old] = -2 - at[old] if same else -1
+    return at
 
 
 def record(path: str | None = None, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter_ns as clock
@@ -10,21 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.site import resolve
 from .frame import FULL, HEALTH, HISTOGRAM, STATS
 from .graph import Graph
 from .log import ItemLog, RowLog
 from .names import Param
 from .pack import Pack
 from .probes import Probes
-from .reduce import energy, histogram, host, moments, nonfinite
+from .reduce import EXACT, energy, flat, histogram, host, moments, nonfinite
 from .relu import Relus
-from .walk import CHECK, FILLS, KEEP, RELU, TARGET, Step
+from .sites import settled
+from .walk import CHECK, FILLS, KEEP, NOTE, RELU, TARGET, Step
 
 if TYPE_CHECKING:
     from .recorder import Recorder
 
 _finite = math.isfinite
 THIN = 10                        # at level "stats" histograms are made every tenth recorded step
+GRAD_SAMPLE = 4096               # elements of a gradient above 64k elements that its norm is estimated from
 TROUBLES = 256
 FULL_BYTES = 256 << 20
 
@@ -65,19 +71,27 @@ class Values:
         self._trouble_at: dict[tuple[str, int, int, str], Trouble] = {}
         self._device: list[tuple[Any, Callable[[], None]]] = []
         self.touched: list[Any] = []                           # leaves of the backward that runs
-        self.leaves: list[tuple[Any, int, int]] = []           # of the newest: (weak, version, number)
+        self.leaves: list[tuple[Any, int]] = []                # of the newest: (weak, version)
         self.step_params: dict[int, Param] = {}
         self.grad_steps = 0
         self.pending: dict[int, float] = {}
         self.losses: dict[int, list[float]] = {}
         self._loss_sites: dict[Any, int] = {}
+        self._loss_at: Any = None                              # the newest of them, found without hashing a code object
         self.packs: dict[int, Pack] = {}
         self.by_hand: Pack | None = None
+        self.hand_due = False
         self.updated = False
+        self.first_optimizer: list[Any] = []                   # weakly; its learning rate is "lr"
+        self._flushing = threading.Lock()
+        self.noted: list[tuple[Step, str, Any]] = []           # outputs that are vouched for by what reads them, weakly
         self.labels: dict[int, Any] = {}
         add = recorder.strings.add
         self.k_norm, self.k_time = add("grad_norm"), add("step_time")
-        self.due = self.hist_due = self.activations = False
+        self.slow = True                                       # steps are long enough for a norm at every node in each of them
+        self.due = self.hist_due = self.relu_due = self.activations = False
+        self.pack: Pack | None = None
+        self._device_norms: list[tuple[int, Any]] = []
 
     def begin(self, step: int) -> None:
         """A pass begins: decides what is due in it."""
@@ -86,27 +100,36 @@ class Values:
         self.hist_due = self.due and (self.level >= HISTOGRAM or (self.level >= STATS and step % (every * THIN) == 0))
         self.relu_due = self.due and Relus.due(step // every)
         self.activations = bool(self.probes.activations) or (self.level >= HISTOGRAM and self.due)
+        self.noted = []
+        self.r.norms_due = self.due and (self.slow or step < 10 or step % 4 == 0)
+        self.set_mask()
+
+    def set_mask(self) -> None:
+        """What ops may ask for in this pass."""
+        self.r.mask = (CHECK | NOTE | (RELU if self.relu_due else 0) | (TARGET if self.probes.keys else 0)
+                       | (KEEP if self.keeping and self.due else 0))
 
     def now(self) -> float:
         return (clock() - self.r.started) * 1e-9
 
     # -- forward ----------------------------------------------------------------------------------------------------------
 
-    def op(self, step: Step, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...], node: Any) -> None:
-        w = step.watch
+    def op(self, step: Step, w: int, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...], node: Any) -> None:
         if w & CHECK:
             for o in outputs:
                 e = energy(o._array)
                 if e.__class__ is float or isinstance(e, np.generic):
                     if not _finite(e):
-                        self._op_trouble(step, op, inputs, outputs)
+                        self.op_trouble(step, op, inputs, outputs)
                 else:
                     self._device.append((e, self._promise(step, op, inputs, outputs)))
-        if w & RELU and self.relu_due and self.r.mode_grad():
+        elif w & NOTE:
+            self.noted.append((step, op.name, weakref.ref(outputs[0]._array)))
+        if w & RELU and self.r.mode_grad():
             self.relus.see(step, outputs[0]._array, self.r)
-        if w & TARGET and self.probes.keys and node is not None:
+        if w & TARGET and node is not None:
             self._targets(node)
-        if w & KEEP and self.keeping and self.due:
+        if w & KEEP and self.keeping:
             self._keep(step, outputs[0]._array)
         if self.probes.outputs and step.row in self.probes.outputs:
             self.probes.take(f"output/{step.row}", outputs[0], self.r.step_no)
@@ -135,13 +158,14 @@ class Values:
             self._trouble(Trouble("op", number, step.row, op.name, self.r.step_no, -1, -1, size, True, op.name in FILLS))
         return tell
 
-    def _op_trouble(self, step: Step, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+    def op_trouble(self, step: Step, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         number = step.graph.number if step.graph else -1
         known = self._trouble_at.get(("op", number, step.row, op.name))
         if known is not None:
             known.times += 1
             known.last = self.r.step_no
             return
+        self.look_back()
         nan = inf = size = 0
         for o in outputs:
             a, b = nonfinite(o._array)
@@ -154,6 +178,18 @@ class Values:
         made = not before or (bool(nan) and not before_nan) or in_place
         self._trouble(Trouble("op", number, step.row, op.name, self.r.step_no, nan, inf, size, made,
                               op.name in FILLS and not nan, facts))
+
+    def look_back(self) -> None:
+        """Something is not finite: looks through what was vouched for by its readers, as far as it is still there, for where that began."""
+        noted, self.noted = self.noted, []
+        for step, name, ref in noted:
+            array = ref()
+            if isinstance(array, np.ndarray) and not _finite(float(energy(array))):
+                nan, inf = nonfinite(array)
+                if nan or inf:
+                    number = step.graph.number if step.graph else -1
+                    self._trouble(Trouble("op", number, step.row, name, self.r.step_no, nan, inf, int(array.size), True))
+                    return
 
     def _trouble(self, t: Trouble) -> None:
         key = (t.what, t.graph, t.row, t.name)
@@ -193,146 +229,252 @@ class Values:
             self._histogram(key, array)
 
     def _histogram(self, key: int, array: Any) -> None:
-        first, counts = histogram(array, self.r.step_no)
+        self._add_histogram(key, self.r.step_no, *histogram(array, self.r.step_no))
+
+    def _add_histogram(self, key: int, step: int, first: int, counts: Any) -> None:
         if len(counts):
-            self.histograms.add(key, self.r.step_no, counts.nbytes + 48, (first, counts))
+            rows = (np.array([key], np.uint32), np.array([first]), np.array([len(counts)]), counts)
+            self.histograms.add(key, step, counts.nbytes + 64, rows)
 
     # -- backward -----------------------------------------------------------------------------------------------------------
 
-    def loss_tag(self, site: Any, name: Callable[[], str]) -> str:
+    def _loss_key(self, site: Any) -> int:
         """"loss" for the first place that calls backward(), "loss/<name>" for others."""
+        if site is not None and self._loss_at is not None and site[0] is self._loss_at[0][0] and site[1] == self._loss_at[0][1]:
+            return int(self._loss_at[1])
+        newest = site
+        site = settled(site)
         known = self._loss_sites.get(site)
         if known is None:
-            tag = "loss" if not self._loss_sites else "loss/" + name() if len(self._loss_sites) < 64 else "loss/other"
+            tag = "loss" if not self._loss_sites else "loss/" + (loss_name(site) if len(self._loss_sites) < 64 else "other")
             known = self._loss_sites[site] = self.r.strings.add(tag)
-        return self.r.strings[known]
+        self._loss_at = (newest, known)
+        return known
 
-    def backward_begin(self, roots: tuple[Any, ...], site: Any, tag: str) -> None:
+    def backward_begin(self, roots: tuple[Any, ...], site: Any) -> None:
         self.touched.clear()
         if not self.level:
             return
         for t in roots[:1]:
             if t._array.size == 1:
-                value = float(host(t._array).reshape(-1)[0].real)
-                got = self.losses.setdefault(self.r.strings.add(tag), [0.0, 0])
+                key = self._loss_key(site)
+                value = float(t._array.item().real)
+                got = self.losses.setdefault(key, [0.0, 0])
                 got[0] += value
                 got[1] += 1
                 if not _finite(value):
-                    self._trouble(Trouble("loss", self.r.current, -1, tag, self.r.step_no, int(value != value), int(value == value), 1, False))
+                    self.look_back()
+                    self._trouble(Trouble("loss", self.r.current, -1, self.r.strings[key], self.r.step_no, int(value != value), int(value == value), 1, False))
 
     def node(self, row: int, node: Any, grads_in: tuple[Any, ...]) -> None:
-        if not self.due:
-            return
-        norms = self.r.norms
+        """The norm of what arrives at a node: exact up to 64k elements, estimated from a sample above."""
+        r = self.r
         for g in grads_in:
             if g is None:
                 continue
             g = getattr(g, "_array", g)
-            e = energy(g)
-            norms.append(row)
-            norms.append(e)
-            if (e.__class__ is float or isinstance(e, np.generic)) and not _finite(e):
-                nan, inf = nonfinite(g)
-                if nan or inf:
-                    self._trouble(Trouble("node", self.r.current, row, node.name(), self.r.step_no, nan, inf, int(g.size), False))
+            size = g.size
+            if size > EXACT:
+                part = flat(g)[::size // GRAD_SAMPLE | 1]
+                e = energy(part) * (size / part.size)
+            else:
+                e = energy(g)
+            if not isinstance(g, (np.ndarray, np.generic)):
+                self._device_norms.append((len(r.norm_values), e))
+                e = math.nan
+            elif not _finite(e):
+                self.bad_node(row, node, g)
+            r.norm_rows.append(row)
+            r.norm_values.append(float(e))
+
+    def bad_node(self, row: int, node: Any, g: Any) -> None:
+        """A gradient that may hold something that is not finite."""
+        nan, inf = nonfinite(g)
+        if nan or inf:
+            self._trouble(Trouble("node", self.r.current, row, node.name(), self.r.step_no, nan, inf, int(g.size), False))
+
+    def danger(self, row: int, node: Any, grads_in: tuple[Any, ...], grads_out: tuple[Any, ...]) -> None:
+        """After a node whose derivative may be infinite: did it make something that is not finite from finite gradients?"""
+        for g in grads_out:
+            g = getattr(g, "_array", g)
+            if not isinstance(g, (np.ndarray, np.generic)) or _finite(float(energy(g))):
+                continue
+            nan, inf = nonfinite(g)
+            if not nan and not inf:
+                continue
+            if any(a is not None and any(nonfinite(getattr(a, "_array", a))) for a in grads_in):
+                return
+            facts = [operand(t) for t, _ in _saved_operands(node)]
+            self._trouble(Trouble("node", self.r.current, row, node.name(), self.r.step_no, nan, inf, int(g.size), True, operands=facts))
+            return
 
     def backward_end(self) -> None:
         """Norms of the leaves' gradients as they now are. Exact, whatever their size: this is where a non-finite one cannot hide."""
         touched, self.touched = self.touched, []
-        names, step = self.r.names, self.r.step_no
-        self.leaves = []
+        r = self.r
+        by_id, step, level = r.names.by_id, r.step_no, self.level
+        paced = r.pacer is None or r.pacer == "implicit"       # nobody has said yet when a step ends
+        if paced:
+            self.leaves = []
+        together = level >= STATS and self.due
+        params = self.step_params
         for t in touched:
-            p = names.by_id.get(t._id) or names.leaf(t)
-            grad = t._grad
-            if p is None or grad is None:
+            p = by_id.get(t._id) or r.names.leaf(t)
+            if p is None or t._grad is None:
                 continue
             p.grad_step = step
-            self.step_params[p.index] = p
-            self.leaves.append((p.ref, t._version, p.index))
-            if not self.level:
-                continue
-            e = float(energy(grad._array))
-            p.energy = e
-            if not _finite(e):
-                nan, inf = nonfinite(grad._array)
-                if nan or inf:
-                    self._trouble(Trouble("grad", self.r.current, -1, p.name, step, nan, inf, p.numel, False))
-            if self.probes.params and (key := "grad/" + p.name) in self.probes.params:
-                self.probes.take(key, grad, step)
+            params[p.index] = p
+            if paced:
+                self.leaves.append((p.ref, t._version))
+            if level and not (together and p.packed):
+                self._grad_energy(p, float(energy(t._grad._array)))
+        if together and touched:
+            if self.packs:
+                self._grads_together()
+            else:
+                self._measure_by_hand(touched)
+        if self.probes.params:
+            for t in touched:
+                p = by_id.get(t._id)
+                if p is not None and t._grad is not None and (key := "grad/" + p.name) in self.probes.params:
+                    self.probes.take(key, t._grad, step)
         self.grad_steps += bool(touched)
-        if self.level >= STATS and self.due and not self.packs and self.leaves:
-            self._measure_by_hand(touched)
+
+    def _grad_energy(self, p: Param, e: float) -> None:
+        p.energy = e
+        if not _finite(e):
+            t = p.ref()
+            if t is not None and t._grad is not None:
+                nan, inf = nonfinite(t._grad._array)
+                if nan or inf:
+                    self._trouble(Trouble("grad", self.r.current, -1, p.name, self.r.step_no, nan, inf, p.numel, False))
+
+    def _grads_together(self) -> None:
+        """The squared norms of the gradients of every optimizer that this backward has reached."""
+        step = self.r.step_no
+        for pack in list(self.packs.values()):
+            if not any(p.grad_step == step for p in pack.params):
+                continue
+            try:
+                energies = pack.gradients(step)
+            except (ValueError, AttributeError):               # another shape than it had: packed anew at the update
+                pack.groups = None
+                energies = None
+            k = 0
+            if energies is not None:
+                k = pack.n_short
+                for p, e in zip(pack.params, energies.tolist(), strict=False):
+                    if e < math.inf:
+                        p.energy = e
+                    else:
+                        self._grad_energy(p, e)
+            for p, ref in zip(pack.params[k:], pack.refs[k:], strict=True):
+                t = ref()
+                if t is not None and t._grad is not None:
+                    self._grad_energy(p, float(energy(t._grad._array)))
 
     def cleared(self) -> bool:
         """Whether the leaves of the newest backward have been updated, or their gradients taken away, since."""
-        for ref, version, _ in self.leaves[:8]:
+        for ref, version in self.leaves[:8]:
             t = ref()
             if t is None or t._grad is None or t._version != version or not t._grad._array.any():
                 return True
         return False
 
-    def leaf_norms(self, g: Graph) -> list[float]:
-        """(AccumulateGrad row, squared norm) of the step's leaves in this structure."""
-        found: list[float] = []
+    def leaf_norms(self, g: Graph) -> tuple[list[int], list[float]]:
+        """AccumulateGrad rows of the step's leaves in this structure, and the squared norms of their gradients."""
+        rows: list[int] = []
+        energies: list[float] = []
+        step, sources, nodes = self.r.step_no, g.param_src, g.acc_node
         for index, p in self.step_params.items():
-            src = g.param_src.get(index)
-            row = g.acc_node.get(src) if src is not None else None
-            if row is not None and p.grad_step == self.r.step_no:
-                found += (row, p.energy)
-        return found
+            if p.grad_step == step:
+                row = nodes.get(sources.get(index, -1))
+                if row is not None:
+                    rows.append(row)
+                    energies.append(p.energy)
+        return rows, energies
+
+    def settled_norms(self, values: list[float]) -> list[float]:
+        """The pass's squared norms, with those of device arrays, in one transfer, where they belong."""
+        if self._device_norms:
+            import cupy
+
+            found = host(cupy.stack([cupy.asarray(e, np.float32) for _, e in self._device_norms]))
+            for (i, _), e in zip(self._device_norms, found.tolist(), strict=True):
+                values[i] = e
+            self._device_norms = []
+        return values
+
+    def look_back_on_growth(self) -> None:
+        """A structure that was new may lack the readers that vouched for noted outputs."""
+        if self.noted:
+            self.look_back()
 
     # -- updates ------------------------------------------------------------------------------------------------------------
 
     def update_begin(self, optimizer: Any) -> None:
         self._learning_rates(optimizer)
-        if not self.level:
-            return
+        self.pack = None
         if self.level >= STATS and self.due:
-            self._pack(optimizer).before()
+            self.pack = self._pack(optimizer)
+            try:
+                self.pack.before(self.r.step_no)
+            except (ValueError, AttributeError):               # a parameter has another shape than it had
+                self._settle_pack(self.packs.pop(id(optimizer)))
+                self.pack = self._pack(optimizer)
+                self.pack.before(self.r.step_no)
 
     def _learning_rates(self, optimizer: Any) -> None:
         r = self.r
-        own = id(optimizer) == r.pacer or r.pacer in (None, "implicit") or (r.pacer == "manual" and len(self.packs) <= 1)
-        base = "lr" if own else f"lr/{type(optimizer).__name__}"
+        if not self.first_optimizer or self.first_optimizer[0]() is None:
+            self.first_optimizer = [weakref.ref(optimizer)]
+        base = "lr" if self.first_optimizer[0]() is optimizer else f"lr/{type(optimizer).__name__}"
         for i, group in enumerate(optimizer.param_groups):
             lr = group.get("lr")
             if lr is not None:
                 self.pending[r.strings.add(base if i == 0 else f"{base}/{i}")] = float(lr)
 
     def _pack(self, optimizer: Any) -> Pack:
-        tensors = [t for group in optimizer.param_groups for t in group["params"]]
         known = self.packs.get(id(optimizer))
-        if known is None or known.stale(tensors):
-            params = [self.r.names.leaf(t, owned=True) for t in tensors]
-            chosen = [(p, t) for p, t in zip(params, tensors, strict=True) if p is not None and t._array.dtype.kind == "f"]
-            for p, _ in chosen:
-                p.watch = self.r.wanted_param(p.name)
-            known = self.packs[id(optimizer)] = Pack(tensors, [(p, t) for p, t in chosen if p.watch and t._array.size], optimizer)
+        if known is None or known.stale(optimizer):
+            tensors = [t for group in optimizer.param_groups for t in group["params"]]
+            if known is not None:
+                self._settle_pack(known)
+            known = self.packs[id(optimizer)] = Pack(tensors, self._members(tensors, True), optimizer)
         return known
+
+    def _members(self, tensors: list[Any], owned: bool) -> list[tuple[Param, Any]]:
+        found: dict[int, tuple[Param, Any]] = {}
+        for t in tensors:
+            p = self.r.names.leaf(t, owned=owned)
+            if p is not None:
+                p.watch = self.r.wanted_param(p.name)
+                if p.watch and t._array.size and t._array.dtype.kind == "f":
+                    found[p.index] = (p, t)
+        return list(found.values())
 
     def update_end(self, optimizer: Any) -> None:
         if not self.level:
             return
         step = self.r.step_no
         self.updated = True
-        if self.level >= STATS and self.due:
-            pack = self._pack(optimizer)
-            matrix = pack.after()
-            self._write(pack, matrix)
-            for p, t in pack.big:
-                self._check_weight(p, t)
-            for p in pack.bad(matrix):
-                t = p.ref()
-                if t is not None:
-                    self._check_weight(p, t)
+        pack = self.pack
+        if pack is not None:
+            self.pack = None
+            finite = pack.after(step)
+            self._write(pack)
+            for p, ref in pack.big:
+                self._check_weight(p, ref())
+            if not finite:
+                for p in pack.params:
+                    self._check_weight(p, p.ref())
         else:
+            by_id = self.r.names.by_id
             for group in optimizer.param_groups:
                 for t in group["params"]:
-                    p = self.r.names.by_id.get(t._id)
-                    if p is None:
-                        p = self.r.names.leaf(t, owned=True)
-                    if p is not None:
-                        self._check_weight(p, t)
+                    found = by_id.get(t._id) or self.r.names.leaf(t, owned=True)
+                    if found is not None:
+                        self._check_weight(found, t)
         for key in self.probes.params:
             if key.startswith("weight/"):
                 for p in self.r.names.params:
@@ -340,31 +482,53 @@ class Values:
                         self.probes.take(key, t, step)
 
     def _check_weight(self, p: Param, t: Any) -> None:
+        if t is None:
+            return
         e = energy(t._array)
         if not _finite(float(e)):
             nan, inf = nonfinite(t._array)
             if nan or inf:
                 self._trouble(Trouble("weight", self.r.current, -1, p.name, self.r.step_no, nan, inf, p.numel, False))
 
-    def _write(self, pack: Pack, matrix: Any) -> None:
-        """Rows of a measured update: weight, gradient and update of every parameter that has them."""
-        keys, rows = pack.rows(matrix)
-        self.stats.add(keys, self.r.step_no, self.now(), rows)
-        for key, ratio in pack.ratios(matrix):
-            self.pending[key] = ratio
+    def _write(self, pack: Pack) -> None:
+        """Puts a measured update by: its moments are made when somebody reads them, or with those of other steps."""
         if self.hist_due:
-            for key, array in pack.parts():
-                self._histogram(key, array)
+            rows = pack.histograms()
+            self.histograms.add(0, self.r.step_no, rows[3].nbytes + 24 * len(rows[0]), rows)
+        if pack.commit(self.r.step_no, self.now()):
+            self._settle_pack(pack)
+
+    def flush(self) -> None:
+        """Makes rows of all measures that wait. From any thread."""
+        for pack in [*self.packs.values(), *([self.by_hand] if self.by_hand is not None else [])]:
+            self._settle_pack(pack)
+
+    def _settle_pack(self, pack: Pack) -> None:
+        with self._flushing:
+            n = pack.n
+            for steps, times, keep, rows in pack.settle():
+                with np.errstate(all="ignore"):
+                    ratio = rows[:, 2 * n:, 4] / rows[:, :n, 4]
+                if keep is None:
+                    self.scalars.add_many(pack.ratio_keys, steps, times, ratio.reshape(-1, 1))
+                    self.stats.add_many(pack.all_keys, steps, times, rows.reshape(-1, 10))
+                else:
+                    both = keep[n:2 * n] & keep[2 * n:]
+                    if both.any():
+                        keys = [k for k, b in zip(pack.ratio_keys, both, strict=True) if b]
+                        self.scalars.add_many(keys, steps, times, ratio[:, both].reshape(-1, 1))
+                    self.stats.add_many(pack.all_keys[keep], steps, times, rows[:, keep].reshape(-1, 10))
 
     def _measure_by_hand(self, leaves: list[Any]) -> None:
         """Without an optimizer: weights and gradients as backward leaves them; the update is the change since the last time."""
-        if self.by_hand is None or self.by_hand.stale(leaves):
-            params = [(self.r.names.leaf(t), t) for t in leaves]
-            for p, _ in params:
-                if p is not None:
-                    p.watch = self.r.wanted_param(p.name)
-            self.by_hand = Pack(leaves, [(p, t) for p, t in params if p is not None and p.watch and t._array.size and t._array.dtype.kind == "f"])
-        self.by_hand.by_hand()
+        if self.by_hand is None or not self.by_hand.fits(leaves):
+            if self.by_hand is not None:
+                self._settle_pack(self.by_hand)
+            self.by_hand = Pack(leaves, self._members(leaves, False))
+            for p in self.by_hand.params:
+                p.packed = False
+        self.by_hand.by_hand(self.r.step_no)
+        self.hand_due = True
 
     # -- the end of a step --------------------------------------------------------------------------------------------------
 
@@ -387,13 +551,15 @@ class Values:
                     total = math.nan
                 pending[p.key_norm] = math.sqrt(p.energy) if p.energy >= 0 else math.nan
             pending[self.k_norm] = math.sqrt(total) if total >= 0 else math.nan
-        if self.by_hand is not None and not self.updated and self.by_hand.matrix is not None:
-            self._write(self.by_hand, self.by_hand.matrix)
-            self.by_hand.matrix = None
+        if self.hand_due and self.by_hand is not None:
+            if not self.updated:
+                self._write(self.by_hand)
+            self.hand_due = False
         if ms is not None:
             pending[self.k_time] = ms
+            self.slow = ms > 5
         if pending:
-            self.scalars.add(np.array(list(pending), np.uint32), r.step_no, self.now(), np.array(list(pending.values())).reshape(-1, 1))
+            self.scalars.add(list(pending), r.step_no, self.now(), list(pending.values()))
             self.pending = {}
         self.updated = False
         self.relus.end_step(r.step_no)
@@ -421,15 +587,13 @@ class Values:
         array = getattr(value, "_array", value)
         if kind == "scalar":
             number = float(host(array).reshape(-1)[0]) if hasattr(array, "reshape") else float(array)
-            self.scalars.add(np.array([r.strings.add(tag)], np.uint32), at, self.now(), np.array([[number]]))
+            self.scalars.add([r.strings.add(tag)], at, self.now(), [number])
         elif kind == "histogram":
             data = np.asarray(host(array) if hasattr(array, "dtype") else array, np.float32)
             if data.size:
                 key = r.strings.add(tag)
                 self.stats.add(np.array([key], np.uint32), at, self.now(), moments(data)[None])
-                first, counts = histogram(data)
-                if len(counts):
-                    self.histograms.add(key, at, counts.nbytes + 48, (first, counts))
+                self._add_histogram(key, at, *histogram(data))
         elif kind == "embedding":
             data = np.array(host(array) if hasattr(array, "dtype") else array, np.float32)
             self.probes.log.add("embedding/" + tag, at, data.nbytes + 128, (data, data.shape, "float32"))
@@ -454,3 +618,20 @@ def operand(t: Any) -> dict[str, Any]:
                 facts["min"], facts["max"] = float(good.min()), float(good.max())
             facts["zero"] = int(np.count_nonzero(x == 0))
     return facts
+
+
+def _saved_operands(node: Any) -> list[tuple[Any, Any]]:
+    """Operands that a node still holds, as (tensor, version)."""
+    saved = node.saved
+    if not isinstance(saved, tuple):                           # freed by now
+        return []
+    return [e[:2] for e in saved[:node.plan.tensors_saved] if isinstance(e, tuple) and hasattr(e[0], "_array")]
+
+
+def loss_name(site: Any) -> str:
+    """What the user calls the tensor: `errD` of `errD.backward()`; else the line."""
+    info = resolve(site)
+    if info is None:
+        return "other"
+    found = re.search(r"([A-Za-z_]\w*)(?:\s*/[^)]*\))?\.backward\(", info.text)
+    return found.group(1) if found else f"line {info.line}"

@@ -14,15 +14,30 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 # What an op's step asks of the recorder besides its clock.
-CHECK, RELU, TARGET, KEEP = 1, 2, 4, 8
+CHECK, RELU, TARGET, KEEP, NOTE = 1, 2, 4, 8, 16
 
-# Ops that give finite values from finite ones whatever the values are, and pass NaN on: what reads them is checked instead.
+# Ops that give finite values from finite ones whatever the values are: not checked.
 FAITHFUL = frozenset(
     "relu leaky_relu hardtanh clamp tanh sigmoid logsigmoid softplus gelu silu elu abs neg sign sin cos atan erf floor ceil round trunc "
     "softmax log_softmax max max_all max_dim min min_all min_dim amax amin maximum minimum sort topk gather embedding index index_select "
-    "select slice take cat stack clone to_copy repeat flip roll tril triu pad where unbind split reshape max_pool2d max_pool1d".split())
+    "select slice take cat stack clone to_copy repeat flip roll tril triu pad where masked_fill unbind split reshape view transpose t permute "
+    "squeeze unsqueeze expand max_pool2d max_pool1d".split())
 
-FILLS = frozenset(["masked_fill", "where", "full", "fill", "masked_scatter", "pad", "index_put", "setitem", "copy"])
+# Ops whose output is not finite when one of these operands holds a value that is not: a finite output vouches for the operand. () for all of them.
+VOUCHES: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys("add sub mul addmm mm bmm mv dot outer linear neg abs sum sum_all sum_rows sum_dim mean mean_all mean_dim layer_norm batch_norm "
+                    "conv2d conv1d cat stack clone reshape view transpose t permute squeeze unsqueeze expand gelu silu log_softmax sin cos "
+                    "mse_loss cumsum baddbmm".split(), ()),
+    "div": (0,),
+}
+
+# Ops whose derivative is infinite somewhere.
+DANGER = frozenset("div sqrt rsqrt log log2 log10 log1p pow pow_scalar reciprocal norm std var acos asin atan2 tan exp exp2 expm1 "
+                   "binary_cross_entropy cumprod prod logsumexp".split())
+
+FILLS = frozenset(["masked_fill", "where", "full", "fill", "masked_scatter", "pad", "index_put", "copy"])
+
+NOTED = 16_384                                 # outputs above are left to their readers, where those vouch for them
 
 
 class Step:
@@ -77,6 +92,7 @@ def add_op(r: Recorder, g: Graph, sig: Any, op: Any, inputs: tuple[Any, ...], ou
         flags |= 8
     row = g.op(op.name, module, g.site(site), flags, shape_text(array.shape) if array is not None else "",
                str(array.dtype) if array is not None else "", r.label(outputs), entries)
+    g.op_size.append(int(array.size) if array is not None and len(outputs) == 1 else 0)
     for o in outputs:
         if o._id not in r.names.known:
             g.owner.append(row)
@@ -156,3 +172,33 @@ def _watch(r: Recorder, op: Any, g: Graph, step: Step, inputs: tuple[Any, ...], 
         if r.level >= 4:
             watch |= KEEP
     return watch
+
+
+def settle_checks(g: Graph, last: Step) -> None:
+    """After the first pass of a structure: large outputs that a checked reader vouches for are noted, no longer checked."""
+    steps: dict[int, Step] = {}
+    step: Step | None = last
+    while step is not None:
+        if step.sig is not None and len(step.sig) == 5:
+            steps[step.row] = step
+        step = step.parent
+    safe: set[int] = set()                     # rows whose output is checked, or vouched for
+    strings, readers = g.strings.list, g.consumers()
+    for row in range(len(g.op_name) - 1, -1, -1):
+        s = steps.get(row)
+        if s is None:
+            continue
+        vouched = any(reader in safe and _vouches(strings[g.op_name[reader]], g, reader, row) for reader in readers.get(row, ()))
+        if s.watch & CHECK and vouched and g.op_size[row] > NOTED:
+            s.watch = s.watch & ~CHECK | NOTE
+        elif s.watch & NOTE and not vouched:   # noted for another structure that begins alike
+            s.watch = s.watch & ~NOTE | CHECK
+        if vouched or s.watch & (CHECK | NOTE):
+            safe.add(row)
+
+
+def _vouches(name: str, g: Graph, reader: int, row: int) -> bool:
+    where = VOUCHES.get(name)
+    if where is None or g.op_flags[reader] & IN_PLACE:
+        return False
+    return not where or g.inputs_of(reader)[where[0]] == row

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tapescope as ts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import tapescope as ts
 from tapescope.debugger import Aborted, debug
 
 

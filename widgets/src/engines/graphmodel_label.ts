@@ -19,12 +19,17 @@ export function partLabel(model: GraphModel, kind: Kind, row: number, count: num
   const { path, cls, call } = graph.modules, own = pathWithin(model, row, level), className = text(cls[row]!);
   if (kind === KIND.fold) {
     const calls = model.calls(model.parent(row)), end = calls[calls.indexOf(row) + count - 1] ?? row;
-    return { title: path[end] === path[row] ? own || className : `${own} … ${text(path[end]!).split('.').at(-1)}`, note: `${className} ×${count}` };
+    const names = path[end] === path[row] ? own : `${own} … ${text(path[end]!).split('.').at(-1)}`;
+    return NUMBER.test(own) || !own ? { title: `${className} ×${count}`, note: names } : { title: names, note: `${className} ×${count}` };
   }
   const again = call[row]! > 0 ? `  call ${call[row]! + 1}` : '';
   const out = model.isRunning(row) ? '…' : shapeText(text(graph.ops.shape[model.last(row)]!));
+  // The third child of a Sequential says nothing by its name.
+  if (NUMBER.test(own)) return { title: className + again, note: `${own}  ${out}` };
   return own ? { title: own + again, note: `${className}  ${out}` } : { title: className + again, note: out };
 }
+
+const NUMBER = /^\d+$/;
 
 /** A call's path without what the reader sees around it already. */
 function pathWithin(model: GraphModel, module: number, level: number): string {

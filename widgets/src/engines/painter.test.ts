@@ -59,7 +59,7 @@ describe('the painter', () => {
     const scene = sceneOf(), look = { ...plain(scene), detail: () => 'float32' }, palette = paletteOf(themeOf('light'));
     const at = (zoom: number) => { const { ctx, calls, texts } = paper(); for (const _ of draw(ctx, scene, look, palette, zoom, everywhere)) void _; return { calls, texts }; };
     expect(at(0.2).texts).toEqual([]);
-    const middle = at(0.7), near = at(1), close = at(2);
+    const middle = at(0.6), near = at(1), close = at(2);
     expect(middle.texts).toContain('softmax');
     expect(middle.texts.filter(t => t === '8×8').length).toBe(0);
     expect(near.texts).toContain('8×8');

@@ -27,7 +27,7 @@ export interface Look {
 }
 
 /** Levels of detail by zoom. */
-export const LOD = { pixels: 0.12, text: 0.45, notes: 0.85, details: 1.5 } as const;
+export const LOD = { pixels: 0.12, text: 0.45, notes: 0.68, details: 1.5 } as const;
 
 export interface Window { left: number; top: number; right: number; bottom: number }
 
@@ -224,7 +224,7 @@ function boxes(ctx: CanvasRenderingContext2D, scene: Scene, list: readonly numbe
 }
 
 function* texts(ctx: CanvasRenderingContext2D, scene: Scene, look: Look, palette: Palette, zoom: number, items: readonly number[]): Generator<void> {
-  const { theme } = palette, size = Math.max(SIZE.text, 9 / zoom), noted = zoom >= LOD.notes;
+  const { theme } = palette, size = Math.max(SIZE.text, 9 / zoom), small = Math.max(SIZE.note, 7.4 / zoom), noted = zoom >= LOD.notes;
   ctx.textBaseline = 'middle';
   let drawn = 0;
   const put = (text: string | undefined, weight: string, family: string, px: number, room: number, x: number, y: number, color: string, align: CanvasTextAlign) => {
@@ -249,8 +249,8 @@ function* texts(ctx: CanvasRenderingContext2D, scene: Scene, look: Look, palette
     if (kind === KIND.input) {
       if (!noted || !note) put(title, '600', theme.font, size, w - 12, x + w / 2, y + h / 2 + 0.5, style.text, 'center');
       else {
-        put(title, '600', theme.font, SIZE.text, w - 12, x + 12, y + h / 2 + 0.5, style.text, 'left');
-        put(note, '', theme.font, SIZE.note, w * 0.6, x + w - 12, y + h / 2 + 0.5, style.note, 'right');
+        put(title, '600', theme.font, size, w - 12, x + 12, y + h / 2 + 0.5, style.text, 'left');
+        put(note, '', theme.font, small, w * 0.6, x + w - 12, y + h / 2 + 0.5, style.note, 'right');
       }
       continue;
     }
@@ -259,8 +259,8 @@ function* texts(ctx: CanvasRenderingContext2D, scene: Scene, look: Look, palette
     if (block) caret(ctx, x + 11, y + (noted ? 15 : h / 2), false, style.note);
     if (!noted) { put(title, block ? '600' : '', theme.font, size, room, left, y + h / 2 + 0.5, style.text, align); continue; }
     const lift = detail ? 3 : 0;
-    put(title, block ? '600' : '', theme.font, SIZE.text, room, left, y + (block ? 15.5 : 12) - lift, style.text, align);
-    put(note, '', theme.font, SIZE.note, room, left, y + (block ? 29.5 : 24.5) - lift - (detail ? 0.8 : 0), style.note, align);
+    put(title, block ? '600' : '', theme.font, size, room, left, y + (block ? 15.5 : 12) - lift, style.text, align);
+    put(note, '', theme.font, small, room, left, y + (block ? 29.5 : 24.5) - lift - (detail ? 0.8 : 0), style.note, align);
     put(detail, '', theme.mono, 6.4, room, left, y + h - 5.4, style.note, align);
   }
 }

@@ -1,0 +1,19 @@
+import type { View } from '@tapescope/widgets';
+
+/** One tab of the panel; its code arrives when the tab is first shown. */
+export interface Tab {
+  id: string;
+  label: string;
+  load: () => Promise<View>;
+}
+
+export const tabs: Tab[] = [
+  { id: 'dashboard', label: 'Dashboard', load: () => import('@tapescope/widgets').then(m => m.dashboard) },
+  { id: 'graph', label: 'Graph', load: () => import('@tapescope/widgets').then(m => m.graph) },
+  { id: 'backward', label: 'Backward', load: () => import('@tapescope/widgets').then(m => m.backward) },
+  { id: 'histograms', label: 'Histograms', load: () => import('@tapescope/widgets').then(m => m.histograms) },
+  { id: 'projector', label: 'Projector', load: () => import('@tapescope/widgets').then(m => m.projector) },
+  { id: 'metrics', label: 'Metrics', load: () => import('@tapescope/widgets').then(m => m.metrics) },
+  { id: 'findings', label: 'Findings', load: () => import('@tapescope/widgets').then(m => m.findings) },
+  { id: 'tensor', label: 'Tensor', load: () => import('@tapescope/widgets').then(m => m.tensor) }
+];

@@ -1,0 +1,51 @@
+"""What a rule has to say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SEVERITIES = ("error", "warning", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One trouble: what, why, what to do, the number beside its threshold, and where."""
+
+    rule: str
+    severity: str
+    title: str
+    cause: str
+    fix: str
+    id: str
+    value: float | str | None = None
+    threshold: float | str | None = None
+    source: tuple[str, int, str] | None = None             # file, line, notebook cell
+    graph: int | None = None
+    node: int | None = None
+    op: int | None = None
+    step: int | None = None
+    parameter: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the wire carries it: JSON only, numbers that are none as text."""
+        found = asdict(self)
+        for name in ("value", "threshold"):
+            v = found[name]
+            if isinstance(v, float) and not math.isfinite(v):
+                found[name] = str(v)
+        found["source"] = None if self.source is None else list(self.source)
+        return found
+
+    def __repr__(self) -> str:
+        value = "" if self.value is None else f", value={_short(self.value)}"
+        threshold = "" if self.threshold is None else f", threshold={_short(self.threshold)}"
+        where = ""
+        if self.source is not None:
+            where = f", source={(self.source[2] or self.source[0]) + ':' + str(self.source[1])!r}"
+        return f"Finding({self.rule!r}, {self.severity}: {self.title}{value}{threshold}{where})"
+
+
+def _short(v: float | str) -> str:
+    return f"{v:.3g}" if isinstance(v, (int, float)) else str(v)

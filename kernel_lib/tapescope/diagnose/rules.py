@@ -1,0 +1,232 @@
+"""The rules. Each reads what the recording already knows and gives findings; none keeps or touches a tensor.
+
+Thresholds are wide: a healthy run must stay silent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+from ..tape import Graph, Tape
+from .finding import Finding
+
+VANISHING = 1e-4                   # first layer's gradient per element, over the last layer's
+TINY = 1e-8                        # norm of the whole gradient
+EXPLODING = 1e3                    # norm of the whole gradient, over its median so far
+HUGE = 1e5                         # the same, absolute
+DEAD = 0.5                         # share of a relu's units that no sample of a window activated
+PERSISTENT = 5                     # steps that a slow trouble must last
+
+
+def place(tape: Tape, graph: int, op: int) -> dict[str, Any]:
+    """source, op and node of an op row."""
+    g = tape.graphs.get(graph)
+    if g is None or not 0 <= op < len(g.op_name):
+        return {}
+    found: dict[str, Any] = {"graph": graph, "op": op, "node": g.op_node[op] if g.op_node[op] >= 0 else None}
+    site = g.op_site[op]
+    if site >= 0:
+        file, line, _, _, cell = g.site_texts(0, site + 1)[site]
+        text = tape.strings
+        found["source"] = (text[file], line, text[cell])
+    return found
+
+
+def where(tape: Tape, graph: int, op: int) -> str:
+    """' in encoder.0', or nothing."""
+    g = tape.graphs.get(graph)
+    if g is None or not 0 <= op < len(g.op_name) or g.op_module[op] < 0:
+        return ""
+    path = tape.strings[g.mod_path[g.op_module[op]]]
+    return f" in {path}" if path else ""
+
+
+def non_finite(tape: Tape, state: Any) -> Iterator[Finding]:
+    """The first op that made a value that is not finite from finite operands; without one, where it was first seen."""
+    troubles = [t for t in tape.recorder.values.troubles if not t.fill]
+    origins = sorted((t for t in troubles if t.what == "op" and t.made), key=lambda t: (t.step, t.row))
+    for t in origins[:3]:
+        facts = "; ".join(_operand(f) for f in t.operands) or "its operands were finite"
+        yield Finding("non-finite", "error", f"{t.name} made {_count(t)}{where(tape, t.graph, t.row)}", f"{t.name} of {facts}", _advice(t.name),
+                      f"non-finite/{t.graph}/{t.row}", value=_count(t), threshold="all finite", step=t.step, **place(tape, t.graph, t.row))
+    if origins:
+        return
+    seen = sorted((t for t in troubles if t.what in ("node", "grad", "weight", "loss")), key=lambda t: t.step)
+    for t in seen[:1]:
+        g = tape.graphs.get(t.graph)
+        spot: dict[str, Any] = {}
+        if t.what == "node" and g is not None and 0 <= t.row < len(g.node_op):
+            spot = place(tape, t.graph, g.node_op[t.row])
+            spot["node"] = t.row
+        what = {"node": f"the gradient at {t.name}", "grad": f"the gradient of {t.name}", "weight": f"the parameter {t.name}", "loss": "the loss"}[t.what]
+        yield Finding("non-finite", "error", f"{what} holds {_count(t)}", "every forward value was finite: the backward pass made it",
+                      "look at the node in the backward view; a derivative like that of sqrt at 0 is infinite",
+                      f"non-finite/{t.what}/{t.name}", value=_count(t), threshold="all finite", step=t.step,
+                      parameter=t.name if t.what in ("grad", "weight") else None, **spot)
+
+
+def _count(t: Any) -> str:
+    parts = [f"{t.nan} nan"] * (t.nan > 0) + [f"{t.inf} inf"] * (t.inf > 0)
+    return (" and ".join(parts) or "non-finite values") + f" of {t.size}"
+
+
+def _operand(f: dict[str, Any]) -> str:
+    text = f.get("shape", "")
+    shape = "×".join(map(str, text)) if isinstance(text, (list, tuple)) else str(text)
+    low, high = f.get("min"), f.get("max")
+    span = f" in [{low:.4g}, {high:.4g}]" if isinstance(low, (int, float)) and isinstance(high, (int, float)) else ""
+    bad = "".join(f", {f[k]} {k}" for k in ("nan", "inf") if f.get(k))
+    return f"[{shape}]{span}{bad}"
+
+
+_ADVICE = {"log": "clamp its operand away from 0, or use log_softmax / logsigmoid", "div": "add a small eps to the divisor",
+           "sqrt": "add a small eps under the root", "exp": "subtract the maximum first, or lower the learning rate", "pow": "keep the base positive"}
+
+
+def _advice(op: str) -> str:
+    return _ADVICE.get(op, "look at its operands; a smaller learning rate or gradient clipping often helps")
+
+
+def no_gradient(tape: Tape, state: Any) -> Iterator[Finding]:
+    """Parameters that a module or an optimizer has and that no backward has reached."""
+    values, names = tape.recorder.values, tape.recorder.names
+    if values.grad_steps < 2 and not (tape.state == "stopped" and values.grad_steps):
+        return
+    missing = []
+    for p in names.params:
+        t = p.ref()
+        if p.owned and p.grad_step < 0 and t is not None and t._req and t._grad is None:
+            missing.append(p)
+    for p in missing[:8]:
+        cause, spot = _cut(tape, p)
+        yield Finding("no-gradient", "warning", f"{p.name} gets no gradient", cause, "use it on the way to the loss, or freeze it by requires_grad_(False)",
+                      f"no-gradient/{p.name}", value=0.0, threshold="> 0", step=max(tape.step_number - 1, 0), parameter=p.name, **spot)
+
+
+def _cut(tape: Tape, p: Any) -> tuple[str, dict[str, Any]]:
+    """Why a parameter's path does not reach the loss, and the op at which it ends."""
+    graphs = sorted(tape.graphs.values(), key=lambda g: -g.count)
+    for g in graphs:
+        src = g.param_src.get(p.index)
+        if src is None:
+            continue
+        row, seen = _follow(g, src)
+        spot = place(tape, g.number, row)
+        name = g_text(tape, g, row)
+        if g.op_node[row] < 0:
+            why = "under no_grad()" if g.op_flags[row] & 4 else "which has no derivative"
+            return f"its path ends at {name}, {why}", spot
+        return f"it is used by {seen} op{'s' * (seen != 1)}, the last of them {name}; what that made does not reach the loss (detach(), .data, numpy(), or simply not used)", spot
+    return "no op of the forward pass used it", {}
+
+
+def g_text(tape: Tape, g: Graph, row: int) -> str:
+    return tape.strings[g.op_name[row]] + where(tape, g.number, row)
+
+
+def _follow(g: Graph, src: int) -> tuple[int, int]:
+    """The last op that a source reaches before its history is cut, and how many it reaches."""
+    reached: set[int] = set()
+    last, start = -1, 0
+    want = -(src + 1)
+    for row, n in enumerate(g.op_inputs):
+        ins = g.op_in[start:start + n]
+        start += n
+        if want in ins or any(i in reached for i in ins):
+            last = row
+            if g.op_node[row] < 0:
+                return row, len(reached) + 1
+            reached.add(row)
+    return last, len(reached)
+
+
+def vanishing(tape: Tape, state: Any) -> Iterator[Finding]:
+    """Gradients per element that fall by orders of magnitude from the last layer to the first, or that are nothing at all."""
+    layers = _layers(tape, state)
+    if len(layers) >= 3:
+        ratios = []
+        (first, a), (last, b) = layers[0], layers[-1]
+        for s in sorted(set(a) & set(b))[-PERSISTENT:]:
+            if b[s] > 0 and math.isfinite(a[s]) and math.isfinite(b[s]):
+                ratios.append((a[s] / math.sqrt(first.numel)) / (b[s] / math.sqrt(last.numel)))
+        if len(ratios) >= PERSISTENT and max(ratios) < VANISHING:
+            yield Finding("vanishing-gradient", "warning", f"the gradient fades on its way to {first.name}",
+                          f"per element it is {ratios[-1]:.2g} times that of {last.name}, {PERSISTENT} steps in a row",
+                          "use relu or gelu instead of saturating activations, normalisation, residual connections, or a better initialisation",
+                          f"vanishing-gradient/{first.name}", value=ratios[-1], threshold=VANISHING, step=state.step, parameter=first.name, **_of_param(tape, first))
+            return
+    total = list(state.total.items())[-PERSISTENT:]
+    loss = state.loss
+    if len(total) >= PERSISTENT and max(v for _, v in total) < TINY and loss is not None and loss > 1e-3:
+        yield Finding("vanishing-gradient", "warning", "the whole gradient is almost zero", f"its norm is {total[-1][1]:.2g} while the loss is {loss:.3g}",
+                      "check activations for saturation and the loss for a constant", "vanishing-gradient/all", value=total[-1][1], threshold=TINY, step=total[-1][0])
+
+
+def exploding(tape: Tape, state: Any) -> Iterator[Finding]:
+    """A gradient norm far above what it was, or beyond any use."""
+    series = list(state.total.items())
+    for i in range(len(series) - 1, max(-1, len(series) - 20), -1):
+        step, v = series[i]
+        before = [x for _, x in series[max(0, i - 50):i] if math.isfinite(x)]
+        usual = median(before) if len(before) >= 5 else None
+        sudden = usual is not None and usual > 0 and v > EXPLODING * usual and v > 10
+        if not math.isfinite(v) or not (sudden or v > HUGE):
+            continue
+        worst = max(((p, n.get(step, 0.0)) for p, n in _layers(tape, state)), key=lambda pn: pn[1] if math.isfinite(pn[1]) else 0, default=None)
+        cause = f"its norm is {v:.3g}" + (f", {v / usual:.2g} times the usual {usual:.3g}" if usual else "") + (
+            f"; the largest part is that of {worst[0].name} ({worst[1]:.3g})" if worst is not None else "")
+        yield Finding("exploding-gradient", "error", "the gradient explodes", cause, "lower the learning rate, clip by nn.utils.clip_grad_norm_, or normalise the inputs",
+                      "exploding-gradient", value=v, threshold=EXPLODING * usual if sudden and usual else HUGE, step=step,
+                      parameter=worst[0].name if worst is not None else None, **(_of_param(tape, worst[0]) if worst is not None else {}))
+        return
+
+
+def dead_relu(tape: Tape, state: Any) -> Iterator[Finding]:
+    """Relus of which most units stay at zero for every sample of two windows of steps."""
+    for unit in list(tape.recorder.values.relus.units.values()):
+        if len(unit.history) < 2:
+            continue
+        share = min(h[2] for h in unit.history[-2:])
+        if share <= DEAD:
+            continue
+        first, last, _, units, samples = unit.history[-1]
+        name = unit.name or "a relu"
+        yield Finding("dead-relu", "error" if share >= 0.999 else "warning", f"{share:.0%} of the units of {name} are dead",
+                      f"{round(share * units)} of {units} units gave 0 for all {samples} samples of steps {first} to {last}",
+                      "lower the learning rate, use leaky_relu, or check for large negative biases", f"dead-relu/{unit.graph}/{unit.row}/{unit.name}",
+                      value=share, threshold=DEAD, step=last, **place(tape, unit.graph, unit.row))
+
+
+def _layers(tape: Tape, state: Any) -> list[tuple[Any, dict[int, float]]]:
+    """Weight matrices in the order of the forward pass, with the norms of their gradients by step."""
+    best: Graph | None = max(tape.graphs.values(), key=lambda g: (len(g.acc_node), g.count), default=None)
+    if best is None:
+        return []
+    by_index = {p.index: p for p in tape.recorder.names.params}
+    order = [by_index[i] for i, _ in sorted(best.param_src.items(), key=lambda kv: kv[1]) if i in by_index]
+    found = []
+    for p in order:
+        t = p.ref()
+        if t is not None and t._array.ndim >= 2 and p.name in state.norms:
+            found.append((p, state.norms[p.name]))
+    return found
+
+
+def _of_param(tape: Tape, p: Any) -> dict[str, Any]:
+    """The op that first uses a parameter."""
+    for g in sorted(tape.graphs.values(), key=lambda g: -g.count):
+        src = g.param_src.get(p.index)
+        if src is None:
+            continue
+        start = 0
+        for row, n in enumerate(g.op_inputs):
+            if -(src + 1) in g.op_in[start:start + n]:
+                return place(tape, g.number, row)
+            start += n
+    return {}
+
+
+RULES = (non_finite, no_gradient, vanishing, exploding, dead_relu)
