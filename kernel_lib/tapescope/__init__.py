@@ -55,7 +55,7 @@ def _bundle(self: Tensor, include: Any = None, exclude: Any = None) -> Any:
     return tensor_bundle(self, include, exclude)
 
 
-Tensor._repr_mimebundle_ = _bundle
+setattr(Tensor, "_repr_mimebundle_", _bundle)
 
 
 def is_tensor(obj: Any) -> Any:
@@ -76,4 +76,4 @@ def __dir__() -> list[str]:
 
 
 if "ipykernel" in sys.modules:                              # an open panel is waiting to hear that we are here
-    importlib.import_module(".facade", __name__).in_kernel()
+    importlib.import_module(".link.door", __name__).install()

@@ -29,10 +29,10 @@ def findings(self: Tape) -> list[Any]:
     return list(diagnose.findings(self))
 
 
-def _repr_html(self: Tape) -> str:
-    from .views.static import graph_svg, metrics_svg, stack
+def _tape_bundle(self: Tape, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    from .views.static import tape_bundle
 
-    return stack([metrics_svg(self, most=6), graph_svg(self)], repr(self))
+    return tape_bundle(self)
 
 
 @functools.cache
@@ -40,8 +40,8 @@ def open_house() -> None:
     """Attaches views and findings to Tape, a picture to Tensor; once."""
     for name in _VIEWS:
         setattr(Tape, name, _view_method(name))
-    Tape.findings = findings                                # type: ignore[attr-defined]
-    Tape._repr_svg_ = _repr_html                            # type: ignore[attr-defined]
+    setattr(Tape, "findings", findings)
+    setattr(Tape, "_repr_mimebundle_", _tape_bundle)
 
 
 def recordings() -> list[Tape]:
@@ -59,13 +59,6 @@ def tensor_bundle(self: Any, include: Any = None, exclude: Any = None) -> dict[s
         bundle["image/svg+xml"] = tensor_svg(self._array)
         bundle["text/html"] = tensor_html(text, bundle["image/svg+xml"])
     return bundle
-
-
-def in_kernel() -> None:
-    """Called on import inside a Jupyter kernel: lets a panel that is already open find this library."""
-    from .link import install
-
-    install()
 
 
 def load_ipython_extension(ipython: Any) -> None:

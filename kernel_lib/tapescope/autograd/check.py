@@ -88,9 +88,8 @@ def gradgradcheck(fn: Callable[..., Any], inputs: Any, grad_outputs: Any = None,
 
     def first(*args: Any) -> Any:
         xs, gs = list(args[:len(given)]), args[len(given):]
-        inner = [x if not isinstance(x, Tensor) or not x.requires_grad or i not in checked else x for i, x in enumerate(xs)]
-        again = [o for o in _outputs(fn, inner) if o.requires_grad]
-        found = grad(again, [inner[i] for i in checked], gs, create_graph=True, allow_unused=True)
+        again = [o for o in _outputs(fn, xs) if o.requires_grad]
+        found = grad(again, [xs[i] for i in checked], gs, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None and g.requires_grad)
 
     def with_grad(*args: Any) -> Any:

@@ -116,8 +116,8 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
                 node.saved = freed
             if ready is not None:
                 del g
-                for m in ready:
-                    yield from leaf(m, buffer.pop(m, None))
+                for ended in ready:
+                    yield from leaf(ended, buffer.pop(ended, None))
             continue
         outs: Any = None
         if g is not None and needed is not None and node not in needed:
@@ -159,8 +159,8 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
                     ready = [m] if ready is None else [*ready, m]
         if ready is not None:
             del outs, g
-            for m in ready:
-                yield from leaf(m, buffer.pop(m, None))
+            for ended in ready:
+                yield from leaf(ended, buffer.pop(ended, None))
 
 
 def _short(node: Node, g: Any, buffer: dict[Node, Any], leaves: dict[Node, int]) -> list[Node] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter_ns as clock
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from .grad_mode import no_grad
 from .node import Freed, Node, next_seq
 from .op import Op, table
 from .site import here
-from .state import mode, set_grad
+from .state import mode, set_grad, set_sink
 from .tensor import Tensor, edge, wrap
 
 _new = object.__new__
@@ -66,11 +67,14 @@ class FunctionNode(Node):
             module = module_of(next((x for x in grads if x is not None), np.empty(0)))
             grads = [module.zeros(s, d) if x is None else x for x, (s, d) in zip(grads, metas, strict=True)]
         given = [x if x is None or isinstance(x, Tensor) else wrap(x) for x in grads]
-        before = set_grad(create)
+        before, sink = set_grad(create), mode.sink
+        if not create:
+            set_sink(None)                               # the tape sees one node
         try:
             result = self._function.backward(self, *given)
         finally:
             set_grad(before)
+            set_sink(sink)
         result = result if isinstance(result, tuple) else (result,)
         while len(result) > len(self._needs) and result[-1] is None:
             result = result[:-1]
@@ -100,25 +104,30 @@ class Function:
         ctx = _new(FunctionNode)
         ctx.op, ctx.seq, ctx.plan = _op_of(cls), next_seq(), None
         ctx.saved, ctx.extra, ctx.site = (), None, here()
-        ctx._function, ctx._to_save, ctx._non_differentiable, ctx._dirty, ctx._materialize = cls, (), set(), (), True
+        nothing: tuple[Any, ...] = ()
+        ctx._function, ctx._to_save, ctx._non_differentiable, ctx._dirty, ctx._materialize = cls, nothing, set(), nothing, True
         ctx._needs = tuple(isinstance(a, Tensor) and a._req for a in args)
         ctx._where = tuple(i for i, a in enumerate(args) if isinstance(a, Tensor))
         inputs = [args[i] for i in ctx._where]
         ctx.next = tuple(edge(t) for t in inputs)
         ctx.nrs = tuple(t._nr for t in inputs)
-        with no_grad():
-            if "setup_context" in _defined(cls):
-                result = cls.forward(*args)
-                cls.setup_context(ctx, args, result)
-            else:
-                result = cls.forward(ctx, *args)
+        sink, t0 = set_sink(None), clock()               # on the tape it is one op; what it is made of is the user's business
+        try:
+            with no_grad():
+                if "setup_context" in _defined(cls):
+                    result = cls.forward(*args)
+                    cls.setup_context(ctx, args, result)
+                else:
+                    result = cls.forward(ctx, *args)
+        finally:
+            set_sink(sink)
         outputs = list(result) if isinstance(result, tuple) else [result]
         connected = mode.grad and any(ctx._needs)
         final: list[Any] = []
         for i, o in enumerate(outputs):
             if not isinstance(o, Tensor) or not connected or id(o) in ctx._non_differentiable or o.dtype.category < 2:
                 final.append(o)
-            elif any(o is dirty for dirty in ctx._dirty):
+            elif any(o is d for d in ctx._dirty):
                 o._node, o._nr, o._req = ctx, i, True
                 o.bump()
                 final.append(o)
@@ -130,7 +139,10 @@ class Function:
         ctx.shape, ctx.dtype = (arrays[0].shape, arrays[0].dtype) if arrays else ((), np.dtype("f4"))
         if len(outputs) > 1:
             ctx.more().outs = tuple((o._array.shape, o._array.dtype) if isinstance(o, Tensor) else ((), np.dtype("f4")) for o in outputs)
-        ctx.saved = tuple([_entry(kept, outputs) for kept in ctx._to_save])
+        ctx.saved = tuple([_entry(t, outputs) for t in ctx._to_save])
+        if sink is not None:
+            made = tuple(o for o in final if isinstance(o, Tensor))
+            sink.op(ctx.op, tuple(inputs), made, ctx if any(o._node is ctx for o in made) else None, ctx.site, t0, clock())
         return tuple(final) if isinstance(result, tuple) else final[0]
 
 

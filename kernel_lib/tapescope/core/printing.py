@@ -66,7 +66,7 @@ class _Formatter:
             self.sci = high / low > 1000.0 or high > 1.0e8 or low < 1.0e-4
         if options.sci_mode is not None:
             self.sci = options.sci_mode
-        for v in (finite if not self.integral or self.sci else finite):
+        for v in finite:
             self.width = max(self.width, len(self._number(v)))
 
     def _number(self, v: float) -> str:
@@ -114,7 +114,7 @@ def _lines(a: np.ndarray[Any, Any], indent: int, summarise: bool, fmt: Any) -> s
         return str(fmt(a.item()))
     edge = options.edgeitems
     if a.ndim == 1:
-        per_line = max(1, int(math.floor((options.linewidth - indent) / (fmt.width + 2))))
+        per_line = max(1, math.floor((options.linewidth - indent) / (fmt.width + 2)))
         if summarise and a.shape[0] > 2 * edge:
             data = [fmt(v) for v in a[:edge].tolist()] + [" ..."] + [fmt(v) for v in a[-edge:].tolist()]
         else:

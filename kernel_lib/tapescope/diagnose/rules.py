@@ -97,8 +97,8 @@ def no_gradient(tape: Tape, state: Any) -> Iterator[Finding]:
         return
     missing = []
     for p in names.params:
-        t = p.ref()
-        if p.owned and p.grad_step < 0 and t is not None and t._req and t._grad is None:
+        t = p.ref()                                            # a model that is gone by now is judged by what was recorded
+        if p.owned and p.grad_step < 0 and (p.trained if t is None else t._req and t._grad is None):
             missing.append(p)
     for p in missing[:8]:
         cause, spot = _cut(tape, p)
@@ -209,8 +209,7 @@ def _layers(tape: Tape, state: Any) -> list[tuple[Any, dict[int, float]]]:
     order = [by_index[i] for i, _ in sorted(best.param_src.items(), key=lambda kv: kv[1]) if i in by_index]
     found = []
     for p in order:
-        t = p.ref()
-        if t is not None and t._array.ndim >= 2 and p.name in state.norms:
+        if p.ndim >= 2 and p.name in state.norms:
             found.append((p, state.norms[p.name]))
     return found
 

@@ -66,11 +66,13 @@ def _array_of(data: Any, dtype: Any) -> Any:
     if a.dtype.kind not in "biufc":
         kind = type(_first(data)).__name__
         raise TypeError(f"new(): data must be numbers, got an element of type {kind!r}" if kind != "str" else "new(): invalid data type 'str'")
+    if dtype is not None:
+        return a                                               # converted once, by who asked: not by way of float32
     if a.dtype == np.float64:
         return a.astype(dt.get_default_dtype().dtype)
     if a.dtype == np.complex128 and dt.get_default_dtype() is not dt.float64:
         return a.astype(np.complex64)
-    if a.size == 0 and dtype is None:
+    if a.size == 0:
         return a.astype(dt.get_default_dtype().dtype)
     return a.astype(np.int64) if a.dtype.kind in "iu" else a
 

@@ -187,18 +187,13 @@ def __iter__(t: Tensor) -> Any:
 
 
 @_method
-def __format__(t: Tensor, spec: str) -> str:
-    return format(item(t), spec) if t._array.ndim == 0 and spec else object.__format__(t, spec) if spec else str(t)
-
-
-@_method
 def __deepcopy__(t: Tensor, memo: dict[int, Any]) -> Tensor:
     if t._node is not None:
         raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. If you were "
                            "attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage")
     if id(t) in memo:
         return memo[id(t)]
-    new = wrap(t._array.copy(), req=t._req, cls=type(t))
+    new = wrap(t._array.copy(), req=t._req, cls=t.__class__)
     new.__dict__.update(t.__dict__)
     if t._grad is not None:
         new._grad = wrap(t._grad._array.copy())
@@ -214,7 +209,13 @@ def _rebuild(cls: Any, array: Any, requires_grad: bool, attributes: dict[str, An
 
 @_method
 def __reduce__(t: Tensor) -> Any:
-    return _rebuild, (type(t), t._array, t._req and t._node is None, dict(t.__dict__))
+    return _rebuild, (t.__class__, t._array, t._req and t._node is None, dict(t.__dict__))
+
+
+@_method
+def __format__(t: Tensor, spec: str) -> str:
+    """A number is formatted as a number: `f"{loss:.3f}"`."""
+    return format(item(t), spec) if t._array.ndim == 0 else object.__format__(t, spec)
 
 
 @_method

@@ -19,6 +19,7 @@ BINS = 2_048
 _TINY = {np.dtype("f2"): 6.104e-05, np.dtype("f8"): 2.2250738585072014e-308}
 _ORDER = np.concatenate([np.arange(1024, 2048), np.arange(1023, -1, -1)])       # bin of a float by its uppermost 11 bits
 _TINY32 = 1.1754943508222875e-38
+_FAINT = 1e-30                               # a sum of squares above it has lost nothing to underflow that shows
 
 
 def module_of(x: Any) -> Any:
@@ -147,12 +148,14 @@ def tally_one(x: Any, size: float, out: Column, count: bool = True) -> Column | 
 
 
 def _doubtful(out: Column, held: Any) -> Column | None:
-    """Segments that hold non-finite values, and those where the mean square minus the squared mean has lost its digits."""
+    """Segments that hold non-finite values, and those where the mean square minus the squared mean has lost its digits,
+    or the squares are next to underflow."""
     mean = out[0] / held
     square = out[1] / held
     square *= np.float32(0.99999)
     mean *= mean
     good = mean <= square                      # false for NaN, and where the spread is below 0.3% of the mean
+    good &= (out[1] > _FAINT) | (out[1] == 0) & (out[0] == 0)
     good |= held == 1
     good &= out[1] < np.inf
     return None if good.all() else np.flatnonzero(~good)

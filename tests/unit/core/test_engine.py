@@ -179,3 +179,10 @@ def test_function_of_ones_own() -> None:
     assert y.grad_fn.name() == "CubeBackward"
     assert ts.autograd.gradcheck(Cube.apply, (x,))
     assert ts.autograd.gradgradcheck(Cube.apply, (x,))
+
+
+def test_a_number_formats_as_a_number_and_keeps_its_digits() -> None:
+    loss = ts.tensor([3.0, 4.0]).norm()
+    assert f"{loss} {loss:.2f}" == "5.0 5.00"
+    assert f"{ts.ones(2)}" == "tensor([1., 1.])"
+    assert ts.tensor([0.1], dtype=ts.float64).item() == ts.as_tensor([0.1], dtype=ts.float64).item() == 0.1

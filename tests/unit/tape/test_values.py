@@ -292,7 +292,7 @@ def test_filters_limit_values_not_structure() -> None:
 
 
 def test_probes() -> None:
-    model, (x, y) = Net(), data()
+    model = Net()
     opt = optim.SGD(model.parameters(), lr=0.1)
     with ts.record() as tape:
         train(2, model=model, opt=opt, tape=tape)
