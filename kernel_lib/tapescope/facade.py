@@ -35,11 +35,27 @@ def _tape_bundle(self: Tape, include: Any = None, exclude: Any = None) -> dict[s
     return tape_bundle(self)
 
 
+def _held_view(self: Debugger, **options: Any) -> Any:
+    """The backward view of this held pass: its buttons and keys move it."""
+    from .views.widgets import BackwardView
+
+    return BackwardView(self.tape, **options)
+
+
+def _held_bundle(self: Debugger, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    from .views.static import backward_svg, html
+
+    words, svg = repr(self), backward_svg(self.tape)
+    return {"text/plain": words, "text/html": html(svg, words), "image/svg+xml": svg}
+
+
 @functools.cache
 def open_house() -> None:
-    """Attaches views and findings to Tape, a picture to Tensor; once."""
+    """Attaches views and findings to Tape, the backward view to Debugger; once."""
     for name in _VIEWS:
         setattr(Tape, name, _view_method(name))
+    setattr(Debugger, "view", _held_view)
+    setattr(Debugger, "_repr_mimebundle_", _held_bundle)
     setattr(Tape, "findings", findings)
     setattr(Tape, "_repr_mimebundle_", _tape_bundle)
 

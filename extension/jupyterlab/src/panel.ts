@@ -12,7 +12,7 @@ const WORDS: Record<LinkState, string> = {
   busy: 'The kernel is busy and has not answered yet. Tapescope connects as soon as it does.',
   absent: 'This kernel has not imported Tapescope.',
   live: '',
-  dead: 'The kernel is dead. Restart it to go on; what was saved with tape.save() can be loaded again.',
+  dead: 'The kernel is dead. Restart it to go on.',
   cut: 'The line to the kernel is cut. Tapescope comes back with it.',
   none: 'This notebook has no kernel. Choose one to begin.'
 };

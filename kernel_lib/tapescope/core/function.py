@@ -164,7 +164,7 @@ def _op_of(cls: type) -> Op:
         name = f"function/{cls.__module__}.{cls.__qualname__}/{len(table)}"
         known = Op(name, cls.__name__ + "Backward", rf"\operatorname{{{cls.__name__}}}({{x}})", lambda x: x, 1,
                    grad_tex=rf"\operatorname{{{cls.__name__}.backward}}(\bar{{y}})")
-        known.name = cls.__name__
+        known.name = known.label = cls.__name__
         cls._tapescope_op = known
     return known
 

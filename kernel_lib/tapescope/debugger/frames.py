@@ -59,7 +59,7 @@ def _describe(at: At, columns: dict[str, Any]) -> dict[str, Any]:
 
     info = at.source
     return {
-        "name": at.name, "label": at.parameter or at.node.op.name, "module": at.module,
+        "name": at.name, "label": at.parameter or at.node.op.label, "module": at.module,
         "source": None if info is None else [info.file, info.line, info.text, info.cell], "formula": at.formula,
         "grad_in": [add(f"grad_in[{i}]", g) for i, g in enumerate(at.grad_in) if g is not None],
         "saved": [add(n, v) for n, v in at.saved.items()],

@@ -119,7 +119,7 @@ class Debugger:
             if what == "module":
                 return at.module == value or at.module.startswith(f"{value}.")
             if what == "op":
-                return value in (at.node.op.name, at.name)
+                return value in (at.node.op.name, at.node.op.label, at.name)
             return at.parameter == value if what == "parameter" else self.index == value
 
         start = self.index if self.state == "held" else self.total

@@ -39,7 +39,7 @@ def from_root(root: Tensor, name: str | None = None, module: Any = None) -> Tape
         for m in node.next:
             if m is not None:
                 entries.append(op_rows[m] if m in op_rows else -(g.node_src[rows[m]] + 1))
-        op = g.op(node.op.name, -1, g.site(node.site), 0, shape_text(node.shape), str(node.dtype), "", entries)
+        op = g.op(node.op.label, -1, g.site(node.site), 0, shape_text(node.shape), str(node.dtype), "", entries)
         op_rows[node] = op
         rows[node] = g.node(node.name(), op, -1, [-1 if m is None else rows[m] for m in node.next])
         g.op_node[op] = rows[node]

@@ -90,7 +90,7 @@ def add_op(r: Recorder, g: Graph, sig: Any, op: Any, inputs: tuple[Any, ...], ou
         flags |= NO_GRAD
     if r.in_backward:
         flags |= 8
-    row = g.op(op.name, module, g.site(site), flags, shape_text(array.shape) if array is not None else "",
+    row = g.op(op.label, module, g.site(site), flags, shape_text(array.shape) if array is not None else "",
                str(array.dtype) if array is not None else "", r.label(outputs), entries)
     g.op_size.append(int(array.size) if array is not None and len(outputs) == 1 else 0)
     for o in outputs:
