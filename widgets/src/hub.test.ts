@@ -216,11 +216,11 @@ describe('hub', () => {
     const line = new Line();
     const a = hub.attach(line);
     line.answer('1', [info('x')]);
-    const done = a.link.command('probe.set', { key: 'k' });
+    const done = a.command('probe.set', { key: 'k' });
     expect(line.of('command')[0]).toMatchObject({ verb: 'probe.set', recording: 'x', args: { key: 'k' } });
     line.say({ type: 'reply', request: line.of('command')[0].request, ok: true, result: 3 });
     expect(await done).toBe(3);
-    const refused = a.link.command('nonsense');
+    const refused = a.command('nonsense');
     line.say({ type: 'reply', request: line.of('command')[1].request, ok: false, error: 'no such verb' });
     await expect(refused).rejects.toThrow('no such verb');
     const asked = a.query('tensor', { id: 'k', steps: [3, 3] });
@@ -229,7 +229,7 @@ describe('hub', () => {
     line.frame('tensor', 'x', { request, meta: { key: 'k', step: 4 } });
     await asked;
     expect(a.store()!.tensors.get('k')!.map(t => t.step)).toEqual([3, 4]);
-    const lost = a.link.command('debug.step');
+    const lost = a.command('debug.step');
     hub.lost(line, 'gone');
     await expect(lost).rejects.toThrow('gone');
     a.release();

@@ -128,6 +128,10 @@ class Joined implements Attachment {
     return this.room.query({ kind, recording: this.recording, ...options });
   }
 
+  command(verb: string, args: object = {}): Promise<any> {
+    return this.link.command(verb, args, this.store()?.id ?? this.recording);
+  }
+
   release(): void {
     if (this.released) return;
     this.leaveRoom();

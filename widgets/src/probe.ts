@@ -11,13 +11,13 @@ export function probe(at: Attachment, key: string, fail: (reason: string) => voi
   counts.set(name, (counts.get(name) ?? 0) + 1);
   // Every holder asks: a new recording or a returned kernel has forgotten, and asking twice changes nothing.
   let held = true;
-  at.link.command('probe.set', { key }).catch((error: Error) => { if (held) fail(error.message); });
+  at.command('probe.set', { key }).catch((error: Error) => { if (held) fail(error.message); });
   return () => {
     if (!held) return;
     held = false;
     const left = (counts.get(name) ?? 1) - 1;
     if (left > 0) { counts.set(name, left); return; }
     counts.delete(name);
-    if (at.link.state === 'live') at.link.command('probe.clear', { key }).catch(() => {});
+    if (at.link.state === 'live') at.command('probe.clear', { key }).catch(() => {});
   };
 }

@@ -24,6 +24,7 @@ export class Connection implements Host {
   onClose: () => void = () => undefined;
   onMessage: (message: any) => void = () => undefined;
   openSource?: Host['openSource'];
+  recording = 'latest';                                // which one a view that is attached now shows
 
   private comm: Kernel.IComm | null = null;
   private control: 'unattached' | 'untried' | 'works' | 'absent' = 'unattached';

@@ -53,7 +53,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
           app.shell.add(panel, 'right');               // Notebook 7 shows one document, and panels at its side
         }
       }
-      (app.shell as unknown as { expandRight?: () => void }).expandRight?.call(lab ? undefined : app.shell);
+      if (!lab) {
+        (app.shell as unknown as { expandRight?: () => void }).expandRight?.();
+      }
       app.shell.activateById(panel.id);
       if (tab) {
         panel.show_(tab);

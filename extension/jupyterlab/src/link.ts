@@ -18,6 +18,9 @@ const BUSY_AFTER = 1500;               // ms without an answer
 
 /** The link between one notebook and its kernel: reconnects on restart, reload and kernel switch. It never polls. */
 export class KernelLink {
+  /** The recording that the panel shows of this kernel: an id, or the latest. */
+  shown = 'latest';
+
   private _state: LinkState = 'starting';
   private _connection: Connection | null = null;
   private _recordings: Recording[] = [];

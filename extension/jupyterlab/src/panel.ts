@@ -26,11 +26,12 @@ export class TapescopePanel extends Widget {
   private notebook: NotebookPanel | null = null;
   private link: KernelLink | null = null;
   private tab: Tab = tabs[0];
-  private shown: { tab: Tab; link: KernelLink; connection: Connection; stop: () => void; el: HTMLElement } | null = null;
+  private shown: { tab: Tab; link: KernelLink; connection: Connection; run: string; stop: () => void; el: HTMLElement } | null = null;
   private turn = 0;                                    // counts showings, so that a late chunk of a left tab is dropped
 
   private title_ = element('span', 'ts-panel-notebook');
   private state_ = element('span', 'ts-panel-state');
+  private run_ = element('select', 'ts-panel-run');
   private record_ = element('button', 'ts-panel-record');
   private tabs_ = element('div', 'ts-panel-tabs');
   private notice_ = element('div', 'ts-panel-notice');
@@ -45,6 +46,13 @@ export class TapescopePanel extends Widget {
     this.title.icon = tapescopeIcon;
     this.title.closable = true;
 
+    this.run_.setAttribute('aria-label', 'Recording');
+    this.run_.addEventListener('change', () => {
+      if (this.link) {
+        this.link.shown = this.run_.value;
+      }
+      this.update();
+    });
     this.record_.type = 'button';
     this.record_.addEventListener('click', () => this.link?.toggleRecording());
     this.notice_.setAttribute('role', 'status');
@@ -54,7 +62,7 @@ export class TapescopePanel extends Widget {
     this.buildTabs();
 
     const head = element('div', 'ts-panel-head');
-    head.append(this.title_, this.state_, this.record_);
+    head.append(this.title_, this.state_, this.run_, this.record_);
     this.node.append(head, this.tabs_, this.notice_, this.body_);
     this.update();
   }
@@ -100,6 +108,7 @@ export class TapescopePanel extends Widget {
     this.record_.title = recording ? 'Stop recording' : 'Record every cell from now on, as ts.record() does';
     this.record_.setAttribute('aria-pressed', String(recording));
     this.record_.disabled = state !== 'live';
+    this.renderRuns(state);
     this.renderTabs();
     this.renderNotice(state);
     void this.renderView();
@@ -135,6 +144,23 @@ export class TapescopePanel extends Widget {
         event.preventDefault();
       }
     });
+  }
+
+  /** The newest recording, whichever it is, or one that stays while newer ones come. */
+  private renderRuns(state: LinkState | null): void {
+    const runs = this.link?.recordings ?? [];
+    const wanted = runs.map(r => [r.id, r.name]).reverse();
+    wanted.unshift(['latest', runs.length ? `Latest: ${runs[runs.length - 1].name}` : 'Latest']);
+    const key = JSON.stringify(wanted);
+    if (this.run_.dataset.key !== key) {                // an open list is not disturbed
+      this.run_.dataset.key = key;
+      this.run_.replaceChildren(...wanted.map(([id, name]) => new Option(name, id)));
+    }
+    if (this.link && !wanted.some(([id]) => id === this.link?.shown)) {
+      this.link.shown = 'latest';
+    }
+    this.run_.value = this.link?.shown ?? 'latest';
+    this.run_.hidden = state !== 'live' || runs.length === 0;
   }
 
   private renderTabs(): void {
@@ -183,7 +209,8 @@ export class TapescopePanel extends Widget {
   /** Mounts the chosen view on the live connection; a view stays, grey, while its kernel is away. */
   private async renderView(): Promise<void> {
     const connection = this.link?.connection ?? null;
-    if (this.shown && (this.shown.connection === connection && this.shown.tab === this.tab)) {
+    const run = this.link?.shown ?? 'latest';
+    if (this.shown && this.shown.connection === connection && this.shown.tab === this.tab && this.shown.run === run) {
       return;
     }
     if (this.link?.state !== 'live' || !connection) {
@@ -202,11 +229,12 @@ export class TapescopePanel extends Widget {
       if (turn !== this.turn || this.isDisposed) {
         return;
       }
+      connection.recording = run;
       connection.openSource = (source: any) => this.openSource(source, this.notebook);
       // The new one begins before the old one ends, so that the run they share is not let go between them.
       const previous = this.shown;
       this.body_.append(el);
-      this.shown = { tab, link, connection, el, stop: view(el, connection) };
+      this.shown = { tab, link, connection, run, el, stop: view(el, connection) };
       previous?.stop();
       previous?.el.remove();
     } catch (error) {

@@ -35,13 +35,14 @@ class Param:
 class Call:
     """What is known of a module: its path and class."""
 
-    __slots__ = ("cls", "path", "ref", "sig")
+    __slots__ = ("cls", "path", "quiet", "ref", "sig")
 
     def __init__(self, module: Any, path: str) -> None:
         self.ref = weakref.ref(module)
         self.path = path
         self.cls = type(module).__name__
         self.sig = (path, self.cls)
+        self.quiet = (path, self.cls, "no_grad")               # the same call outside gradients, in evaluation: a structure of its own
 
 
 class Names:

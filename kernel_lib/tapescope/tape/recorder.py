@@ -112,7 +112,8 @@ class Recorder:
                     g = self._branch(here)
             if not partial:
                 here.end = g
-        self.current = g.number
+        if g.node_name or not self._trains(self.current):      # an evaluation now and then does not take the place of what is trained
+            self.current = g.number
         if not partial or g is self.growing or here.end is g:
             g.first = self.step_no if g.first < 0 else g.first
             g.last = self.step_no
@@ -272,10 +273,15 @@ class Recorder:
         self.made += 1
         g = Graph(number, self.strings) if here.graph is None else here.graph.prefix(here.mark, number)
         self.growing = g
-        self.current = number
+        if not self._trains(self.current):
+            self.current = number
         self.rows_total += len(g.op_name)
         self.graphs = {**self.graphs, number: g}               # replaced, not changed: readers iterate over it
         return g
+
+    def _trains(self, number: int) -> bool:
+        known = self.graphs.get(number)
+        return known is not None and bool(known.node_name)
 
     def _attach(self, here: Step, sig: Any, step: Step) -> None:
         here.others[sig] = step
@@ -298,7 +304,7 @@ class Recorder:
                     found = Step(sig, here, g, opened.row, -1, g.mark())
                     found.path = opened.path
                 else:
-                    row = g.module(self.open[-1].row if self.open else -1, *sig)
+                    row = g.module(self.open[-1].row if self.open else -1, *sig[:2])
                     found = Step(sig, here, g, row, -1, g.mark())
                     found.path = sig[0]
                 self._attach(here, sig, found)
@@ -315,7 +321,7 @@ class Recorder:
             if not self.open:
                 self._root_call(module)
             call = self.names.call(module, not self.open)
-            self.open.append(self._event(call.sig, module))
+            self.open.append(self._event(call.sig if mode.grad else call.quiet, module))
         except Exception as e:
             self.fail(e)
 

@@ -30,7 +30,8 @@ def from_root(root: Tensor, name: str | None = None, module: Any = None) -> Tape
     for node in order:
         variable = getattr(node, "variable", None)
         if variable is not None:
-            p = names.leaf(variable, owned=True)
+            known = _named_before(variable)
+            p = names.param(variable, known, True) if known and variable._id not in names.by_id else names.leaf(variable, owned=True)
             src = g.source(PARAMETER, p.name if p else "", shape_text(variable._array.shape), str(variable._array.dtype), -1,
                            p.index if p else -1)
             rows[node] = g.node(node.name(), -1, src, [])
@@ -53,6 +54,15 @@ def from_root(root: Tensor, name: str | None = None, module: Any = None) -> Tape
     tape.state = "stopped"
     registry.add(tape)
     return tape
+
+
+def _named_before(leaf: Tensor) -> str | None:
+    """What an earlier recording, which saw its module, calls a leaf."""
+    for tape in reversed(registry.list()):
+        known = tape.recorder.names.by_id.get(leaf._id) if leaf._id else None
+        if known is not None and known.owned and known.ref() is leaf:
+            return known.name
+    return None
 
 
 def _order(root: Node) -> list[Node]:

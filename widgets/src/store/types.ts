@@ -129,7 +129,6 @@ export interface Link {
   kernel: string | null;
   recordings: { id: string; name: string; state: string; step: number; capabilities: Record<string, boolean> }[];
   on(fn: () => void): () => void;
-  command(verb: string, args?: object): Promise<any>;
 }
 
 /** What a view gets from the hub: `const run = hubOf().attach(host, 'latest')`. */
@@ -142,6 +141,8 @@ export interface Attachment {
   need(kind: Kind, options?: { id?: string }): () => void;
   /** Asks once; what comes goes into the store like everything else. Resolves when the last page has arrived. */
   query(kind: Kind, options?: { id?: string; steps?: [number, number] }): Promise<void>;
+  /** Asks for an act on this recording. Resolves with the kernel's result, rejects with its words. */
+  command(verb: string, args?: object): Promise<any>;
   selection: { get(): Selection; set(change: Partial<Selection>): void; on(fn: (s: Selection, change: Partial<Selection>) => void): () => void };
   release(): void;
 }

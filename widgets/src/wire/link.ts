@@ -79,8 +79,7 @@ export class Wire implements Link, Carrier {
     this.become('dead', reason);
   }
 
-  command(verb: string, args: object = {}): Promise<any> {
-    const recording = this.room?.store('latest')?.id ?? 'latest';
+  command(verb: string, args: object, recording: string): Promise<any> {
     const request = requestId('c');
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {

@@ -77,7 +77,7 @@ function Held({ at, store, graph, model, chosen, theme, choose, help, host, debu
     setBusy(true);
     setSaid('');
     try {
-      await at.link.command(command.verb, args);
+      await at.command(command.verb, args);
       if (alive.current && (command.verb === 'debug.into' || command.verb === 'debug.run_to')) setOpens(n => n + 1);
     } catch (error) {
       if (alive.current) setSaid((error as Error).message);

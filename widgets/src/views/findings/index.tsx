@@ -22,7 +22,7 @@ function Findings({ at, host, root }: ViewProps) {
     const steps = store.status ? store.status.step + 1 : 0;
     return <Empty title="Nothing wrong so far">{steps > 0 ? `${steps} ${steps === 1 ? 'step' : 'steps'} watched: values stay finite, and gradients reach every parameter.` : 'Rules run after each step.'}</Empty>;
   }
-  const command = (verb: string, args: object) => { setProblem(''); at.link.command(verb, args).catch((error: Error) => setProblem(error.message)); };
+  const command = (verb: string, args: object) => { setProblem(''); at.command(verb, args).catch((error: Error) => setProblem(error.message)); };
   return (
     <div class="ts-column">
       <div class="ts-grow ts-scroll">
