@@ -12,9 +12,8 @@ Site = tuple[CodeType, int]
 # Frames of these packages are never the user's. A test holds this list against the tree.
 PACKAGES = frozenset(
     "tapescope" + ("." + name if name else "")
-    for name in ("", "core", "ops", "nn", "nn.modules", "nn.utils", "nn.init", "optim", "utils", "utils.data", "utils.tensorboard",
-                 "vision", "tape", "debugger", "diagnose", "project", "link", "views", "views.static", "adapters",
-                 "autograd"))
+    for name in ("", "core", "ops", "autograd", "nn", "nn.modules", "nn.utils", "optim", "utils", "utils.data",
+                 "tape", "debugger", "diagnose", "project", "link", "views", "views.static"))
 
 
 class SiteInfo(NamedTuple):
