@@ -14,6 +14,7 @@ GAP = 1 / 20                       # seconds between two frames of one subscript
 
 # A page that is behind needs only the newest of these, and of the others every row.
 _NEWEST = {"clocks": 1, "gradients": 1, "status": 1, "findings": 1, "debug": 1, "tensor": 4, "projection": 4}
+_SAMPLED = ("tensor", "projection")        # a page that comes late begins with a few of all steps, not with the first
 _MOST_PAGES = 64                   # read at once while catching up
 _QUERY_BYTES = 64 << 20            # of one answer; a query of a recording that outruns the wire ends here
 
@@ -56,7 +57,8 @@ class Subscription:
         found = registry.get(self.spec)
         if found is None or found is self.tape or (self.once and self._tape is not None):
             return False
-        self._tape, self.cursor, self._behind = weakref.ref(found), None, 4
+        self._tape, self._behind = weakref.ref(found), 4
+        self.cursor = "few" if self.kind in _SAMPLED and not self.once else None
         self._ahead.clear()
         return True
 
@@ -77,7 +79,8 @@ class Subscription:
         if tape is None:
             return
         keep = 0 if self.once else _NEWEST.get(self.kind or "", 0)
-        for _ in range(self._behind if keep else 1):
+        fresh = self.cursor == "few"
+        for _ in range(self._behind if keep and not fresh else 1):
             frames, self.cursor = tape.frames(self.kind or "", self.cursor, id=self.id, steps=self.steps, max_bytes=self.max_bytes)
             if not frames:
                 self._behind = 4
@@ -86,7 +89,7 @@ class Subscription:
             self._sent += sum(f.nbytes for f in frames)
         else:
             self._behind = min(2 * self._behind, _MOST_PAGES)  # further behind than one look reaches
-        if keep and len(self._ahead) > keep:
+        if keep and len(self._ahead) > keep and not fresh:
             step = len(self._ahead) / keep
             all = list(self._ahead)
             self._ahead = deque(all[int((i + 1) * step) - 1] for i in range(keep))

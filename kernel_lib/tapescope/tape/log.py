@@ -1,7 +1,7 @@
 """Bounded, append-only logs with numbered rows: a cursor is the number of the next row to read.
 
-When a log is full, every second row of the older three quarters of its longest series goes; the newest stay. Nothing is chosen by chance, so
-two runs keep the same rows. What went is counted in `dropped`.
+When a log is full, its older three quarters are thinned evenly: of every 2, 4, 8, ... steps one stays; the newest stay all. Nothing is chosen
+by chance, so two runs keep the same rows. What went is counted in `thinned`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RowLog:
         self.width, self.cap, self.dtype = width, cap, dtype
         self.next = 0
         self.rows = 0
-        self.dropped = 0
+        self.thinned = 0
         self._fresh: list[tuple[int, Any, int, float, Any]] = []
         self._blocks: list[Block] = []
         self._lock = threading.Lock()
@@ -76,18 +76,23 @@ class RowLog:
 
     def _thin(self) -> None:
         whole = _join(self._blocks)
-        limit = 4096
+        limit = self.cap // 2
         while len(whole.key) > self.cap * 3 // 4 and limit >= 4:
             order = np.argsort(whole.key, kind="stable")
             ordered = whole.key[order]
             begins = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
             sizes = np.diff(np.append(begins, len(ordered)))
             rank = np.arange(len(ordered)) - np.repeat(begins, sizes)
-            size = np.repeat(sizes, sizes)
-            gone = (size > limit) & (rank < size * 3 // 4) & (rank % 2 == 1)
+            old = (rank < np.repeat(sizes * 3 // 4, sizes)) & (np.repeat(sizes, sizes) > limit)
+            steps = whole.step[order].astype(np.int64)
+            span = steps[begins + np.maximum(sizes * 3 // 4 - 1, 0)] - steps[begins] + 1
+            # the least power of two that leaves a series no more than half the limit in its older part
+            stride = np.int64(1) << np.ceil(np.log2(np.maximum(span / (limit / 2), 1))).astype(np.int64)
+            cell = steps // np.repeat(stride, sizes)
+            gone = old & (rank > 0) & (cell == np.append(-1, cell[:-1]))
             keep = np.ones(len(ordered), bool)
             keep[order[gone]] = False
-            self.dropped += int(np.count_nonzero(gone))
+            self.thinned += int(np.count_nonzero(gone))
             whole = Block(whole.seq[keep], whole.key[keep], whole.step[keep], whole.time[keep], whole.values[keep])  # type: ignore[index]
             limit //= 2
         self._blocks = [whole]
@@ -160,7 +165,8 @@ class ItemLog:
         self.cap = cap
         self.next = 0
         self.bytes = 0
-        self.dropped = 0
+        self.thinned = 0
+        self._stride = 2
         self.items: list[Item] = []
         self._lock = threading.Lock()
 
@@ -173,19 +179,34 @@ class ItemLog:
                 self._thin()
 
     def _thin(self) -> None:
+        """Of every `stride` steps one entry of a key stays, in the older three quarters; the stride grows until the rest is small enough."""
         while self.bytes > self.cap * 3 // 4 and len(self.items) > 4:
             old = len(self.items) * 3 // 4
-            seen: dict[Any, int] = {}
+            cells: dict[Any, int] = {}
             kept: list[Item] = []
             for i, item in enumerate(self.items):
-                n = seen[item.key] = seen.get(item.key, -1) + 1
-                if i >= old or n % 2 == 0:
+                cell = item.step // self._stride
+                if i >= old or cells.get(item.key) != cell:
                     kept.append(item)
-            if len(kept) == len(self.items):               # nothing but single entries: the oldest go
-                kept = self.items[len(self.items) // 4 + 1:]
-            self.dropped += len(self.items) - len(kept)
+                cells[item.key] = cell
+            if len(kept) == len(self.items):
+                if self._stride > self.items[-1].step - self.items[0].step:       # nothing but single entries: the oldest go
+                    kept = self.items[len(self.items) // 4 + 1:]
+                else:
+                    self._stride *= 2
+            self.thinned += len(self.items) - len(kept)
             self.items = kept
             self.bytes = sum(i.nbytes for i in kept)
+
+    def few(self, n: int, key: Any = None) -> tuple[list[Item], int]:
+        """At most n entries spread evenly over all, the newest one among them, and the cursor behind them."""
+        with self._lock:
+            items, after = self.items, self.next
+        if key is not None:
+            items = [i for i in items if i.key == key]
+        if len(items) > n:
+            items = [items[round(k * (len(items) - 1) / (n - 1))] for k in range(n)] if n > 1 else items[-1:]
+        return list(items), after
 
     def read(self, cursor: int, max_bytes: int, key: Any = None, steps: tuple[int, int] | None = None) -> tuple[list[Item], int]:
         """Entries from number `cursor` on, at least one and at most `max_bytes`, and the next cursor."""

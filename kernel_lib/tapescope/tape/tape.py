@@ -237,14 +237,16 @@ class Tape:
         return self.recorder.graphs
 
     def status(self) -> dict[str, Any]:
-        """Step, state, level, overhead (time in the recorder per time outside it), dropped rows, steps a second, capabilities."""
+        """Step, state, level, overhead (time in the recorder per time outside it), what was not recorded (`dropped`) and what older steps have lost to the budget (`thinned`), steps a second, capabilities."""
         r, v = self.recorder, self.recorder.values
         now = self._stopped_at or clock()
         rate, overhead = self._speed(now)
-        dropped = {"scalars": v.scalars.dropped, "stats": v.stats.dropped, "histograms": v.histograms.dropped, "clocks": r.clocks.dropped,
-                   "gradients": r.gradients.dropped, "tensor": v.probes.log.dropped, "ops": r.dropped_ops, **self._lost}
+        dropped = {"ops": r.dropped_ops, **self._lost}
+        thinned = {"scalars": v.scalars.thinned, "stats": v.stats.thinned, "histograms": v.histograms.thinned, "clocks": r.clocks.thinned,
+                   "gradients": r.gradients.thinned, "tensor": v.probes.log.thinned}
         return {"id": self.id, "name": self.name, "state": self.state, "step": r.step_no, "level": self.values, "every": r.every,
                 "overhead": overhead, "step_rate": rate, "dropped": {k: n for k, n in dropped.items() if n},
+                "thinned": {k: n for k, n in thinned.items() if n},
                 "capabilities": self.capabilities, "graphs": len(r.graphs), "graph": r.current, "elapsed": (now - r.started) * 1e-9,
                 "ops": sum(len(g.op_name) for g in r.graphs.values()), "rank": self.rank, "probes": list(v.probes.keys),
                 "notes": list(self.notes.values())}
@@ -263,6 +265,7 @@ class Tape:
         """What is new of a kind since `cursor` (None: from the beginning), at most about `max_bytes` of columns, and the next cursor.
 
         `id` narrows to a graph number, a tag, a key (scalars, stats, histograms: also a prefix that ends in "/"); `steps` is (first, last).
+        Of "tensor" and "projection", the cursor "few" begins with a few of all steps instead of with every one.
         Raises ValueError for a kind that nobody provides.
         """
         if kind in _providers:
@@ -371,7 +374,7 @@ class Tape:
         return [Frame("histograms", {}, columns | {"count": count})], cursor
 
     def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
-        return self.recorder.values.probes.frames(id, cursor or 0, steps, max_bytes)
+        return self.recorder.values.probes.frames(id, cursor, steps, max_bytes)
 
     def _read_status(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
         if cursor == self.version:

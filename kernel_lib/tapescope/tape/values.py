@@ -63,7 +63,7 @@ class Values:
         self.probes = Probes()
         self.scalars = RowLog(1, 400_000, "f8")
         self.stats = RowLog(10, 200_000)
-        self.histograms = ItemLog(48 << 20)
+        self.histograms = ItemLog(64 << 20)
         self.kept = 0                                          # bytes of level "full"
         self.keeping = self.level >= FULL
         self.relus = Relus()

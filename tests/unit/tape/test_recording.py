@@ -230,9 +230,11 @@ def test_rows_are_thinned_and_the_newest_kept() -> None:
     block, cursor = log.read(0, 1 << 30)
     assert block is not None
     assert len(block.key) <= 21_100
-    assert log.dropped + len(block.key) == 60_060
+    assert log.thinned + len(block.key) == 60_060
     assert block.step[block.key == 1][-1] == 59_999
     assert np.diff(block.step[block.key == 1][-2000:]).max() == 1       # the newest are complete
+    gaps = np.diff(block.step[block.key == 1][:3000])
+    assert gaps.max() <= 2 * gaps.min()                        # the older ones are thinned evenly
     assert (block.key == 2).sum() == 60                        # a short series is not thinned
     assert (np.diff(block.seq) > 0).all()                      # type: ignore[arg-type]
     assert log.read(cursor, 10)[0] is None
@@ -247,7 +249,13 @@ def test_items_are_thinned_and_the_newest_kept() -> None:
         log.add(i % 2, i, 100, i)
     assert log.bytes <= 10_000
     assert log.items[-1].step == 999
-    assert log.dropped + len(log.items) == 1000
+    assert log.thinned + len(log.items) == 1000
+    gaps = np.diff([i.step for i in log.items if i.key == 0][:14])
+    assert gaps.max() <= 2 * gaps.min()
+    few, after = log.few(5, 1)
+    assert [i.step for i in few] == sorted(i.step for i in few)
+    assert few[-1].step == 999
+    assert after == 1000
     items, cursor = log.read(0, 500)
     assert len(items) == 5
     assert log.read(cursor, 100, key=1)[0][0].step > items[-1].step
