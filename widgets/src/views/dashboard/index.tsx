@@ -44,11 +44,11 @@ function Dashboard({ at, host, root }: ViewProps) {
   } else {
     const centre = <Deck host={host} ids={known('graph', 'backward')} wish={held ? 'backward' : finding !== null && !held ? 'graph' : null} />;
     const right = <Deck host={host} ids={known('tensor', 'histograms', 'projector', ...(width < NO_LEFT ? ['findings'] : []))} counts={found} wish={null} />;
-    const upper = <Split label="Width of the right side" initial={0.6} first={centre} second={right} />;
+    const upper = <Split key="right" label="Width of the right side" initial={0.6} first={centre} second={right} />;
     const left = <Deck host={host} ids={['findings']} counts={found} wish={null} />;
     body = (
       <Split along="column" label="Height of the metrics" initial={0.64} second={<Deck host={host} ids={['metrics']} wish={null} />}
-        first={width < NO_LEFT ? upper : <Split label="Width of the findings" initial={0.22} first={left} second={upper} />} />
+        first={width < NO_LEFT ? upper : <Split key="findings" label="Width of the findings" initial={0.22} first={left} second={upper} />} />
     );
   }
   return (

@@ -68,7 +68,7 @@ export function outline(store: Pick<RunStore, 'graph' | 'graphs' | 'histograms' 
       used.add(COLUMNS[column]!);
     } else {
       const own = kindOf(key) === 'activation';
-      (own ? activations : others).push({ name: own ? name : key, shape: '', keys: [key] });
+      (own ? activations : others).push({ name: own ? name || 'model' : key, shape: '', keys: [key] });
     }
   }
   const order = (a: Line, b: Line) => (place.get(a.name) ?? Infinity) - (place.get(b.name) ?? Infinity);
@@ -228,7 +228,7 @@ export function moments(s: Stats | undefined, row: number): string {
 
 /** What a screen reader hears of a tile. */
 export function spoken(key: string, s: Stats | undefined, row: number): string {
-  const what = `${nameOf(key)} ${(HEADINGS[kindOf(key)] ?? kindOf(key)).toLowerCase()}`.trim();
+  const what = `${(nameOf(key) || 'model')} ${(HEADINGS[kindOf(key)] ?? kindOf(key)).toLowerCase()}`.trim();
   if (!s || row < 0) return what;
   const { mean, std } = s.fields;
   const extra = marks(s, row).map((m) => m.title);
