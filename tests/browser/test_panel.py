@@ -1,0 +1,224 @@
+"""The panel in a real JupyterLab: how it opens, what it shows while a cell runs, and how it survives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .lab import Lab
+from .programs import MODEL, train
+
+Write = Callable[..., str]
+
+# How many pixels of a canvas differ from its first one.
+DRAWN = """el => { const c = el.getContext('2d'), d = c && c.getImageData(0, 0, el.width, el.height).data; let n = 0;
+  for (let i = 4; d && i < d.length; i += 4) n += d[i] !== d[0] || d[i + 1] !== d[1] || d[i + 2] !== d[2] || d[i + 3] !== d[3]; return n; }"""
+
+
+def test_a_run_is_seen_while_its_cell_runs(lab: Lab, notebook_of: Write, shots: Path) -> None:
+    lab.open(notebook_of(MODEL, train(25)))
+    lab.page.locator(".jp-NotebookPanel-toolbar [data-jp-item-name=tapescope]").first.click()
+    lab.panel.wait_for(state="visible")
+    lab.await_panel("absent")                                   # nobody has imported it yet, and the panel says what to type
+    assert "import tapescope as ts" in lab.panel.inner_text()
+    lab.run(0)
+    lab.await_panel("live")
+    lab.run(1, wait=False)
+
+    def running() -> bool:
+        return lab.cell_state(1)["count"] is None
+
+    lab.tab("graph")
+    lab.until(lambda: "grad_fn nodes" in lab.panel.inner_text(), what="the graph")
+    words = lab.until(lambda: (t := lab.panel.inner_text()) and "7 ops" in t and t, what="all ops of a pass")
+    assert "11 grad_fn nodes" in words
+    lab.until(lambda: lab.panel.locator("canvas").first.evaluate(DRAWN) > 2000, what="a drawn graph")
+    lab.panel.get_by_role("radio", name="grad_fn").click()      # the grad_fn chain
+    lab.until(lambda: lab.panel.locator("canvas").first.evaluate(DRAWN) > 2000, what="a drawn chain")
+    lab.page.screenshot(path=shots / "live-graph.png")
+    assert running()
+
+    lab.tab("metrics")
+    for title in ("loss", "accuracy", "gradient norm", "learning rate", "step time"):
+        lab.until(lambda t=title: lab.panel.get_by_text(t, exact=False).count() > 0, what=f"the chart of {title}")
+    lab.page.screenshot(path=shots / "live-metrics.png")
+    assert running()
+
+    lab.tab("histograms")
+    for key in ("weight/encoder.0.weight", "grad/encoder.0.weight", "update/head.bias"):
+        lab.until(lambda k=key: lab.panel.locator(f"[data-key='{k}'] canvas").count() == 1, what=key)
+        assert lab.panel.locator(f"[data-key='{key}'] canvas").evaluate(DRAWN) > 50
+    assert running()
+
+    lab.tab("projector")
+    lab.panel.locator(".ts-proj-layers button, .ts-proj-layers li").filter(has_text="encoder.0").first.click()
+    lab.until(lambda: "Explained variance" in lab.panel.inner_text(), what="a projection")
+    assert running()
+
+    lab.tab("tensor")
+    lab.until(lambda: "float32" in lab.panel.inner_text(), what="a tensor")
+    lab.until(lambda: lab.panel.locator("canvas").first.evaluate(DRAWN) > 500, what="a drawn tensor")
+    assert running()
+
+    lab.tab("backward")
+    lab.until(lambda: "replay" in lab.panel.inner_text(), what="the recorded backward pass")
+    lab.tab("findings")
+    lab.page.wait_for_timeout(300)
+    assert running()
+    lab.page.screenshot(path=shots / "live-findings.png")
+    lab.await_cell(1)
+    assert "trained" in lab.text_of(1)
+
+
+def test_palette_launcher_and_restored_after_reload(lab: Lab, notebook_of: Write) -> None:
+    lab.open(notebook_of(MODEL, train(1)))
+    lab.command("apputils:activate-command-palette")
+    lab.page.locator(".lm-CommandPalette-input").fill("Open the Tapescope Panel")
+    lab.page.keyboard.press("Enter")
+    lab.panel.wait_for(state="visible")
+    lab.run(0)
+    lab.run(1)
+    lab.await_panel("live")
+    lab.tab("metrics")
+    lab.until(lambda: "loss" in lab.panel.inner_text(), what="metrics")
+    lab.save()
+    lab.page.evaluate("async () => { await window.jupyterapp.serviceManager.workspaces; }")
+    lab.page.wait_for_timeout(1500)                            # JupyterLab writes its layout a moment after it has changed
+    lab.open(reset=False)                                       # the page again; kernel and recording are still there
+    lab.panel.wait_for(state="visible", timeout=20_000)
+    lab.await_panel("live")
+    lab.tab("metrics")
+    lab.until(lambda: "loss" in lab.panel.inner_text(), what="metrics of the run from before the reload")
+    lab.panel.page.locator(".lm-TabBar-tab[title*='Tapescope'] .lm-TabBar-tabCloseIcon, .jp-mod-current .lm-TabBar-tabCloseIcon").first.click()
+    lab.command("launcher:create")
+    lab.page.locator(".jp-LauncherCard", has_text="Tapescope").first.click()
+    lab.panel.wait_for(state="visible")
+
+
+def test_it_follows_the_notebook_and_its_kernel(lab: Lab, notebook_of: Write) -> None:
+    first, second = notebook_of(MODEL, train(1, "first"), name="-a"), notebook_of("1 + 1", name="-b")
+    lab.open(first)
+    lab.open_panel("metrics")
+    lab.run(0)
+    lab.run(1)
+    lab.await_panel("live")
+    lab.until(lambda: "loss" in lab.panel.inner_text(), what="metrics")
+    lab.open_notebook(second)
+    lab.await_panel("absent")
+    assert "-b.ipynb" in lab.panel.inner_text()
+    lab.open_notebook(first)
+    lab.await_panel("live")
+    lab.until(lambda: "loss" in lab.panel.inner_text(), what="metrics again")
+    lab.restart_kernel()
+    lab.await_panel("absent")
+    lab.panel.get_by_role("button", name="Import it now").click()
+    lab.await_panel("live")
+    lab.until(lambda: "ts.record" in lab.panel.inner_text() or "log_scalar" in lab.panel.inner_text(), what="what to type")
+    lab.run(0)
+    lab.run(1)
+    lab.until(lambda: "accuracy" in lab.panel.inner_text(), what="metrics of the new kernel")
+
+
+def test_a_kernel_that_dies_is_named_and_recovered(lab: Lab, notebook_of: Write) -> None:
+    lab.open(notebook_of(MODEL, train(1), "import os; os._exit(1)"))
+    lab.open_panel("metrics")
+    lab.run(0)
+    lab.run(1)
+    lab.until(lambda: "loss" in lab.panel.inner_text(), what="metrics")
+    lab.run(2, wait=False)
+    lab.until(lambda: "died" in lab.panel.inner_text() or "dead" in lab.panel.inner_text(), 30, "the news of the death")
+    lab.page.keyboard.press("Escape")                          # JupyterLab's own dialog
+    lab.await_panel("absent", 40)
+    lab.run(0)
+    lab.await_panel("live")
+
+
+def test_it_attaches_in_the_middle_of_a_long_step(lab: Lab, notebook_of: Write) -> None:
+    lab.open(notebook_of(MODEL, train(0.5), "time.sleep(12)"))
+    lab.run(0)
+    lab.run(1)
+    lab.run(2, wait=False)
+    lab.page.wait_for_timeout(500)
+    lab.open_panel("metrics")
+    lab.until(lambda: "loss" in lab.panel.inner_text(), 8, "metrics of a kernel that is busy")
+    assert lab.cell_state(2)["count"] is None
+
+
+def test_names_are_text(lab: Lab, notebook_of: Write) -> None:
+    evil = "<img src=x onerror=window.hacked=1>"
+    lab.open(notebook_of(MODEL, f"""
+evil = {evil!r}
+with ts.record(name=evil, values="histogram") as tape:
+    model.add_module(evil.replace(".", "_"), nn.Linear(3, 3))
+    for _ in range(3):
+        out = getattr(model, evil.replace(".", "_"))(model(x))
+        opt.zero_grad(); F.cross_entropy(out, y).backward(); opt.step()
+        tape.log_scalar(evil, 1.0)
+        tape.log("histogram", evil, x)
+"""))
+    lab.open_panel("metrics")
+    lab.run(0)
+    lab.run(1)
+    for tab in ("metrics", "histograms", "graph", "backward", "projector", "tensor", "findings", "dashboard"):
+        lab.tab(tab)
+        lab.page.wait_for_timeout(700)
+        if tab in ("metrics", "histograms"):
+            lab.until(lambda: "<img" in lab.panel.inner_text(), what=f"the name as text in {tab}")
+        assert lab.panel.locator("img[src=x]").count() == 0
+    assert lab.page.evaluate("window.hacked") is None
+    lab.expected_errors += [e for e in lab.errors if "404" in e]
+
+
+def test_two_tabs_on_one_kernel(page_on: Any, lab_server: Any, notebook_of: Write) -> None:
+    path = notebook_of(MODEL, train(8))
+    first, second = page_on(lab_server), page_on(lab_server)
+    first.open(path)
+    first.open_panel("metrics")
+    first.run(0)
+    second.open(path)
+    second.open_panel("metrics")
+    second.await_panel("live")
+    first.run(1, wait=False)
+    for lab in (first, second):
+        lab.until(lambda p=lab: "loss" in p.panel.inner_text(), what="metrics in both tabs")
+    assert first.cell_state(1)["count"] is None
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_a_theme_is_readable(lab: Lab, notebook_of: Write, shots: Path, theme: str) -> None:
+    """Text stands out from its background by at least 4.5:1, the limit for normal text."""
+    lab.open(notebook_of(MODEL, train(1)))
+    lab.theme(theme)
+    lab.open_panel("dashboard")
+    lab.run(0)
+    lab.run(1)
+    lab.await_panel("live")
+    for tab in ("dashboard", "metrics", "histograms", "backward", "findings", "graph"):
+        lab.tab(tab)
+        lab.page.wait_for_timeout(900)
+        lab.page.screenshot(path=shots / f"{theme.split()[1].lower()}-{tab}.png")
+        assert lab.page.evaluate(CONTRAST) == [], f"hard to read in {tab}"
+
+
+CONTRAST = """() => {
+  const rgb = s => { const n = (s.replace('color(srgb', '').match(/[\\d.]+/g) || []).map(Number); return s.startsWith('color(srgb') ? n.map((v, i) => i < 3 ? v * 255 : v) : n; };
+  const light = ([r, g, b]) => { const f = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
+  const behind = el => { for (; el; el = el.parentElement ?? el.getRootNode().host) { const c = rgb(getComputedStyle(el).backgroundColor); if (c.length && (c[3] ?? 1) > 0.9) return c; } return [255, 255, 255]; };
+  const found = [];
+  const walk = root => { for (const el of root.querySelectorAll('*')) {
+    if (el.shadowRoot) walk(el.shadowRoot);
+    const own = [...el.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    const box = el.getBoundingClientRect(), style = getComputedStyle(el);
+    if (!own || !box.width || style.visibility === 'hidden' || el.closest('svg, [disabled], [aria-disabled=true], .ts-hidden')) continue;
+    let opacity = 1; for (let e = el; e; e = e.parentElement) opacity *= Number(getComputedStyle(e).opacity);
+    if (opacity < 0.9) continue;
+    const a = light(rgb(style.color)), b = light(behind(el));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) found.push(`${ratio.toFixed(2)} ${el.className}: ${el.textContent.trim().slice(0, 40)}`);
+  } };
+  walk(document.querySelector('#tapescope-panel'));
+  return found;
+}"""
