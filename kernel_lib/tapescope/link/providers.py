@@ -7,19 +7,19 @@ from typing import Any
 from ..tape import Frame, Tape, provide
 
 
-def _findings(tape: Tape, id: str | None, cursor: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+def _findings(tape: Tape, id: str | None, cursor: Any, max_bytes: int, most: int | None) -> tuple[list[Frame], Any]:
     from .. import diagnose
 
     return diagnose.frames(tape, cursor)
 
 
-def _projection(tape: Tape, id: str | None, cursor: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+def _projection(tape: Tape, id: str | None, cursor: Any, max_bytes: int, most: int | None) -> tuple[list[Frame], Any]:
     from .. import project
 
-    return project.frames(tape, id or "", cursor)
+    return project.frames(tape, id or "", cursor, most)
 
 
-def _debug(tape: Tape, id: str | None, cursor: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+def _debug(tape: Tape, id: str | None, cursor: Any, max_bytes: int, most: int | None) -> tuple[list[Frame], Any]:
     from .. import debugger
 
     return debugger.frames(tape, cursor)

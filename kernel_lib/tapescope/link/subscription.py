@@ -12,17 +12,16 @@ KINDS = ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tens
 MAX_BYTES = 256 * 1024
 GAP = 1 / 20                       # seconds between two frames of one subscription
 
-# A page that is behind needs only the newest of these, and of the others every row.
-_NEWEST = {"clocks": 1, "gradients": 1, "status": 1, "findings": 1, "debug": 1, "tensor": 4, "projection": 4}
-_SAMPLED = ("tensor", "projection")        # a page that comes late begins with a few of all steps, not with the first
-_MOST_PAGES = 64                   # read at once while catching up
+# A page needs only the newest of these, or a few up to the newest: at first, and whenever it is behind. Of the others it gets every row.
+_NEWEST = {"clocks": 1, "gradients": 1, "status": 1, "findings": 1, "debug": 1, "tensor": 2, "projection": 2}
+_AT_FIRST = {"tensor": 12, "projection": 12}
 _QUERY_BYTES = 64 << 20            # of one answer; a query of a recording that outruns the wire ends here
 
 
 class Subscription:
     """Reads one kind from one recording; `once` makes it a query."""
 
-    __slots__ = ("__weakref__", "_ahead", "_behind", "_sent", "_tape", "cursor", "due", "id", "kind", "max_bytes", "once", "request", "spec", "steps")
+    __slots__ = ("__weakref__", "_ahead", "_sent", "_tape", "cursor", "due", "id", "kind", "max_bytes", "once", "request", "spec", "steps")
 
     def __init__(self, message: dict[str, Any], once: bool) -> None:
         self.request = str(message.get("request"))
@@ -44,7 +43,6 @@ class Subscription:
         self.cursor: Any = None
         self.due = 0.0
         self._ahead: deque[Frame] = deque()                    # the rest of the page that was read last
-        self._behind = 4
         self._sent = 0
 
     @property
@@ -57,8 +55,7 @@ class Subscription:
         found = registry.get(self.spec)
         if found is None or found is self.tape or (self.once and self._tape is not None):
             return False
-        self._tape, self._behind = weakref.ref(found), 4
-        self.cursor = "few" if self.kind in _SAMPLED and not self.once else None
+        self._tape, self.cursor = weakref.ref(found), None
         self._ahead.clear()
         return True
 
@@ -78,21 +75,11 @@ class Subscription:
         tape = self.tape
         if tape is None:
             return
-        keep = 0 if self.once else _NEWEST.get(self.kind or "", 0)
-        fresh = self.cursor == "few"
-        for _ in range(self._behind if keep and not fresh else 1):
-            frames, self.cursor = tape.frames(self.kind or "", self.cursor, id=self.id, steps=self.steps, max_bytes=self.max_bytes)
-            if not frames:
-                self._behind = 4
-                break
-            self._ahead.extend(frames)
-            self._sent += sum(f.nbytes for f in frames)
-        else:
-            self._behind = min(2 * self._behind, _MOST_PAGES)  # further behind than one look reaches
-        if keep and len(self._ahead) > keep and not fresh:
-            step = len(self._ahead) / keep
-            all = list(self._ahead)
-            self._ahead = deque(all[int((i + 1) * step) - 1] for i in range(keep))
+        kind = self.kind or ""
+        most = None if self.once else (_AT_FIRST.get(kind) if self.cursor is None else None) or _NEWEST.get(kind)
+        frames, self.cursor = tape.frames(kind, self.cursor, id=self.id, steps=self.steps, max_bytes=self.max_bytes, most=most)
+        self._ahead.extend(frames)
+        self._sent += sum(f.nbytes for f in frames)
 
 
 def _range(steps: Any) -> tuple[int, int] | None:

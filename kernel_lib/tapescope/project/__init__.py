@@ -38,14 +38,14 @@ def rows_of(a: Any) -> Any:
     return a.reshape(1, 1) if a.ndim == 0 else a.reshape(-1, 1) if a.ndim == 1 else a.reshape(len(a), -1)
 
 
-def frames(tape: Tape, key: str, cursor: Any = None) -> tuple[list[Frame], Any]:
-    """Projections of the copies that a probe has made since `cursor`, at most four at a time."""
+def frames(tape: Tape, key: str, cursor: Any = None, most: int | None = None) -> tuple[list[Frame], Any]:
+    """Projections of the copies that a probe has made since `cursor`, all of them or `most`."""
     if not key:
         return [], cursor
     bases = tape.memory.setdefault("project", {})
-    items, after = tape.recorder.values.probes.read(key, cursor, 4 << 20)
+    items, after = tape.recorder.values.probes.read(key, cursor, 1 << 20, most=most)
     found = []
-    for item in items if cursor == "few" else items[-4:]:
+    for item in items:
         copy, shape, _ = item.data
         x = rows_of(copy)
         good = np.isfinite(x).all(1)

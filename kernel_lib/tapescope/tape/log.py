@@ -198,15 +198,20 @@ class ItemLog:
             self.items = kept
             self.bytes = sum(i.nbytes for i in kept)
 
-    def few(self, n: int, key: Any = None) -> tuple[list[Item], int]:
-        """At most n entries spread evenly over all, the newest one among them, and the cursor behind them."""
+    def few(self, most: int, cursor: int = 0, key: Any = None) -> tuple[list[Item], int]:
+        """At most so many entries from number `cursor` on, spread evenly, the newest one among them, and the cursor behind them."""
         with self._lock:
             items, after = self.items, self.next
-        if key is not None:
-            items = [i for i in items if i.key == key]
-        if len(items) > n:
-            items = [items[round(k * (len(items) - 1) / (n - 1))] for k in range(n)] if n > 1 else items[-1:]
-        return list(items), after
+        found: list[Item] = []
+        for item in reversed(items):
+            if item.seq < cursor:
+                break
+            if key is None or item.key == key:
+                found.append(item)
+        found.reverse()
+        if len(found) > most:
+            found = [found[len(found) * (k + 1) // most - 1] for k in range(most)]
+        return found, after
 
     def read(self, cursor: int, max_bytes: int, key: Any = None, steps: tuple[int, int] | None = None) -> tuple[list[Item], int]:
         """Entries from number `cursor` on, at least one and at most `max_bytes`, and the next cursor."""

@@ -15,7 +15,6 @@ ONE = 8 << 20                    # bytes of one copy; above, every n-th row of t
 ALL = 96 << 20                   # bytes of all copies of a recording
 OFTEN = 64 << 10                 # a larger value is copied at most every PAUSE ns
 PAUSE = 40_000_000
-FEW = 12                         # copies that a page gets at first
 PLACES = ("activation", "output", "weight", "grad")
 
 
@@ -64,14 +63,15 @@ class Probes:
             copy = np.array(copy.ravel()[::-(-copy.nbytes // ONE)])
         self.log.add(key, step, copy.nbytes + 128, (copy, tuple(array.shape), str(array.dtype)))
 
-    def read(self, key: str | None, cursor: int | str | None, max_bytes: int, steps: tuple[int, int] | None = None) -> tuple[list[Any], int]:
-        """Copies since `cursor`; "few" begins with some of all steps, the newest among them: what a page that comes late needs."""
-        if cursor == "few":
-            return self.log.few(FEW, key)
-        return self.log.read(int(cursor or 0), max_bytes, key, steps)
+    def read(self, key: str | None, cursor: int | None, max_bytes: int, steps: tuple[int, int] | None = None,
+             most: int | None = None) -> tuple[list[Any], int]:
+        """Copies since `cursor`, all of them or `most`."""
+        if most is not None:
+            return self.log.few(most, cursor or 0, key)
+        return self.log.read(cursor or 0, max_bytes, key, steps)
 
-    def frames(self, key: str | None, cursor: int | str | None, steps: tuple[int, int] | None, max_bytes: int) -> tuple[list[Frame], int]:
-        items, cursor = self.read(key, cursor, max(max_bytes, 1), steps)
+    def frames(self, key: str | None, cursor: int | None, steps: tuple[int, int] | None, max_bytes: int, most: int | None = None) -> tuple[list[Frame], int]:
+        items, cursor = self.read(key, cursor, max(max_bytes, 1), steps, most)
         return [tensor_frame(i.key, i.step, i.data, max_bytes) for i in items], cursor
 
 

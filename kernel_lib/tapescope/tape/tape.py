@@ -22,12 +22,12 @@ from .strings import Strings
 
 CAPABILITIES = {"can_step": True, "can_rewind": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
 
-Provider = Callable[["Tape", str | None, Any, int], "tuple[list[Frame], Any]"]
+Provider = Callable[["Tape", str | None, Any, int, int | None], "tuple[list[Frame], Any]"]
 _providers: dict[str, Provider] = {}
 
 
 def provide(kind: str, provider: Provider) -> None:
-    """Answers `tape.frames(kind)` by `provider(tape, id, cursor, max_bytes) -> (frames, cursor)`: how rooms above add kinds."""
+    """Answers `tape.frames(kind)` by `provider(tape, id, cursor, max_bytes, most) -> (frames, cursor)`: how rooms above add kinds."""
     _providers[kind] = provider
 
 
@@ -261,19 +261,22 @@ class Tape:
         return rate, max(spent, 0) / max(wall - spent, 1)
 
     def frames(self, kind: str, cursor: Any = None, *, id: str | None = None, steps: tuple[int, int] | None = None,
-               max_bytes: int = 262_144) -> tuple[list[Frame], Any]:
+               max_bytes: int = 262_144, most: int | None = None) -> tuple[list[Frame], Any]:
         """What is new of a kind since `cursor` (None: from the beginning), at most about `max_bytes` of columns, and the next cursor.
 
         `id` narrows to a graph number, a tag, a key (scalars, stats, histograms: also a prefix that ends in "/"); `steps` is (first, last).
-        Of "tensor" and "projection", the cursor "few" begins with a few of all steps instead of with every one.
+        `most` asks for a sample of what is new instead, spread evenly over it and ending with the newest; of series it is without meaning.
         Raises ValueError for a kind that nobody provides.
         """
         if kind in _providers:
-            return _providers[kind](self, id, cursor, max_bytes)
+            return _providers[kind](self, id, cursor, max_bytes, most)
         read = getattr(self, "_read_" + kind, None)
         if read is None:
             known = sorted({n[6:] for n in dir(self) if n.startswith("_read_")} | set(_providers))
             raise ValueError(f"unknown kind {kind!r}; there are {', '.join(known)}")
+        if most is not None and kind in ("clocks", "gradients", "tensor"):
+            sample: tuple[list[Frame], Any] = read(cursor, id, steps, max(int(max_bytes), 1024), most)
+            return sample
         found: tuple[list[Frame], Any] = read(cursor, id, steps, max(int(max_bytes), 1024))
         return found
 
@@ -303,8 +306,9 @@ class Tape:
                 break
         return found, (at, told)
 
-    def _read_clocks(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
-        items, cursor = self.recorder.clocks.read(cursor or 0, max_bytes, None if id is None else int(id), steps)
+    def _read_clocks(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
+        log, key = self.recorder.clocks, None if id is None else int(id)
+        items, cursor = log.read(cursor or 0, max_bytes, key, steps) if most is None else log.few(most, cursor or 0, key)
         found = []
         for item in items:
             ops, n, rows, ticks, n_nodes, same = item.data
@@ -317,8 +321,9 @@ class Tape:
             found.append(Frame("clocks", {"graph": item.key, "step": item.step}, {"op_us": op_us, "node_us": node_us}))
         return found, cursor
 
-    def _read_gradients(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
-        items, cursor = self.recorder.gradients.read(cursor or 0, max_bytes, None if id is None else int(id), steps)
+    def _read_gradients(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
+        log, key = self.recorder.gradients, None if id is None else int(id)
+        items, cursor = log.read(cursor or 0, max_bytes, key, steps) if most is None else log.few(most, cursor or 0, key)
         found = []
         for item in items:
             rows, energies, same = item.data
@@ -373,8 +378,8 @@ class Tape:
                 return self._read_histograms(cursor, id, steps, max_bytes)
         return [Frame("histograms", {}, columns | {"count": count})], cursor
 
-    def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
-        return self.recorder.values.probes.frames(id, cursor, steps, max_bytes)
+    def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
+        return self.recorder.values.probes.frames(id, cursor, steps, max_bytes, most)
 
     def _read_status(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
         if cursor == self.version:

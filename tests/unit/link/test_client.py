@@ -296,7 +296,7 @@ def test_rubbish_is_answered(reader: Reader) -> None:
 
 
 def test_a_reader_that_fails_ends_its_subscription_only(reader: Reader, tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
-    def bad(cursor: Any, id: Any, steps: Any, max_bytes: int) -> Any:
+    def bad(*args: Any) -> Any:
         raise RuntimeError("no more clocks")
 
     monkeypatch.setattr(tape, "_read_clocks", bad)
@@ -351,3 +351,20 @@ def test_plain_values() -> None:
 def test_the_window_and_the_limit_are_the_contracts() -> None:
     assert client_module.WINDOW == 2
     assert subscription.MAX_BYTES == 256 * 1024
+
+
+def test_a_late_page_gets_a_few_tensors_of_all_steps_and_then_the_newest(reader: Reader, tape: Tape) -> None:
+    tape.probe("output/0")
+    train(tape, 200)
+    reader.say(type="subscribe", request="t", recording="latest", kind="tensor", id="output/0")
+    steps = [m["meta"]["step"] for m in reader.tick(30)]
+    assert len(steps) == 12
+    assert steps == sorted(steps)
+    assert steps[-1] == tape.step_number - 1
+    assert steps[0] < 30
+    train(tape, 200)
+    steps = [m["meta"]["step"] for m in reader.tick(30)]
+    assert len(steps) == 2
+    assert steps[-1] == tape.step_number - 1
+    reader.say(type="query", request="q", recording=tape.id, kind="tensor", id="output/0")
+    assert len(reader.tick(600)) == 400

@@ -252,7 +252,7 @@ def test_items_are_thinned_and_the_newest_kept() -> None:
     assert log.thinned + len(log.items) == 1000
     gaps = np.diff([i.step for i in log.items if i.key == 0][:14])
     assert gaps.max() <= 2 * gaps.min()
-    few, after = log.few(5, 1)
+    few, after = log.few(5, key=1)
     assert [i.step for i in few] == sorted(i.step for i in few)
     assert few[-1].step == 999
     assert after == 1000
