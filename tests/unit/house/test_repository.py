@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -67,3 +68,32 @@ def test_a_named_index_is_found(line):
 
 def test_the_lock_file_names_no_server():
     assert re.findall(r'"resolved": "(?:https?|git)[^"]*"', (ROOT / "package-lock.json").read_text(encoding="utf-8")) == []
+
+
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md")]
+
+
+def wrong_words(text: str) -> list[str]:
+    """What a document tells to run or to read and what is not there: make targets, npm scripts, files and folders, links."""
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    packages = {data["name"]: data for path in ("widgets", "extension/jupyterlab") if (data := json.loads((ROOT / path / "package.json").read_text(encoding="utf-8")))}
+    wrong = [f"make {name}" for words in re.findall(r"\bmake ((?:[A-Z]+=\S+ )*[a-z][\w \-]*)", code) for name in re.sub(r"[A-Z]+=\S+ ", "", words).split()
+             if name not in targets]
+    wrong += [f"npm run {script} -w {package}" for script, package in re.findall(r"npm run ([\w:]+) -w (\S+?)[`\s]", code + "\n") if script not in packages[package]["scripts"]]
+    paths = re.findall(r"(?<![\w@/.\-])((?:tests|kernel_lib|widgets|extension|examples)/[\w./\-]*)", code) + re.findall(r"\]\((?!https?:|#)([^)]+)\)", text)
+    return wrong + [path for path in paths if not (ROOT / path).exists()]
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.exists()], ids=lambda path: path.name)
+def test_a_document_names_only_what_is_there(document):
+    assert wrong_words(document.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(("text", "wrong"), [
+    ("`make tests`", ["make tests"]), ("`make PORT=1 labs`", ["make labs"]), ("```\nmake test\nmake clean rebuild\n```", ["make rebuild"]),
+    ("`npm run serve -w @tapescope/widgets`", ["npm run serve -w @tapescope/widgets"]), ("see `tests/units/core`", ["tests/units/core"]), ("[x](LICENCE)", ["LICENCE"]),
+    ("`make test`, to make sense of [it](LICENSE) and `tests/unit`, `npm run dev -w @tapescope/widgets`", []),
+])
+def test_a_document_that_is_wrong_is_found(text, wrong):
+    assert wrong_words(text) == wrong
