@@ -47,6 +47,8 @@ def built(kind: str, source: Path, out: Path, **options) -> Path:
 def wheel(tmp_path_factory) -> Path:
     if not (PACKAGE / "labextension" / "package.json").exists() or not (PACKAGE / "static" / "graph.js").exists():
         pytest.skip("the TypeScript has not been built: run `make build` first")
+    if list((PACKAGE / "labextension" / "static").glob("*.map")):
+        pytest.fail("what lies in kernel_lib/tapescope/labextension was built for development, by `npm run build` or `npm run watch`: `make clean build` makes what is shipped")
     return built("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
 
 

@@ -78,7 +78,7 @@ def wrong_words(text: str) -> list[str]:
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     packages = {data["name"]: data for path in ("widgets", "extension/jupyterlab") if (data := json.loads((ROOT / path / "package.json").read_text(encoding="utf-8")))}
-    wrong = [f"make {name}" for words in re.findall(r"\bmake ((?:[A-Z]+=\S+ )*[a-z][\w \-]*)", code) for name in re.sub(r"[A-Z]+=\S+ ", "", words).split()
+    wrong = [f"make {name}" for words in re.findall(r"\bmake ((?:[A-Z]+=\S+ )*[a-z][\w\-]*(?: [\w\-]+)*)", code) for name in re.sub(r"[A-Z]+=\S+ ", "", words).split()
              if name not in targets]
     wrong += [f"npm run {script} -w {package}" for script, package in re.findall(r"npm run ([\w:]+) -w (\S+?)[`\s]", code + "\n") if script not in packages[package]["scripts"]]
     paths = re.findall(r"(?<![\w@/.\-])((?:tests|kernel_lib|widgets|extension|examples)/[\w./\-]*)", code) + re.findall(r"\]\((?!https?:|#)([^)]+)\)", text)
