@@ -147,7 +147,7 @@ class Tensor:
                                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().")
             return
         if value and self.dtype.category < 2:
-            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients "
+            raise RuntimeError("only Tensors of floating point dtype can require gradients "
                                f"(this one is {self.dtype}, shape {list(self._array.shape)})")
         self._req = bool(value)
 

@@ -48,6 +48,8 @@ def non_finite(tape: Tape, state: Any) -> Iterator[Finding]:
     """The first op that made a value that is not finite from finite operands; without one, where it was first seen."""
     troubles = [t for t in tape.recorder.values.troubles if not t.fill]
     origins = sorted((t for t in troubles if t.what == "op" and t.made), key=lambda t: (t.step, t.row))
+    clean = [t for t in origins if not any(f.get("nan") or f.get("inf") for f in t.operands)]
+    origins = clean or origins[:1]                             # a NaN made of an infinity is a consequence
     for t in origins[:3]:
         facts = "; ".join(_operand(f) for f in t.operands) or "its operands were finite"
         yield Finding("non-finite", "error", f"{t.name} made {_count(t)}{where(tape, t.graph, t.row)}", f"{t.name} of {facts}", _advice(t.name),
