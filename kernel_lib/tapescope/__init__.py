@@ -45,7 +45,7 @@ bool, float, double, half = _dtype.bool_, float32, float64, float16
 int, long, short = int32, int64, int16
 
 # Rooms that load when they are used.
-_ROOMS = ("autograd", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade")
+_ROOMS = ("autograd", "cuda", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade")
 _FACADE = ("record", "debug", "recordings", "load_ipython_extension", "_jupyter_labextension_paths")
 
 

@@ -58,3 +58,14 @@ def test_a_device_that_no_one_knows(name):
 def test_moving_to_where_it_is_gives_the_same_tensor():
     a = ts.ones(2, requires_grad=True)
     assert a.to("cpu") is a and a.cpu() is a and not a.is_cuda and a.device == ts.device("cpu")
+
+
+@pytest.mark.skipif(ts.cuda.is_available(), reason="there is a device")
+def test_what_tutorials_ask_first() -> None:
+    device = ts.device("cuda" if ts.cuda.is_available() else "cpu")
+    assert ts.ones(2, device=device).device == ts.device("cpu")
+    assert ts.cuda.device_count() == 0
+    ts.cuda.manual_seed(0)                                     # no error, as in PyTorch
+    ts.cuda.empty_cache()
+    with pytest.raises(AssertionError, match="CuPy is not installed|no CUDA"):
+        ts.cuda.current_device()

@@ -32,6 +32,17 @@ def broadcast(*shapes: tuple[int, ...]) -> RuntimeError:
     return RuntimeError(f"shapes {', '.join(str(list(s)) for s in shapes)} do not broadcast together")
 
 
+def devices(arrays: Any, error: TypeError) -> Exception:
+    """The error for operands of different devices; any other error stays what it was."""
+    from .device import of
+
+    found = list(dict.fromkeys(str(of(a)) for a in arrays if hasattr(a, "shape") and hasattr(a, "dtype")))
+    if len(found) < 2:
+        return error
+    return RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, {found[0]} and {found[1]}! "
+                        "Move one of them: x.to(y.device)")
+
+
 def tensor_type(array: Any) -> str:
     """'torch.FloatTensor [2, 3]', as PyTorch's messages call a tensor."""
     prefix = "torch." if type(array).__module__.startswith("numpy") else "torch.cuda."

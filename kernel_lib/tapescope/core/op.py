@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from . import errors
 from .node import Node, next_seq
 from .site import here
 from .state import mode
@@ -156,7 +157,10 @@ def run(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Any:
     sink = mode.sink
     t0 = clock() if sink is not None else 0
     arrays = [t._array if isinstance(t, Tensor) else t for t in operands]
-    result = op.forward(arrays, *params) if op.variadic else op.forward(*arrays, *params)
+    try:
+        result = op.forward(arrays, *params) if op.variadic else op.forward(*arrays, *params)
+    except TypeError as e:
+        raise errors.devices(arrays, e) from None
     aux: tuple[Any, ...] = ()
     if op.aux:
         result, *rest = result

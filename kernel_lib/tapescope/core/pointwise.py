@@ -160,6 +160,8 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
             r = ufunc(x, y)
         except ValueError:
             raise errors.broadcast(x.shape, y.shape) from None
+        except TypeError as wrong:
+            raise errors.devices((x, y), wrong) from None
         if isinstance(r, _generic):
             r = np.asarray(r)
         if to_float and r.dtype is not x.dtype:
@@ -225,6 +227,8 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
                 r = ufunc(a._array, b._array)
             except ValueError:
                 raise errors.broadcast(a._array.shape, b._array.shape) from None
+            except TypeError as wrong:
+                raise errors.devices((a._array, b._array), wrong) from None
             if not to_float or r.dtype is a._array.dtype:
                 return wrap(r)
         if not ta and not tb:
@@ -244,10 +248,10 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
 
 
 def _number(value: Any, name: str, position: int) -> Any:
+    if isinstance(value, _generic):                          # np.float64 is a float, too, and would promote
+        return value.item()
     if isinstance(value, (bool, int, float, complex)):
         return value
-    if isinstance(value, _generic):
-        return value.item()
     if isinstance(value, np.ndarray):
         return wrap(value)
     return NotImplemented

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.tensor import Tensor
 from . import pointwise as pw
 
@@ -76,7 +78,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Any = None) -
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         y = input if min is None else pw.maximum(input, min)
         return y if max is None else pw.minimum(y, max)
-    return pw.clamp(input, min, max)
+    return pw.clamp(input, *[v.item() if isinstance(v, np.generic) else v for v in (min, max)])
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:

@@ -68,6 +68,8 @@ def _array_of(data: Any, dtype: Any) -> Any:
         raise TypeError(f"new(): data must be numbers, got an element of type {kind!r}" if kind != "str" else "new(): invalid data type 'str'")
     if dtype is not None:
         return a                                               # converted once, by who asked: not by way of float32
+    if isinstance(_first(data), np.generic):
+        return a                                               # NumPy's numbers keep their type
     if a.dtype == np.float64:
         return a.astype(dt.get_default_dtype().dtype)
     if a.dtype == np.complex128 and dt.get_default_dtype() is not dt.float64:
@@ -132,6 +134,9 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """A tensor on the memory of a NumPy array."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
+    if array.dtype.kind in "USO":
+        raise TypeError(f"can't convert np.ndarray of type {array.dtype.type.__module__}.{array.dtype.type.__name__}. The only supported types are: "
+                        f"{', '.join(d.dtype.name for d in dt.ALL)}.")
     dt.of(array)
     if any(s < 0 for s in array.strides):
         raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "

@@ -140,18 +140,26 @@ def numpy(t: Tensor, *, force: bool = False) -> Any:
 def __array__(t: Tensor, dtype: Any = None, copy: Any = None) -> Any:
     a = numpy(t)
     if dtype is not None and a.dtype != dtype:
+        if copy is False:
+            raise ValueError(f"Unable to avoid copy while creating an array as requested: the tensor holds {a.dtype}, not {np.dtype(dtype)}")
         return a.astype(dtype)
     return a.copy() if copy else a
 
 
+def _number(t: Tensor) -> Any:
+    if t._array.size != 1:
+        raise ValueError(f"only one element tensors can be converted to Python scalars (this one has shape {list(t._array.shape)})")
+    return t._array.item()
+
+
 @_method
 def __float__(t: Tensor) -> float:
-    return float(item(t))
+    return float(_number(t))
 
 
 @_method
 def __int__(t: Tensor) -> int:
-    return int(item(t))
+    return int(_number(t))
 
 
 @_method
@@ -163,7 +171,7 @@ def __index__(t: Tensor) -> int:
 
 @_method
 def __complex__(t: Tensor) -> complex:
-    return complex(item(t))
+    return complex(_number(t))
 
 
 @_method
@@ -209,7 +217,7 @@ def _rebuild(cls: Any, array: Any, requires_grad: bool, attributes: dict[str, An
 
 @_method
 def __reduce__(t: Tensor) -> Any:
-    return _rebuild, (t.__class__, t._array, t._req and t._node is None, dict(t.__dict__))
+    return _rebuild, (t.__class__, t._array, t._req, dict(t.__dict__))
 
 
 @_method

@@ -19,11 +19,12 @@ EXTENSION = ROOT / "extension" / "jupyterlab" / "src"
 ANALYSIS = {"core", "ops", "tape"}
 BELOW_LINK = {"core", "ops", "tape", "debugger", "diagnose", "project"}
 
-# A room may always import itself. "" is tapescope/__init__.py, "facade" is facade.py.
+# A room may always import itself. "" is tapescope/__init__.py, "facade" is facade.py, "cuda" cuda.py.
 ARROWS: Mapping[str, set[str]] = {
     "core": set(),
     "ops": {"core"},
     "autograd": {"core", "ops"},
+    "cuda": {"core"},
     "nn": {"core", "ops"},
     "optim": {"core", "ops"},
     "utils": {"core", "ops"},
@@ -49,6 +50,7 @@ OTHERS: Mapping[str, set[str]] = {"views": {"anywidget", "traitlets"}}
 OTHERS_LATER: Mapping[str, set[str]] = {
     "core": {"cupy"},
     "ops": {"cupy", "cupyx"},
+    "cuda": {"cupy"},
     "tape": {"cupy"},
     "link": {"comm"},
     "views": {"IPython", "plotly"},
