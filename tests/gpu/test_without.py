@@ -67,5 +67,5 @@ def test_what_tutorials_ask_first() -> None:
     assert ts.cuda.device_count() == 0
     ts.cuda.manual_seed(0)                                     # no error, as in PyTorch
     ts.cuda.empty_cache()
-    with pytest.raises(AssertionError, match="CuPy is not installed|no CUDA"):
+    with pytest.raises(AssertionError, match=r"CuPy is not installed|no CUDA"):
         ts.cuda.current_device()

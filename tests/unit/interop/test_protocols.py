@@ -37,7 +37,7 @@ def test_plot_of_a_tensor_in_training_says_to_detach():
 
 @pytest.mark.parametrize("convert", [float, int])
 def test_a_tensor_of_many_is_no_number(convert):
-    with pytest.raises(ValueError, match="^only one element tensors can be converted to Python scalars"):
+    with pytest.raises(ValueError, match=r"^only one element tensors can be converted to Python scalars"):
         convert(ts.ones(2))
 
 
