@@ -111,7 +111,7 @@ wheel: $(STAMPS)/npm $(STAMPS)/builder
 # ---- using and testing -----------------------------------------------------------------------------------------------
 
 lab: $(STAMPS)/examples $(STAMPS)/extension
-	$(BIN)/jupyter lab --port=$(PORT) $$([ "$$(id -u)" = 0 ] && echo --allow-root) examples/quickstart.ipynb
+	$(BIN)/jupyter lab --port=$(PORT) $$([ "$$(id -u)" = 0 ] && echo --allow-root) --LabApp.default_url=/lab/tree/examples/quickstart.ipynb
 
 check: $(STAMPS)/dev $(STAMPS)/extension
 	$(BIN)/ruff check .
