@@ -119,7 +119,7 @@ class Recorder:
             g.last = self.step_no
             g.count += 1
         if self.growing is not None:
-            self.values.look_back_on_growth()
+            self.values.troubles.look_back_on_growth()
             if not partial:
                 settle_checks(g, here)
         same = self.prev_graph == g.number
@@ -208,7 +208,7 @@ class Recorder:
                 x = outputs[0]._array
                 if watch == CHECK and x.__class__ is _ndarray and x.size <= SMALL and not self.watching:
                     if not _finite(_vdot(x, x).real):
-                        self.values.op_trouble(here, op, inputs, outputs)
+                        self.values.troubles.op(here, op, inputs, outputs)
                 else:
                     self.values.op(here, watch, op, inputs, outputs, node)
             self.events += 1
@@ -372,13 +372,13 @@ class Recorder:
                     if len(grads_in) == 1 and g.__class__ is _ndarray and g.size <= SMALL and g.dtype.char in "fd":
                         e = float(_vdot(g, g))
                         if not _finite(e):
-                            self.values.bad_node(row, node, g)
+                            self.values.troubles.node(row, node, g)
                         self.norm_rows.append(row)
                         self.norm_values.append(e)
                     else:
                         self.values.node(row, node, grads_in)
                 if self.level and node.op.name in DANGER:
-                    self.values.danger(row, node, grads_in, grads_out)
+                    self.values.troubles.danger(row, node, grads_in, grads_out)
             self.events += 1
             if not self.events % 13:
                 self.spent += (clock() - t1) * 13

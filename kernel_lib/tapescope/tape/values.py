@@ -6,8 +6,6 @@ import math
 import re
 import threading
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from time import perf_counter_ns as clock
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +18,11 @@ from .log import ItemLog, RowLog
 from .names import Param
 from .pack import Pack
 from .probes import Probes
-from .reduce import EXACT, energy, flat, histogram, host, moments, nonfinite
+from .reduce import EXACT, energy, flat, histogram, host, moments
 from .relu import Relus
 from .sites import settled
-from .walk import CHECK, FILLS, KEEP, NOTE, RELU, TARGET, Step
+from .troubles import Troubles
+from .walk import CHECK, KEEP, NOTE, RELU, TARGET, Step
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -31,27 +30,7 @@ if TYPE_CHECKING:
 _finite = math.isfinite
 THIN = 10                        # at level "stats" histograms are made every tenth recorded step
 GRAD_SAMPLE = 4096               # elements of a gradient above 64k elements that its norm is estimated from
-TROUBLES = 256
 FULL_BYTES = 256 << 20
-
-
-@dataclass(slots=True)
-class Trouble:
-    """The first time that a place held a value that is not finite."""
-
-    what: str                                  # "op", "node", "grad", "weight", "loss"
-    graph: int
-    row: int                                   # op or node row, -1
-    name: str                                  # op or parameter
-    step: int
-    nan: int
-    inf: int
-    size: int
-    made: bool                                 # from finite operands
-    fill: bool = False                         # a constant put there on purpose, as a mask does
-    operands: list[dict[str, Any]] = field(default_factory=list)
-    times: int = 1
-    last: int = 0                              # newest step
 
 
 class Values:
@@ -67,9 +46,7 @@ class Values:
         self.kept = 0                                          # bytes of level "full"
         self.keeping = self.level >= FULL
         self.relus = Relus()
-        self.troubles: list[Trouble] = []
-        self._trouble_at: dict[tuple[str, int, int, str], Trouble] = {}
-        self._device: list[tuple[Any, Callable[[], None]]] = []
+        self.troubles = Troubles(recorder)
         self.touched: list[Any] = []                           # leaves of the backward that runs
         self.leaves: list[tuple[Any, int]] = []                # of the newest: (weak, version)
         self.step_params: dict[int, Param] = {}
@@ -84,7 +61,6 @@ class Values:
         self.updated = False
         self.first_optimizer: list[Any] = []                   # weakly; its learning rate is "lr"
         self._flushing = threading.Lock()
-        self.noted: list[tuple[Step, str, Any]] = []           # outputs that are vouched for by what reads them, weakly
         self.labels: dict[int, Any] = {}
         add = recorder.strings.add
         self.k_norm, self.k_time = add("grad_norm"), add("step_time")
@@ -100,7 +76,7 @@ class Values:
         self.hist_due = self.due and (self.level >= HISTOGRAM or (self.level >= STATS and step % (every * THIN) == 0))
         self.relu_due = self.due and Relus.due(step // every)
         self.activations = bool(self.probes.activations) or (self.level >= HISTOGRAM and self.due)
-        self.noted = []
+        self.troubles.noted = []
         self.r.norms_due = self.due and (self.slow or step < 10 or step % 4 == 0)
         self.set_mask()
 
@@ -120,11 +96,11 @@ class Values:
                 e = energy(o._array)
                 if e.__class__ is float or isinstance(e, np.generic):
                     if not _finite(e):
-                        self.op_trouble(step, op, inputs, outputs)
+                        self.troubles.op(step, op, inputs, outputs)
                 else:
-                    self._device.append((e, self._promise(step, op, inputs, outputs)))
+                    self.troubles.later(e, step, op, outputs)
         elif w & NOTE:
-            self.noted.append((step, op.name, weakref.ref(outputs[0]._array)))
+            self.troubles.noted.append((step, op.name, weakref.ref(outputs[0]._array)))
         if w & RELU and self.r.mode_grad():
             self.relus.see(step, outputs[0]._array, self.r)
         if w & TARGET and node is not None:
@@ -149,58 +125,6 @@ class Values:
         if len(self.labels) > 256:
             steps = sorted(self.labels)
             self.labels = {s: self.labels[s] for s in [*steps[:128:2], *steps[128:]]}
-
-    def _promise(self, step: Step, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> Callable[[], None]:
-        """For device arrays the answer is awaited at the end of the step; by then the operands are gone."""
-        size, number = int(outputs[0]._array.size), step.graph.number if step.graph else -1
-
-        def tell() -> None:
-            self._trouble(Trouble("op", number, step.row, op.name, self.r.step_no, -1, -1, size, True, op.name in FILLS))
-        return tell
-
-    def op_trouble(self, step: Step, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-        number = step.graph.number if step.graph else -1
-        known = self._trouble_at.get(("op", number, step.row, op.name))
-        if known is not None:
-            known.times += 1
-            known.last = self.r.step_no
-            return
-        self.look_back()
-        nan = inf = size = 0
-        for o in outputs:
-            a, b = nonfinite(o._array)
-            nan, inf, size = nan + a, inf + b, size + int(o._array.size)
-        if not nan and not inf:
-            return                                             # only the sum of squares was too large
-        facts = [operand(t) for t in inputs]
-        before_nan, before = any(f["nan"] for f in facts), any(f["nan"] or f["inf"] for f in facts)
-        in_place = any(o is t for o in outputs for t in inputs)
-        made = not before or (bool(nan) and not before_nan) or in_place
-        self._trouble(Trouble("op", number, step.row, op.name, self.r.step_no, nan, inf, size, made,
-                              op.name in FILLS and not nan, facts))
-
-    def look_back(self) -> None:
-        """Something is not finite: looks through what was vouched for by its readers, as far as it is still there, for where that began."""
-        noted, self.noted = self.noted, []
-        for step, name, ref in noted:
-            array = ref()
-            if isinstance(array, np.ndarray) and not _finite(float(energy(array))):
-                nan, inf = nonfinite(array)
-                if nan or inf:
-                    number = step.graph.number if step.graph else -1
-                    self._trouble(Trouble("op", number, step.row, name, self.r.step_no, nan, inf, int(array.size), True))
-                    return
-
-    def _trouble(self, t: Trouble) -> None:
-        key = (t.what, t.graph, t.row, t.name)
-        t.last = t.step
-        known = self._trouble_at.get(key)
-        if known is not None:
-            known.times += 1
-            known.last = t.step
-        elif len(self.troubles) < TROUBLES:
-            self._trouble_at[key] = t
-            self.troubles.append(t)
 
     def _keep(self, step: Step, array: Any) -> None:
         if self.kept + array.nbytes > FULL_BYTES:
@@ -263,8 +187,7 @@ class Values:
                 got[0] += value
                 got[1] += 1
                 if not _finite(value):
-                    self.look_back()
-                    self._trouble(Trouble("loss", self.r.current, -1, self.r.strings[key], self.r.step_no, int(value != value), int(value == value), 1, False))
+                    self.troubles.loss(self.r.strings[key], value)
 
     def node(self, row: int, node: Any, grads_in: tuple[Any, ...]) -> None:
         """The norm of what arrives at a node: exact up to 64k elements, estimated from a sample above."""
@@ -283,30 +206,9 @@ class Values:
                 self._device_norms.append((len(r.norm_values), e))
                 e = math.nan
             elif not _finite(e):
-                self.bad_node(row, node, g)
+                self.troubles.node(row, node, g)
             r.norm_rows.append(row)
             r.norm_values.append(float(e))
-
-    def bad_node(self, row: int, node: Any, g: Any) -> None:
-        """A gradient that may hold something that is not finite."""
-        nan, inf = nonfinite(g)
-        if nan or inf:
-            self._trouble(Trouble("node", self.r.current, row, node.name(), self.r.step_no, nan, inf, int(g.size), False))
-
-    def danger(self, row: int, node: Any, grads_in: tuple[Any, ...], grads_out: tuple[Any, ...]) -> None:
-        """After a node whose derivative may be infinite: did it make something that is not finite from finite gradients?"""
-        for g in grads_out:
-            g = getattr(g, "_array", g)
-            if not isinstance(g, (np.ndarray, np.generic)) or _finite(float(energy(g))):
-                continue
-            nan, inf = nonfinite(g)
-            if not nan and not inf:
-                continue
-            if any(a is not None and any(nonfinite(getattr(a, "_array", a))) for a in grads_in):
-                return
-            facts = [operand(t) for t, _ in _saved_operands(node)]
-            self._trouble(Trouble("node", self.r.current, row, node.name(), self.r.step_no, nan, inf, int(g.size), True, operands=facts))
-            return
 
     def backward_end(self) -> None:
         """Norms of the leaves' gradients as they now are. Exact, whatever their size: this is where a non-finite one cannot hide."""
@@ -345,9 +247,7 @@ class Values:
         if not _finite(e):
             t = p.ref()
             if t is not None and t._grad is not None:
-                nan, inf = nonfinite(t._grad._array)
-                if nan or inf:
-                    self._trouble(Trouble("grad", self.r.current, -1, p.name, self.r.step_no, nan, inf, p.numel, False))
+                self.troubles.parameter("grad", p.name, t._grad._array)
 
     def _grads_together(self) -> None:
         """The squared norms of the gradients of every optimizer that this backward has reached."""
@@ -404,11 +304,6 @@ class Values:
                 values[i] = e
             self._device_norms = []
         return values
-
-    def look_back_on_growth(self) -> None:
-        """A structure that was new may lack the readers that vouched for noted outputs."""
-        if self.noted:
-            self.look_back()
 
     # -- updates ------------------------------------------------------------------------------------------------------------
 
@@ -486,9 +381,7 @@ class Values:
             return
         e = energy(t._array)
         if not _finite(float(e)):
-            nan, inf = nonfinite(t._array)
-            if nan or inf:
-                self._trouble(Trouble("weight", self.r.current, -1, p.name, self.r.step_no, nan, inf, p.numel, False))
+            self.troubles.parameter("weight", p.name, t._array)
 
     def _write(self, pack: Pack) -> None:
         """Puts a measured update by: its moments are made when somebody reads them, or with those of other steps."""
@@ -536,8 +429,7 @@ class Values:
         """Writes the step's scalars, one row a tag."""
         r = self.r
         pending = self.pending
-        if self._device:
-            self._settle()
+        self.troubles.settle()
         if self.losses:
             for key, (total, n) in self.losses.items():
                 pending[key] = total / n
@@ -563,16 +455,6 @@ class Values:
             self.pending = {}
         self.updated = False
         self.relus.end_step(r.step_no)
-
-    def _settle(self) -> None:
-        """One transfer for all that was asked of device arrays in this step."""
-        device, self._device = self._device, []
-        import cupy
-
-        good = host(cupy.isfinite(cupy.stack([cupy.asarray(e, np.float32) for e, _ in device])))
-        for ok, (_, tell) in zip(good, device, strict=True):
-            if not ok:
-                tell()
 
     def stop(self) -> None:
         """Writes what a step that was not ended has so far."""
@@ -603,29 +485,6 @@ class Values:
         else:
             r.tape.drop(kind)
         r.tape.changed()
-
-
-def operand(t: Any) -> dict[str, Any]:
-    """Facts of an operand for a finding: shape, dtype, range, counts of NaN and infinity."""
-    a = t._array
-    facts: dict[str, Any] = {"shape": list(a.shape), "dtype": str(a.dtype), "nan": 0, "inf": 0, "min": None, "max": None, "zero": 0}
-    if a.size and a.dtype.kind in "fiu":
-        facts["nan"], facts["inf"] = nonfinite(a)
-        x = host(a)
-        with np.errstate(all="ignore"):
-            good = x[np.isfinite(x)] if facts["nan"] or facts["inf"] else x
-            if good.size:
-                facts["min"], facts["max"] = float(good.min()), float(good.max())
-            facts["zero"] = int(np.count_nonzero(x == 0))
-    return facts
-
-
-def _saved_operands(node: Any) -> list[tuple[Any, Any]]:
-    """Operands that a node still holds, as (tensor, version)."""
-    saved = node.saved
-    if not isinstance(saved, tuple):                           # freed by now
-        return []
-    return [e[:2] for e in saved[:node.plan.tensors_saved] if isinstance(e, tuple) and hasattr(e[0], "_array")]
 
 
 def loss_name(site: Any) -> str:

@@ -182,7 +182,7 @@ def test_overflowing_squares_are_no_trouble() -> None:
         x = ts.full((5,), 1e30, requires_grad=True)
         (x * 1.0).sum().backward()
         tape.step()
-    assert tape.recorder.values.troubles == []
+    assert list(tape.recorder.values.troubles) == []
 
 
 def test_the_maker_is_told_from_the_propagators() -> None:
