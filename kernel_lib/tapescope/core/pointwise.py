@@ -1,13 +1,14 @@
 """Elementwise ops: their declarations, and the short path for the common case.
 
-The short path runs when gradients are on, nobody listens, and all operands are Tensors of one dtype. It builds the node inline: a call here costs as
-much as the arithmetic. Everything else takes `op.run`.
+The short path runs when gradients are on and all operands are Tensors of one dtype. It builds the node inline: a call here costs as much as the
+arithmetic. Everything else takes `op.run`.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from time import perf_counter_ns as clock
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from . import dtype as dt
 from . import errors
 from .node import Node, next_seq
 from .op import Op, Plan, _camel, _finish, _with_output, record, run
-from .site import PACKAGES, user_frame
+from .site import PACKAGES, here, user_frame
 from .state import mode
 from .symbol import Symbol
 from .tensor import Tensor, accumulator, wrap
@@ -77,9 +78,11 @@ def unary(tex: str, raw: Callable[[Any], Any], *, name: str, node: str | None = 
             raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         if out is not None:
             return write_out(out, call(input))
-        if not mode.fast:
+        fast = mode.fast
+        if not fast:
             return run(o, (input,))
         x = input._array
+        t0 = 0 if fast is True else clock()
         r = raw(x)
         if isinstance(r, _generic):
             r = np.asarray(r)
@@ -121,8 +124,10 @@ def unary(tex: str, raw: Callable[[Any], Any], *, name: str, node: str | None = 
             else:
                 node.saved = _with_output(record(o, (input,), (), (True,), r, ()), t)
         else:
-            t._node = None
+            t._node = node = None
             t._req = False
+        if fast is not True:
+            fast.op(o, (input,), (t,), node, here(1) if node is None else node.site, t0, clock())
         return t
 
     return _finish(call, o, None)
@@ -150,12 +155,14 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
         return found
 
     def call(input: Any, other: Any, *, out: Tensor | None = None) -> Any:
-        if not (isinstance(input, Tensor) and isinstance(other, Tensor) and mode.fast) or out is not None:
+        fast = mode.fast
+        if not (isinstance(input, Tensor) and isinstance(other, Tensor) and fast) or out is not None:
             return slow(input, other, out)
         x = input._array
         y = other._array
         if x.dtype is not y.dtype:
             return run(o, (input, other))
+        t0 = 0 if fast is True else clock()
         try:
             r = ufunc(x, y)
         except ValueError:
@@ -214,8 +221,10 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
                 if plan.saves_output:
                     node.saved = _with_output(node, t)
         else:
-            t._node = None
+            t._node = node = None
             t._req = False
+        if fast is not True:
+            fast.op(o, (input, other), (t,), node, here(1) if node is None else node.site, t0, clock())
         return t
 
     def slow(a: Any, b: Any, out: Tensor | None) -> Any:

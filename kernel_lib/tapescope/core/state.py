@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .sink import Sink
@@ -16,7 +16,7 @@ class Mode(threading.local):
     grad: bool = True
     inference: bool = False
     sink: Sink | None = None
-    fast: bool = True                   # gradients on and nobody listening: what the short dispatch path asks
+    fast: Any = True                    # what the short dispatch path asks: False without gradients, else the sink, or True without one
 
 
 mode = Mode()
@@ -25,14 +25,14 @@ mode = Mode()
 def set_sink(sink: Sink | None) -> Sink | None:
     """Makes `sink` the one that hears of this thread's ops; returns the previous one."""
     previous, mode.sink = mode.sink, sink
-    mode.fast = mode.grad and sink is None
+    mode.fast = mode.grad and (True if sink is None else sink)
     return previous
 
 
 def set_grad(enabled: bool) -> bool:
     """Turns the recording of gradients on or off in this thread; returns what it was."""
     previous, mode.grad = mode.grad, enabled
-    mode.fast = enabled and mode.sink is None
+    mode.fast = enabled and (True if mode.sink is None else mode.sink)
     return previous
 
 
