@@ -87,7 +87,7 @@ $(STAMPS)/chromium: $(STAMPS)/dev
 # ---- building --------------------------------------------------------------------------------------------------------
 
 $(STAMPS)/widgets: $(WIDGETS) tsconfig.base.json $(STAMPS)/npm
-	npm run build -w @tapescope/widgets --silent
+	npm run build:prod -w @tapescope/widgets --silent
 	@touch $@
 
 $(STAMPS)/extension: $(EXTENSION) $(STAMPS)/widgets $(STAMPS)/builder

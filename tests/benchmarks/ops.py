@@ -83,7 +83,7 @@ def sides(op: str) -> dict[str, Any]:
     return found
 
 
-def main() -> None:
+def main(quick: bool = False) -> None:
     gc.disable()
     print(f"{'op':8} {'side':20} {'us/op':>8}   ratio to torch")
     for op in ("add", "mul", "matmul", "relu"):

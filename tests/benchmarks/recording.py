@@ -195,8 +195,7 @@ class Silent:
     def op(self, *args: Any) -> None: ...
 
 
-def main() -> None:
-    quick = "quick" in sys.argv
+def main(quick: bool = False) -> None:
     per_op()
     for title, make, rounds, steps, warm in (("quickstart: digits MLP, batches of 64 from a DataLoader", quickstart, 15, 100, 20),
                                              ("the same MLP, one batch again and again", mlp, 15, 100, 20), ("GPT-mini, batch 16", gpt, 4, 10, 1)):
@@ -206,4 +205,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main("quick" in sys.argv)

@@ -1,0 +1,34 @@
+"""`python -m tests.benchmarks [names] [quick]`: all benchmarks, or the named ones, one table each."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = {"imports": "the import", "bundles": "what a browser loads", "ops": "an op on tiny tensors", "models": "a training step",
+         "recording": "what recording costs", "graph": "a graph in a browser", "latency": "from opt.step() to pixels"}
+ROOT = Path(__file__).resolve().parents[2]
+ELSEWHERE = {"graph": [str(ROOT / "widgets/bench/graph.py")], "latency": ["-m", "tests.browser.latency"]}      # they drive a browser
+
+
+def main() -> int:
+    quick = "quick" in sys.argv
+    wanted = [a for a in sys.argv[1:] if a != "quick"] or list(NAMES)
+    unknown = set(wanted) - set(NAMES)
+    if unknown:
+        print(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    for name in wanted:
+        print(f"{name}: {NAMES[name]}", flush=True)
+        if name in ELSEWHERE:
+            subprocess.run([sys.executable, *ELSEWHERE[name]], cwd=ROOT, check=False)
+        else:
+            importlib.import_module(f".{name}", __package__).main(quick)
+        print(flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
