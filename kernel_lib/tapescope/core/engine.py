@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .node import AccumulateGrad, Freed, Node, meta_of
+from .node import AccumulateGrad, Freed, Node, meta_of, same
 from .saved import arrays, tensors
 from .site import Site
 from .state import mode, set_grad
@@ -179,13 +179,16 @@ def _short(node: Node, g: Any, buffer: dict[Node, Any], leaves: dict[Node, int])
                 if storage is not None and storage.version != version:
                     arrays(node)                            # raises, and says why
                 values.append(t._array)
+        elif plan.saves_output and len(saved) == 1 and saved.__class__ is tuple:
+            array, version, storage = saved[0]
+            values = (array,) if storage.version == version else arrays(node)
         else:
             values = arrays(node)
     ready: list[Node] | None = None
     nexts = node.next
     for i, rule, where, n in plan.vjps:
         if n == 0:
-            out = rule(g)
+            out = g if rule is same else rule(g)
         elif n == 1:
             out = rule(g, values[where[0]])
         else:

@@ -119,3 +119,8 @@ def meta_of(node: Node, nr: int) -> tuple[tuple[int, ...], Any]:
     if nr == 0 or node.extra is None or node.extra.outs is None:
         return node.shape, node.dtype
     return node.extra.outs[nr]
+
+
+def same(g: Any) -> Any:
+    """The vjp of what is only added: a rule that the engine need not call."""
+    return g

@@ -19,6 +19,7 @@ from .node import Node, next_seq
 from .op import Op, Plan, _camel, _finish, _with_output, record, run
 from .site import PACKAGES, here, user_frame
 from .state import mode
+from .storage import new_storage
 from .symbol import Symbol
 from .tensor import Tensor, accumulator, wrap
 
@@ -119,7 +120,7 @@ def unary(tex: str, raw: Callable[[Any], Any], *, name: str, node: str | None = 
                 storage = input._storage
                 node.saved = ((input, 0 if storage is None else storage.version),)
             elif kind == 4:
-                storage = t.storage()
+                t._storage = storage = new_storage()
                 node.saved = ((r, 0, storage),)
             else:
                 node.saved = _with_output(record(o, (input,), (), (True,), r, ()), t)

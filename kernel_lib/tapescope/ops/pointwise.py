@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.device import module_of
+from ..core.node import same
 from ..core.op import op
 from ..core.pointwise import binary, unary
 
@@ -27,8 +28,8 @@ div = binary(r"\frac{a}{b}", np.true_divide, name="div", to_float=True)
 neg = unary(r"-{x}", np.negative, name="neg")
 reciprocal = unary(r"\frac{1}{x}", np.reciprocal, name="reciprocal", to_float=True)
 
-add.vjp(lambda g: g,      lambda g: g)
-sub.vjp(lambda g: g,      lambda g: -g)
+add.vjp(same,             same)
+sub.vjp(same,             lambda g: -g)
 rsub.vjp(lambda g: -g,    lambda g: g)
 mul.vjp(lambda g, b: g * b, lambda g, a: g * a)
 div.vjp(lambda g, b: g / b, lambda g, a, b: -g * a / (b * b))
@@ -214,12 +215,8 @@ def _relu(x: Any) -> Any:
     return np.maximum(x, _ZERO[x.dtype]) if x.__class__ is np.ndarray else np.maximum(x, 0)
 
 
-def _positive(y: Any) -> Any:
-    return np.greater(y, _ZERO[y.dtype]) if y.__class__ is np.ndarray else y > 0
-
-
 relu = unary(r"\max({x}, 0)", _relu, name="relu", grad_tex=r"\bar{x} = \bar{y} \odot [y > 0]")
-relu.vjp(lambda g, y: g * _positive(y))
+relu.vjp(lambda g, y: g * (np.greater(y, _ZERO[y.dtype]) if y.__class__ is np.ndarray else y > 0))
 
 
 def _sigmoid(x: Any) -> Any:
