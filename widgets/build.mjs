@@ -1,5 +1,5 @@
 // Bundles: one self-contained ES module a view for anywidget (its text is imported from a blob: address, so nothing can be split off),
-// and workers as strings, because a blob: module has no place to load a worker from either.
+// and the worker as a function whose text it runs, because a blob: module has no place to load a worker from either.
 import { build, context } from 'esbuild';
 import { mkdir, readdir, writeFile, readFile, rm } from 'node:fs/promises';
 import { dirname, join, basename } from 'node:path';
@@ -19,13 +19,15 @@ const list = async (dir, end) => {
   } catch { return []; }
 };
 
-/** src/engines/x.worker.ts -> src/generated/x.worker.ts: `export const source: string`. */
+/**
+ * src/engines/layout_plan.ts -> src/generated/layout.ts: all of the layout as one function. The page calls it, and its text is what the worker
+ * runs: the code is carried once.
+ */
 async function workers() {
   await mkdir(join(here, 'src/generated'), { recursive: true });
-  for (const entry of await list('src/engines', '.worker.ts')) {
-    const { outputFiles } = await build({ ...common, entryPoints: [entry], format: 'iife', minify: true, write: false });
-    await put(basename(entry), `/** Made by build.mjs from ${basename(entry)}. */\nexport const source: string = ${JSON.stringify(outputFiles[0].text)};\n`);
-  }
+  const { outputFiles } = await build({ ...common, entryPoints: [join(here, 'src/engines/layout_plan.ts')], format: 'iife', globalName: 'L', minify: true, write: false });
+  await put('layout.ts', `// @ts-nocheck: made by build.mjs from engines/layout_plan.ts\nimport type { LayoutCache, layoutPlan } from '../engines/layout_plan';\n\n`
+    + `export function layoutCode(): { LayoutCache: typeof LayoutCache; layoutPlan: typeof layoutPlan } {\n${outputFiles[0].text.trim()}\nreturn L;\n}\n`);
 }
 
 /** Style sheets of libraries as strings, so that a view carries them wherever it is mounted, shadow roots included. */

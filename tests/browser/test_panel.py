@@ -222,3 +222,21 @@ CONTRAST = """() => {
   walk(document.querySelector('#tapescope-panel'));
   return found;
 }"""
+
+
+def test_a_large_graph_is_laid_out_beside_the_page(lab: Lab, notebook_of: Write) -> None:
+    lab.open(notebook_of(MODEL, """
+with ts.record() as tape:
+    w = ts.ones(2, requires_grad=True)
+    v = w
+    for i in range(3000):
+        v = v * 1.0001
+    v.sum().backward()
+    tape.step()
+"""))
+    lab.run(0)
+    lab.run(1)
+    lab.open_panel("graph")
+    lab.until(lambda: "3,001 ops" in lab.panel.inner_text(), what="the graph")
+    lab.until(lambda: lab.panel.locator("canvas").first.evaluate(DRAWN) > 200, what="a drawn graph")
+    lab.until(lambda: any(w.evaluate("() => typeof layoutPlan") == "function" for w in lab.page.workers), what="our worker")

@@ -1,8 +1,15 @@
 /** Where layouts run: small ones at once, large ones in the page's one worker, and on the main thread where workers are forbidden. */
 
-import { LayoutCache, layoutPlan, type Task } from '../engines/layout_plan';
+import type { Task } from '../engines/layout_plan';
 import type { Placed } from '../engines/layout';
-import { source } from '../generated/layout.worker';
+import { layoutCode } from '../generated/layout';
+
+const { LayoutCache, layoutPlan } = layoutCode();
+/** A plan comes in, placed levels go out. */
+const SOURCE = `const { LayoutCache, layoutPlan } = (${layoutCode})(), cache = new LayoutCache();
+onmessage = ({ data: { id, tasks } }) => {
+  try { postMessage({ id, placed: layoutPlan(tasks, cache) }); } catch (error) { postMessage({ id, error: String(error?.message ?? error) }); }
+};`;
 
 /** Up to this many nodes and edges a layout takes less time than the way to the worker and back. */
 const AT_ONCE = 1500;
@@ -34,7 +41,7 @@ class Layouter {
     if (this.worker !== undefined) return this.worker;
     this.worker = null;
     try {
-      const address = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+      const address = URL.createObjectURL(new Blob([SOURCE], { type: 'text/javascript' }));
       const worker = new Worker(address);
       worker.onmessage = ({ data }: MessageEvent<{ id: number; placed?: Placed[]; error?: string }>) => {
         URL.revokeObjectURL(address);
