@@ -53,7 +53,7 @@ export function Slider({ label, value, min = 0, max = 1, step = 0.01, onChange, 
     <label class="ts-field" style={typeof width === 'string' ? { flex: 1 } : undefined}>
       <span class={hideLabel ? 'ts-hidden' : undefined}>{label}</span>
       <input class="ts-slider" type="range" min={min} max={max} step={step} value={value} aria-valuetext={format?.(value)}
-        style={{ '--at': `${at}%`, ...(width !== undefined && { width }) } as CSSProperties}
+        style={{ '--at': `${at}%`, ...(width !== undefined && { width: typeof width === 'number' ? `${width}px` : width }) } as CSSProperties}
         onInput={e => onChange(Number((e.currentTarget as HTMLInputElement).value))} />
       {format && <span class="ts-mono">{format(value)}</span>}
     </label>

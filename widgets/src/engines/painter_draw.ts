@@ -247,7 +247,9 @@ function* texts(ctx: CanvasRenderingContext2D, scene: Scene, look: Look, palette
     }
     const label = scene.label(i), title = look.title?.(i) ?? label.title, note = look.note?.(i) ?? label.note;
     if (kind === KIND.input) {
-      if (!noted || !note) put(title, '600', theme.font, size, w - 12, x + w / 2, y + h / 2 + 0.5, style.text, 'center');
+      // Far out letters are larger than the layout has reckoned with: the shape goes before it stands on the name.
+      const taken = measured(ctx, title, '600', theme.font) * size + (note ? measured(ctx, note, '', theme.font) * small : 0);
+      if (!noted || !note || taken > w - 28) put(title, '600', theme.font, size, w - 12, x + w / 2, y + h / 2 + 0.5, style.text, 'center');
       else {
         put(title, '600', theme.font, size, w - 12, x + 12, y + h / 2 + 0.5, style.text, 'left');
         put(note, '', theme.font, small, w * 0.6, x + w - 12, y + h / 2 + 0.5, style.note, 'right');

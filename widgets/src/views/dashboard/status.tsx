@@ -18,7 +18,7 @@ export function StatusLine({ link, store, step }: { link: Link; store: RunStore 
   const life = lifeOf(link, store), status = store?.status, debug = store?.debug;
   return (
     <div class="ts-status" role="status">
-      <span class="ts-row" style={{ gap: 6 }}>
+      <span class="ts-row" style={{ gap: '6px' }}>
         <span class="ts-dot" data-on={life === 'live' || undefined} data-tone={life === 'dead' ? 'trouble' : life === 'paused' ? 'backward' : undefined} />
         <b>{WORDS[life]}</b>{store?.name && <span>{store.name}</span>}
       </span>

@@ -26,6 +26,8 @@ export const STAGE_CSS = `
 
 export const GRAPH_CSS = STAGE_CSS + `
 .ts-graph { position: relative; height: 100%; min-height: 200px; overflow: hidden; }
+.ts-graph-icons { gap: 2px; flex: none; }
+.ts-graph > .ts-bar .ts-select { max-width: 140px; }
 .ts-graph-body { position: relative; display: flex; min-height: 0; }
 .ts-graph-outline { flex: 0 0 auto; width: 218px; border-right: 1px solid var(--ts-line); display: flex; flex-direction: column; min-height: 0; background: var(--ts-bg); }
 .ts-graph-outline .ts-tree { height: 100%; }

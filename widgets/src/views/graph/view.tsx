@@ -163,10 +163,12 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
             options={[{ value: 'current', label: 'Current structure' }, ...structures.map(id => ({ value: String(id), label: structureName(store, id) }))]} />
         )}
         <span class="ts-grow" />
-        <Button quiet icon label="Open every module" onPress={() => stage.current?.openAll(true)}><Icon path="M1.5 1.5h10v10h-10zM6.5 4v5M4 6.5h5" /></Button>
-        <Button quiet icon label="Close every module" onPress={() => stage.current?.openAll(false)}><Icon path="M1.5 1.5h10v10h-10zM4 6.5h5" /></Button>
-        <Button quiet icon label="All in sight" title="All in sight (Space)" onPress={() => stage.current?.fit()}><Icon path="M1 4V1h3M9 1h3v3M12 9v3H9M4 12H1V9M4.5 4.5h4v4h-4z" /></Button>
-        <Button quiet icon label="Help" title="Keys (?)" onPress={() => setHelp(true)}>?</Button>
+        <span class="ts-row ts-graph-icons">
+          <Button quiet icon label="Open every module" onPress={() => stage.current?.openAll(true)}><Icon path="M1.5 1.5h10v10h-10zM6.5 4v5M4 6.5h5" /></Button>
+          <Button quiet icon label="Close every module" onPress={() => stage.current?.openAll(false)}><Icon path="M1.5 1.5h10v10h-10zM4 6.5h5" /></Button>
+          <Button quiet icon label="All in sight" title="All in sight (Space)" onPress={() => stage.current?.fit()}><Icon path="M1 4V1h3M9 1h3v3M12 9v3H9M4 12H1V9M4.5 4.5h4v4h-4z" /></Button>
+          <Button quiet icon label="Help" title="Keys (?)" onPress={() => setHelp(true)}>?</Button>
+        </span>
       </div>
       <div class="ts-graph-body ts-grow">
         {showOutline && (
@@ -191,7 +193,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
         <span><b>{model.modules.toLocaleString('en')}</b> module call{model.modules === 1 ? '' : 's'}</span>
         <span><b>{model.nodes.toLocaleString('en')}</b> grad_fn nodes</span>
         {growing && <span>growing</span>}
-        {graph.steps && <span class="ts-clip">{stepsText(graph.steps)}</span>}
+        {graph.steps && store.status?.state !== 'recording' && <span class="ts-clip">{stepsText(graph.steps)}</span>}
       </div>
       <span class="ts-hidden" role="status" aria-live="polite">{chosen ? spoken(model, chosen.kind, chosen.row) : ''}</span>
       {help && <Help title="The graph" keys={GRAPH_KEYS} onClose={() => setHelp(false)} />}

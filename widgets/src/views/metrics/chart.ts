@@ -221,7 +221,8 @@ export class Chart {
 
 function pad(min: number | null, max: number | null): [number, number] {
   if (min === null || max === null) return [0, 1];
-  if (min === max) return min === 0 ? [-1, 1] : [min - Math.abs(min) * 0.1, max + Math.abs(max) * 0.1];
+  // Closer than a float32 can tell apart: a flat line, not a picture of its rounding.
+  if (max - min <= 2e-7 * Math.max(Math.abs(min), Math.abs(max))) return min === 0 ? [-1, 1] : [min - Math.abs(min) * 0.1, max + Math.abs(max) * 0.1];
   const room = (max - min) * 0.06;
   return [min >= 0 && min < room ? Math.min(min, 0) : min - room, max + room];
 }

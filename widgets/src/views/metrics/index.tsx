@@ -56,7 +56,7 @@ function Metrics({ at, host, root }: ViewProps) {
   return (
     <div class="ts-column ts-metrics">
       <div class="ts-bar" role="toolbar" aria-label="Metrics">
-        <input class="ts-input" type="search" placeholder="Filter tags" aria-label="Filter tags" value={filter} onInput={e => setFilter(e.currentTarget.value)} style={{ width: 130 }} />
+        <input class="ts-input" type="search" placeholder="Filter tags" aria-label="Filter tags" value={filter} onInput={e => setFilter(e.currentTarget.value)} style={{ width: '130px' }} />
         <Slider label="Smoothing" value={smoothing} max={0.99} onChange={setSmoothing} format={v => v.toFixed(2)} />
         <Toggle on={log} onChange={setLog}>Log</Toggle>
         <Tabs label="Horizontal axis" as="radio" value={axis} options={[{ value: 'step', label: 'Step' }, { value: 'time', label: 'Time' }]} onChange={v => setAxis(v as Axis)} />
