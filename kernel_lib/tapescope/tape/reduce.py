@@ -137,14 +137,18 @@ def tally(line: Any, starts: Column, held: Any, sizes: Column, out: Column, scra
 def tally_one(x: Any, size: float, out: Column, count: bool = True) -> Column | None:
     """`tally` of one long segment into `out` [6]."""
     with np.errstate(all="ignore"):
-        out[0] = np.add.reduce(x)
-        out[1] = np.vdot(x, x)
+        total, squares = float(np.add.reduce(x)), float(np.vdot(x, x))
+        out[0], out[1] = total, squares
         out[2], out[3] = np.minimum.reduce(x), np.maximum.reduce(x)
         if count:
             small = np.count_nonzero(np.abs(x) < _TINY32)
             out[4] = small
             out[5] = x.size - np.count_nonzero(x) if small else 0
-        return None if _doubtful(out[:, None], np.float32(x.size)) is None else _exact(x, size)
+    # as `_doubtful`, of one segment in plain numbers
+    mean = total / x.size
+    if squares < math.inf and mean * mean <= squares / x.size * 0.99999 and (squares > _FAINT or squares == total == 0):
+        return None
+    return _exact(x, size)
 
 
 def _doubtful(out: Column, held: Any) -> Column | None:

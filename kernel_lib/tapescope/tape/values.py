@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 _finite = math.isfinite
-THIN = 10                        # at level "stats" histograms are made every tenth recorded step
+THIN, THINNER, SOON = 10, 25, 100      # at level "stats" histograms are made at every 10th recorded step, after the first hundred at every 25th
 GRAD_SAMPLE = 4096               # elements of a gradient above 64k elements that its norm is estimated from
 FULL_BYTES = 256 << 20
 
@@ -73,7 +73,7 @@ class Values:
         """A pass begins: decides what is due in it."""
         every = self.r.every
         self.due = self.level >= HEALTH and step % every == 0
-        self.hist_due = self.due and (self.level >= HISTOGRAM or (self.level >= STATS and step % (every * THIN) == 0))
+        self.hist_due = self.due and (self.level >= HISTOGRAM or (self.level >= STATS and step % (every * (THIN if step <= every * SOON else THINNER)) == 0))
         self.relu_due = self.due and Relus.due(step // every)
         self.activations = bool(self.probes.activations) or (self.level >= HISTOGRAM and self.due)
         self.troubles.noted = []
