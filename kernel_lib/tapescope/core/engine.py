@@ -105,13 +105,13 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
             yield from leaf(node, buffer.pop(node))
 
     sink = mode.sink
-    plain = not (create or observe or captures or sink is not None)
+    plain = not (create or observe or captures)
     freed = Freed(site)
     for node in order:
         g = buffer.pop(node, None)
         extra = node.extra
         if plain and g is not None and extra is None and node.plan is not None and node.plan.joint is None:
-            ready = _short(node, g, buffer, leaves)
+            ready = _short(node, g, buffer, leaves, sink)
             if not retain and node.plan.holds:
                 node.saved = freed
             if ready is not None:
@@ -163,8 +163,10 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
                 yield from leaf(ended, buffer.pop(ended, None))
 
 
-def _short(node: Node, g: Any, buffer: dict[Node, Any], leaves: dict[Node, int]) -> list[Node] | None:
-    """The common step: no hooks, nobody watching, raw arrays. Returns the leaves that are complete."""
+def _short(node: Node, g: Any, buffer: dict[Node, Any], leaves: dict[Node, int], sink: Any) -> list[Node] | None:
+    """The common step: no hooks, nobody holding the pass, raw arrays. Returns the leaves that are complete."""
+    t0 = 0 if sink is None else clock()
+    outs: list[Any] | None = None if sink is None else []
     plan = node.plan
     saved = node.saved
     values: Any = ()
@@ -193,6 +195,8 @@ def _short(node: Node, g: Any, buffer: dict[Node, Any], leaves: dict[Node, int])
             out = rule(g, values[where[0]])
         else:
             out = rule(g, *[values[p] for p in where])
+        if outs is not None:
+            outs.append(out)
         m = nexts[i]
         if m is None:
             continue
@@ -211,6 +215,8 @@ def _short(node: Node, g: Any, buffer: dict[Node, Any], leaves: dict[Node, int])
             leaves[m] = left = leaves[m] - 1
             if left == 0:
                 ready = [m] if ready is None else [*ready, m]
+    if outs is not None:
+        sink.node(node, (g,), tuple(outs), t0, clock())
     return ready
 
 

@@ -83,11 +83,12 @@ class Pack:
                 and [t._array.shape for r in self.refs if (t := r()) is not None] == self.shapes)
 
     def _gather(self, arrays: list[Any], row: int) -> None:
-        k = self.n_short
+        # A gradient as it lies in memory, which need not be copied then; weights in one order, for their differences.
+        k, order = self.n_short, "K" if row == GRAD else "C"
         if k:
-            self._join([a.ravel() for a in arrays[:k]], self.short[row])
+            self._join([a.ravel(order) for a in arrays[:k]], self.short[row])
         if k < self.n:
-            self._join([sample(a) if s else a.ravel() for a, s in zip(arrays[k:], self.strided[k:], strict=True)], self.long[row])
+            self._join([sample(a) if s else a.ravel(order) for a, s in zip(arrays[k:], self.strided[k:], strict=True)], self.long[row])
 
     def _join(self, parts: list[Any], out: Any) -> None:
         if self.xp is np:
