@@ -240,3 +240,45 @@ with ts.record() as tape:
     lab.until(lambda: "3,001 ops" in lab.panel.inner_text(), what="the graph")
     lab.until(lambda: lab.panel.locator("canvas").first.evaluate(DRAWN) > 200, what="a drawn graph")
     lab.until(lambda: any(w.evaluate("() => typeof layoutPlan") == "function" for w in lab.page.workers), what="our worker")
+
+
+def test_record_and_stop_from_the_panel(lab: Lab, notebook_of: Write) -> None:
+    loop = "for i in range(150):\n    loss = F.cross_entropy(model(x), y); opt.zero_grad(); loss.backward(); opt.step(); time.sleep(0.02)"
+    lab.open(notebook_of(MODEL, loop, "print([(t.name, t.state, t.step_number > 0) for t in ts.recordings()])"))
+    lab.run(0)
+    lab.open_panel("metrics")
+    lab.await_panel("live")
+    record = lab.panel.locator(".ts-panel-record")
+    record.click()
+    lab.until(lambda: record.inner_text() == "Stop", what="the recording to begin")
+    lab.run(1, wait=False)
+    lab.until(lambda: "loss" in lab.panel.inner_text(), what="metrics of a cell that knows of no recording")
+    assert lab.cell_state(1)["count"] is None
+    record.click()                                              # in the middle of the loop
+    lab.until(lambda: record.inner_text() == "Record", what="the recording to end")
+    assert lab.cell_state(1)["count"] is None
+    lab.await_cell(1)
+    lab.run(2)
+    assert "'stopped', True" in lab.text_of(2)
+
+
+def test_modules_open_and_close_and_a_choice_is_known_everywhere(lab: Lab, notebook_of: Write) -> None:
+    lab.open(notebook_of(MODEL, train(10)))
+    lab.run(0)
+    lab.open_panel("graph")
+    lab.run(1, wait=False)
+    lab.until(lambda: "7 ops" in lab.panel.inner_text(), what="the graph")
+    outline = lab.panel.get_by_role("tree")
+    if not outline.count():
+        lab.panel.get_by_role("button", name="Outline").click()
+    row = outline.get_by_role("treeitem", name="encoder").first
+    row.click()
+    before = outline.get_by_role("treeitem").count()
+    outline.press("ArrowLeft")                                  # closes it
+    lab.until(lambda: outline.get_by_role("treeitem").count() < before, what="a closed module")
+    outline.press("ArrowRight")
+    lab.until(lambda: outline.get_by_role("treeitem").count() == before, what="an opened module")
+    assert "encoder" in lab.panel.get_by_role("region", name="Properties of the selection").inner_text()
+    lab.panel.get_by_role("button", name="Look at its output").click()
+    lab.tab("tensor")                                           # the same selection in another view
+    lab.until(lambda: "float32 (64, 16)" in lab.panel.inner_text(), what="the output of the module")
