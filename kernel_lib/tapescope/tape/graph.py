@@ -233,8 +233,10 @@ class Graph:
             at += n
         return found
 
-    def read(self, a: Counts, current: bool, budget: int) -> tuple[Frame | None, Counts]:
-        """Rows from `a` on that fit into `budget` bytes: side tables first, so that nothing refers to what is not there yet."""
+    def read(self, a: Counts, current: bool, budget: int, anyway: bool = False) -> tuple[Frame | None, Counts]:
+        """Rows from `a` on that fit into `budget` bytes: side tables first, so that nothing refers to what is not there yet.
+
+        None when there is nothing new, unless it is the `current` one, or `anyway`: for the steps that have come to it."""
         have = self.counts()
         left = max(budget, 4096)
         z = {}
@@ -248,7 +250,7 @@ class Graph:
         node, node_next = (self._take(self.node_nexts, a.node, have.node, a.node_next, left, 14) if op == have.op and whole
                            else (a.node, a.node_next))
         to = Counts(op, z["src"], z["mod"], node, z["site"], op_in, node_next, have.closed if whole else a.closed, 0)
-        if to[:8] == a[:8] and not current:
+        if to[:8] == a[:8] and not (current or anyway):
             return None, a
         meta = {"graph": self.number, "current": current,
                 "start": {"op": a.op, "src": a.src, "mod": a.mod, "node": a.node, "site": a.site},

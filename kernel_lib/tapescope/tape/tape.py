@@ -258,7 +258,7 @@ class Tape:
         rate = (r.step_no - first[1]) / (wall * 1e-9) if r.step_no else 0.0
         if not r.step_no:
             wall = max(now - r.started, 1)
-        return rate, max(spent, 0) / max(wall - spent, 1)
+        return rate, max(spent, 0) / max(wall - spent, wall // 10, 1)         # the time spent is an estimate: never all of it
 
     def frames(self, kind: str, cursor: Any = None, *, id: str | None = None, steps: tuple[int, int] | None = None,
                max_bytes: int = 262_144, most: int | None = None) -> tuple[list[Frame], Any]:
@@ -281,8 +281,10 @@ class Tape:
         return found
 
     def _read_graph(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
-        at, told = cursor or ({}, -1)
+        at, told, ended = cursor or ({}, -1, None)
         at = dict(at)
+        over = self.state == "stopped"
+        last = over and ended is False                         # the end of what has been followed: the steps of every structure, once
         graphs, current = self.recorder.graphs, self.recorder.current
         found: list[Frame] = []
         left = max_bytes
@@ -293,7 +295,7 @@ class Tape:
             if id is not None and str(number) != str(id):
                 continue
             is_current = number == current
-            frame, reached = graphs[number].read(at.get(number, Counts()), is_current and told != current, left)
+            frame, reached = graphs[number].read(at.get(number, Counts()), is_current and told != current, left, last)
             if frame is None:
                 continue
             if is_current:
@@ -304,7 +306,7 @@ class Tape:
             left -= frame.nbytes
             if left < 1024:
                 break
-        return found, (at, told)
+        return found, (at, told, over)
 
     def _read_clocks(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
         log, key = self.recorder.clocks, None if id is None else int(id)

@@ -333,3 +333,18 @@ def test_create_graph_and_double_backward_are_recorded() -> None:
     t = tables(tape)[0]
     assert any(f & 8 for f in t["op_flags"])
     assert np.isfinite(x.grad.numpy()).all()
+
+
+def test_the_end_tells_the_steps_of_every_structure_once() -> None:
+    with ts.record() as tape:
+        w = ts.ones(2, requires_grad=True)
+        cursor = None
+        for i in range(5):
+            (w * 2).sum().backward()
+            tape.step()
+            frames, cursor = tape.frames("graph", cursor)
+            assert bool(frames) == (i == 0)
+    frames, cursor = tape.frames("graph", cursor)
+    assert [f.meta["steps"] for f in frames] == [[0, 4, 5]]
+    assert frames[0].columns == {}
+    assert tape.frames("graph", cursor)[0] == []
