@@ -282,3 +282,15 @@ def test_modules_open_and_close_and_a_choice_is_known_everywhere(lab: Lab, noteb
     lab.panel.get_by_role("button", name="Look at its output").click()
     lab.tab("tensor")                                           # the same selection in another view
     lab.until(lambda: "float32 (64, 16)" in lab.panel.inner_text(), what="the output of the module")
+
+
+def test_the_panel_in_notebook_7(notebook7: Lab, notebook_server: Any) -> None:
+    lab = notebook7
+    lab.open(notebook_server.notebook("panel.ipynb", [MODEL, train(12)]))
+    lab.page.locator("[data-jp-item-name=tapescope]").first.click()
+    lab.run(0)
+    lab.await_panel("live")
+    lab.run(1, wait=False)
+    lab.tab("metrics")
+    lab.until(lambda: "gradient norm" in lab.panel.inner_text(), what="metrics beside the notebook")
+    assert lab.cell_state(1)["count"] is None
