@@ -11,6 +11,7 @@ from ..core.inplace import run_inplace
 from ..core.tensor import Tensor, wrap
 from . import conv as cv
 from . import creation as cr
+from . import gelu as ge
 from . import index as ix
 from . import loss as ls
 from . import norm as nm
@@ -48,7 +49,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     if approximate not in ("none", "tanh"):
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}.")
-    return pw.gelu(input, approximate)
+    return ge.gelu(input, approximate)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:

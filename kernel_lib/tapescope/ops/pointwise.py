@@ -241,27 +241,6 @@ logsigmoid = unary(r"\log \sigma({x})", lambda x: np.minimum(x, 0) - np.log1p(np
                    grad_tex=r"\bar{x} = \bar{y} \odot \sigma(-x)")
 logsigmoid.vjp(lambda g, x: g * sigmoid(-x))
 
-_SQRT_HALF, _PDF = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
-_TANH = math.sqrt(2 / math.pi)
-
-
-@op(r"{x}\,\Phi({x})", name="gelu", grad_tex=r"\bar{x} = \bar{y} \odot \left(\Phi(x) + x\,\varphi(x)\right)")
-def gelu(x: Any, approximate: str) -> Any:
-    if approximate == "tanh":
-        return x * (0.5 * (1 + np.tanh(_TANH * (x + 0.044715 * (x * x * x)))))
-    return x * (0.5 * (1 + _erf(x * _SQRT_HALF)))
-
-
-def _gelu_grad(g: Any, x: Any, approximate: str) -> Any:
-    if approximate == "tanh":
-        t = tanh(_TANH * (x + 0.044715 * (x * x * x)))
-        return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (_TANH * (1 + 3 * 0.044715 * (x * x))))
-    return g * (0.5 * (1 + erf(x * _SQRT_HALF)) + x * (exp(x * x * -0.5) * _PDF))
-
-
-gelu.vjp(_gelu_grad)
-
-
 @op(r"\operatorname{leaky\_relu}({x})", name="leaky_relu", grad_tex=r"\bar{x} = \bar{y} \odot \left([x > 0] + s\,[x \le 0]\right)")
 def leaky_relu(x: Any, negative_slope: float) -> Any:
     return np.where(x > 0, x, x * negative_slope).astype(x.dtype, copy=False)

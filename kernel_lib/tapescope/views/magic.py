@@ -17,7 +17,6 @@ def register(ipython: Any) -> None:
         from IPython.core.error import UsageError
         from IPython.display import display
 
-        from .. import facade  # noqa: F401  (gives the recording its views)
         from ..tape import record
         from .widgets import DashboardView
 

@@ -42,7 +42,6 @@ ARROWS: Mapping[str, set[str]] = {
 LATER: Mapping[str, set[str]] = {
     "": {"facade"},             # record(), debug(), a Tensor's picture: looked up when they are used
     "link": {""},               # __version__, which is told to a page that attaches
-    "views": {"facade"},        # %%tapescope makes a recording that has its views
 }
 
 # Packages of others: NumPy anywhere, these when the room is loaded, and those only inside functions.
