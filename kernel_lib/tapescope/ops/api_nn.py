@@ -159,7 +159,7 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     y = shape.squeeze(y, (0,)) if single else y
     if not return_indices:
         return y
-    indices = cv.max_pool2d.op.forward(x._array, k, s, p, d)[1]
+    indices = cv.max_pool_indices(x._array, k, s, p, d)
     return y, wrap(indices[0] if single else indices)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.device import module_of
 from ..core.op import op
 
 Pair = tuple[int, int]
@@ -67,7 +68,8 @@ def conv_input(g: Any, w: Any, shape: Any, stride: Pair, padding: Pair, dilation
         top = i * dilation[0]
         for j in range(kw):
             left = j * dilation[1]
-            out[:, :, top:top + stride[0] * (oh - 1) + 1:stride[0], left:left + stride[1] * (ow - 1) + 1:stride[1]] += cols[:, :, i, j]
+            place = _every(out, top, left, stride, (oh, ow))
+            place += cols[:, :, i, j]
     return out[:, :, ph:ph + h, pw:pw + width]
 
 
@@ -101,41 +103,96 @@ conv_weight.vjp(lambda gw, g, x_shape, stride, padding, dilation, groups: conv_i
 # -- pooling --------------------------------------------------------------------------------------------------------------------------------
 
 
-@op(r"\operatorname{max\_pool}({x})", name="max_pool2d_with_indices", node="MaxPool2DWithIndices", aux=("indices",),
+@op(r"\operatorname{max\_pool}({x})", name="max_pool2d_with_indices", node="MaxPool2DWithIndices", aux=("winner",),
     grad_tex=r"\bar{x}[\operatorname{argmax}] \mathrel{+}= \bar{y}")
 def max_pool2d(x: Any, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Any:
-    n, c, h, w = x.shape
+    """The largest of every window, and which of its elements that is."""
     win = _windows(_padded(x, padding, -np.inf), kernel, stride, dilation)
-    oh, ow = win.shape[2:4]
+    many = kernel[0] * kernel[1]
+    small = np.uint8 if many < 256 else np.uint32
     y = win[..., 0, 0].copy()
-    where = np.zeros(y.shape, np.int64)
+    winner = np.zeros_like(y, dtype=small)
+    for k in range(1, many):
+        v = win[..., k // kernel[1], k % kernel[1]].copy()  # two passes over it cost more where it is strided
+        better = np.greater(v, y).astype(small, copy=False)
+        np.maximum(y, v, out=y)
+        better *= small(k)
+        np.maximum(winner, better, out=winner)
+    if (y != y).any():
+        winner = _winner_nan(win, kernel, small)
+    return y, winner
+
+
+def _winner_nan(win: Any, kernel: Pair, small: Any) -> Any:
+    """Which element of every window is chosen where some are NaN: the last of those, as in PyTorch."""
+    y = win[..., 0, 0].copy()
+    winner = np.zeros_like(y, dtype=small)
     for k in range(1, kernel[0] * kernel[1]):
         v = win[..., k // kernel[1], k % kernel[1]]
         better = (v > y) | (v != v)
-        y = np.where(better, v, y)
-        where[better] = k
-    rows = np.arange(oh)[:, None] * stride[0] - padding[0] + where // kernel[1] * dilation[0]
-    cols = np.arange(ow)[None, :] * stride[1] - padding[1] + where % kernel[1] * dilation[1]
-    return y, rows * w + cols
+        y[better] = v[better]
+        winner[better] = k
+    return winner
 
 
-def _flat(x: Any) -> Any:
-    from .shape import reshape
-
-    return reshape(x, (*x.shape[:2], -1))
-
-
-def _max_pool_grad(g: Any, x_shape: Any, indices: Any) -> Any:
-    from .creation import zeros_of
-    from .index import scatter_add
-    from .shape import reshape
-
-    n, c, h, w = x_shape
-    flat = zeros_of(g, (n, c, h * w))
-    return reshape(scatter_add(flat, 2, indices.reshape(n, c, -1), _flat(g)), x_shape)
+def max_pool_indices(x: Any, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Any:
+    """Where in its (flattened) image the largest of every window is."""
+    winner = max_pool2d.op.forward(x, kernel, stride, padding, dilation)[1].astype(np.int64)
+    oh, ow = winner.shape[2:]
+    module = module_of(x)
+    rows = module.arange(oh)[:, None] * stride[0] - padding[0] + winner // kernel[1] * dilation[0]
+    cols = module.arange(ow)[None, :] * stride[1] - padding[1] + winner % kernel[1] * dilation[1]
+    return rows * x.shape[3] + cols
 
 
-max_pool2d.vjp(_max_pool_grad)
+@op(r"\operatorname{max\_unpool}({x})", name="max_pool2d_backward", node="MaxPool2DWithIndicesBackward", grad_tex=r"\bar{x} = \bar{y}[\operatorname{argmax}]")
+def max_pool_grad(x: Any, winner: Any, shape: Any, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Any:
+    """Zeros with `x` where the largest of every window was."""
+    n, c, h, w = shape
+    (oh, ow), (ph, pw) = x.shape[2:], padding
+    apart = stride[0] >= kernel[0] and stride[1] >= kernel[1] and dilation == (1, 1)       # no element is in two windows
+    filled = apart and padding == (0, 0) and (kernel, (oh * kernel[0], ow * kernel[1])) == (stride, (h, w))
+    plain = _plain(x)
+    make = np.empty_like if filled else np.zeros_like
+    out = make(x, shape=(n, c, h + 2 * ph, w + 2 * pw), order="C")
+    for k in range(kernel[0] * kernel[1]):
+        place = _every(out, k // kernel[1] * dilation[0], k % kernel[1] * dilation[1], stride, (oh, ow))
+        if apart:
+            place[...] = _won(x, winner, k, plain)
+        else:
+            place += _won(x, winner, k, plain)
+    return out[:, :, ph:ph + h, pw:pw + w]
+
+
+@op(r"{x}[\operatorname{argmax}]", name="max_pool2d_pick", node="Gather", grad_tex=r"\bar{x}[\operatorname{argmax}] \mathrel{+}= \bar{y}")
+def max_pool_pick(x: Any, winner: Any, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Any:
+    """The element of every window that won."""
+    win = _windows(_padded(x, padding), kernel, stride, dilation)
+    out = np.zeros_like(x, shape=winner.shape, order="C")
+    plain = _plain(x)
+    for k in range(kernel[0] * kernel[1]):
+        out += _won(win[..., k // kernel[1], k % kernel[1]], winner, k, plain)
+    return out
+
+
+def _plain(x: Any) -> bool:
+    """Whether losers can be multiplied away: an infinity times 0 is not 0."""
+    return isinstance(x, np.ndarray) and bool(np.isfinite(np.add.reduce(x, None)))
+
+
+def _won(x: Any, winner: Any, k: int, plain: bool) -> Any:
+    return x * (winner == k) if plain else np.where(winner == k, x, x.dtype.type(0))
+
+
+def _every(x: Any, top: int, left: int, stride: Pair, size: Pair) -> Any:
+    """The same element of every window, as a view."""
+    return x[:, :, top:top + stride[0] * (size[0] - 1) + 1:stride[0], left:left + stride[1] * (size[1] - 1) + 1:stride[1]]
+
+
+# linear in g, and each other's transpose
+max_pool2d.vjp(lambda g, x_shape, winner, kernel, stride, padding, dilation: max_pool_grad(g, winner, tuple(x_shape), kernel, stride, padding, dilation))
+max_pool_grad.vjp(lambda g, winner, kernel, stride, padding, dilation: max_pool_pick(g, winner, kernel, stride, padding, dilation))
+max_pool_pick.vjp(lambda g, x_shape, winner, kernel, stride, padding, dilation: max_pool_grad(g, winner, tuple(x_shape), kernel, stride, padding, dilation))
 
 
 @op(r"\operatorname{avg\_pool}({x})", name="avg_pool2d", node="AvgPool2D", grad_tex=r"\bar{x} \mathrel{+}= \tfrac{1}{k} \bar{y}\quad\text{in every window}")
@@ -162,7 +219,8 @@ def avg_pool_grad(x: Any, shape: Any, kernel: Pair, stride: Pair, padding: Pair,
     out = np.zeros_like(x, shape=(n, c, h + 2 * ph, w + 2 * pw), order="C")
     for i in range(kernel[0]):
         for j in range(kernel[1]):
-            out[:, :, i:i + stride[0] * (oh - 1) + 1:stride[0], j:j + stride[1] * (ow - 1) + 1:stride[1]] += share
+            place = _every(out, i, j, stride, (oh, ow))
+            place += share
     return out[:, :, ph:ph + h, pw:pw + w]
 
 

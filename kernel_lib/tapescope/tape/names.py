@@ -13,7 +13,7 @@ class Param:
     """A leaf that is trained: its name, and what was last measured of its gradient."""
 
     __slots__ = ("energy", "grad_step", "index", "key_grad", "key_norm", "key_ratio", "key_update", "key_weight", "name", "ndim", "numel", "owned",
-                 "packed", "ref", "seen_step", "trained", "watch")
+                 "packed", "ref", "seen_step", "trained", "version", "watch")
 
     def __init__(self, index: int, name: str, tensor: Any, strings: Strings, owned: bool) -> None:
         self.index = index
@@ -22,6 +22,7 @@ class Param:
         self.owned = owned                     # known from a module or an optimizer, not only from an op
         self.numel, self.ndim = int(tensor._array.size), int(tensor._array.ndim)
         self.trained = bool(tensor._req)       # when it was met; what is so now only the tensor knows, while it lives
+        self.version = -1                      # of its memory when the recording ended
         self.energy = 0.0                      # squared norm of its gradient after the newest backward
         self.seen_step = -1
         self.grad_step = -1

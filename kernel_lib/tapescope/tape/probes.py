@@ -55,6 +55,10 @@ class Probes:
         if last is None or (array.nbytes > OFTEN and now - last < PAUSE):
             return
         self.keys[key] = now
+        self.put(key, array, step)
+
+    def put(self, key: str, array: Any, step: int) -> None:
+        """Copies a value, or a sample of it when it is very large."""
         every = 1
         if array.nbytes > ONE and array.ndim:
             every = min(-(-array.nbytes // ONE), array.shape[0])

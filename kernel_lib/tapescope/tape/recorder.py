@@ -490,6 +490,9 @@ class Recorder:
             try:
                 self.values.stop()
                 self._end(partial=True)
+                for p in self.names.params:
+                    t = p.ref()
+                    p.version = -1 if t is None else t._version
             except Exception as e:
                 self.tape.failed(e)
             self.here = self.over

@@ -159,8 +159,8 @@ def _doubtful(out: Column, held: Any) -> Column | None:
     square *= np.float32(0.99999)
     mean *= mean
     good = mean <= square                      # false for NaN, and where the spread is below 0.3% of the mean
-    good &= (out[1] > _FAINT) | (out[1] == 0) & (out[0] == 0)
     good |= held == 1
+    good &= (out[1] > _FAINT) | (out[1] == 0) & (out[0] == 0)
     good &= out[1] < np.inf
     return None if good.all() else np.flatnonzero(~good)
 

@@ -149,10 +149,28 @@ class Tape:
         self.changed()
 
     def probe(self, key: str) -> None:
-        """Copies a value from its next occurrence on: activation/<module path>, output/<op row>, weight/<name>, grad/<name>."""
+        """Copies a value from its next occurrence on: activation/<module path>, output/<op row>, weight/<name>, grad/<name>.
+
+        Of a recording that has ended, a weight that nobody has changed since can still be copied. Raises RuntimeError for anything else.
+        """
         r = self.recorder
+        if self.state == "stopped":
+            self._probe_late(key)
+            return
         r.values.probes.set(key)
         self._probed()
+
+    def _probe_late(self, key: str) -> None:
+        r, step = self.recorder, max(self.step_number - 1, 0)
+        p = next((p for p in r.names.params if key == "weight/" + p.name), None)
+        t = None if p is None else p.ref()
+        if p is None or t is None or t._version != p.version:
+            why = "" if t is None else ", and it has been changed since"
+            raise RuntimeError(f"the recording {self.name!r} has ended{why}: {key} can be looked at in the next one")
+        log = r.values.probes.log
+        if not log.read(0, 1, key, (step, step))[0]:
+            r.values.probes.put(key, t._array, step)
+            self.changed()
 
     def unprobe(self, key: str) -> None:
         """Ends a probe; what it copied stays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -94,7 +95,7 @@ class ProbedView(TapeView):
             if not isinstance(key, str) or not key:
                 raise TypeError(f"key names a layer or a tensor, such as 'fc1' or 'weight/fc1.weight', not {key!r}")
             key = _full(tape, key)
-            if tape.state == "recording":
+            with contextlib.suppress(RuntimeError):         # of an ended recording: the view says so
                 tape.probe(key)
             options = {"key": key, **options}
         super().__init__(tape, **options)

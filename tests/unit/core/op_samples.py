@@ -61,6 +61,7 @@ def many(name: str, *params: Any) -> Any:
 
 T, I = ts.tensor, np.array
 TARGET = T([1, 0, 2])
+WINNER = I([[[[3, 0], [1, 2]]]], np.uint8)
 SAMPLES: dict[str, list[tuple[Any, tuple[Any, ...]]]] = {
     "rsub": [(F.pointwise.rsub, (n(2, 3), n(3)))], "pow_base": [(lambda a: 2.5 ** a, (n(3),))],
     "add": [(F.add, (n(2, 3), n(3))), (lambda a: a + 2, (n(2),))],
@@ -125,6 +126,9 @@ SAMPLES: dict[str, list[tuple[Any, tuple[Any, ...]]]] = {
     "conv_input": [(raw("conv_input", (2, 2, 5, 5), (2, 2), (1, 1), (1, 1), 1), (n(2, 3, 3, 3), n(3, 2, 3, 3)))],
     "conv_weight": [(raw("conv_weight", (3, 2, 3, 3), (2, 2), (1, 1), (1, 1), 1), (n(2, 2, 5, 5), n(2, 3, 3, 3)))],
     "max_pool2d_with_indices": [(lambda x: F.max_pool2d(x, 2), (n(1, 2, 4, 4),)), (lambda x: F.max_pool2d(x, 3, 2, 1), (n(1, 1, 5, 5),))],
+    "max_pool2d_backward": [(raw("max_pool2d_backward", WINNER, (1, 1, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1)), (n(1, 1, 2, 2),)),
+                            (raw("max_pool2d_backward", WINNER, (1, 1, 3, 3), (2, 2), (1, 1), (0, 0), (1, 1)), (n(1, 1, 2, 2),))],
+    "max_pool2d_pick": [(raw("max_pool2d_pick", WINNER, (2, 2), (2, 2), (0, 0), (1, 1)), (n(1, 1, 4, 4),))],
     "avg_pool2d": [(lambda x: F.avg_pool2d(x, 2), (n(1, 2, 4, 4),)), (lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), (n(1, 1, 5, 5),))],
     "avg_pool2d_backward": [(raw("avg_pool2d_backward", (1, 1, 4, 4), (2, 2), (2, 2), (0, 0), True), (n(1, 1, 2, 2),))],
     "adaptive_avg_pool2d": [(lambda x: F.adaptive_avg_pool2d(x, (2, 3)), (n(1, 2, 5, 4),))],

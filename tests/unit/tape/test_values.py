@@ -343,3 +343,20 @@ def test_logged_histograms_and_embeddings() -> None:
     assert sum(f.columns["count"].sum() for f in pages(tape, "histograms", id="noise")) == 1000
     assert pages(tape, "tensor", id="embedding/words")[0].meta["shape"] == [4, 4]
     assert tape.status()["dropped"] == {"image": 1}
+
+
+def test_a_weight_of_an_ended_recording_is_there_until_somebody_changes_it() -> None:
+    model = Net()
+    tape = train(3, model=model)
+    tape.probe("weight/head.weight")
+    tape.probe("weight/head.weight")                           # a second view asks for the same
+    (frame,) = pages(tape, "tensor", id="weight/head.weight")
+    assert frame.meta["step"] == 2
+    np.testing.assert_array_equal(frame.columns["values"].reshape(frame.meta["shape"]), array(model.head.weight))
+    with ts.no_grad():
+        model.encoder[0].weight.mul_(2)
+    with pytest.raises(RuntimeError, match="changed since"):
+        tape.probe("weight/encoder.0.weight")
+    for key in ("activation/encoder.1", "weight/nobody"):
+        with pytest.raises(RuntimeError, match=r"has ended: .* can be looked at in the next one"):
+            tape.probe(key)
