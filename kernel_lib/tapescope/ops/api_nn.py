@@ -201,14 +201,11 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     if running_mean is not None and running_mean._array.shape != (a.shape[1],):
         raise RuntimeError(f"running_mean should contain {a.shape[1]} elements not {running_mean._array.size}")
     use_batch = training or running_mean is None
+    moves = training and running_mean is not None and running_var is not None
     y = nm.batch_norm(input, weight, bias, use_batch, None if running_mean is None else running_mean._array,
-                      None if running_var is None else running_var._array, eps)
-    if training and running_mean is not None and running_var is not None:
-        axes = (0, *range(2, a.ndim))
-        m = a.mean(axes)
-        v = a.var(axes)
-        running_mean._array += momentum * (m - running_mean._array)
-        running_var._array += momentum * (v * (n / (n - 1)) - running_var._array)
+                      None if running_var is None else running_var._array, eps, momentum if moves else 0.0)
+    if moves:
+        assert running_mean is not None and running_var is not None
         running_mean.bump()
         running_var.bump()
     return y

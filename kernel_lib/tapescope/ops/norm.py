@@ -98,36 +98,70 @@ layer_norm.vjp_all(_layer_norm_grad)
 @op(r"\frac{{x} - \mu}{\sqrt{\sigma^2 + \varepsilon}} \odot {w} + {b}", operands=3, name="native_batch_norm", aux=("mean", "rstd"),
     grad_tex=r"\hat{g} = \bar{y} \odot w \\ \bar{x} = \tfrac{1}{\sigma}\left(\hat{g} - \operatorname{mean}(\hat{g}) - \hat{x} \odot \operatorname{mean}(\hat{g} \odot \hat{x})\right)"
              r" \\ \bar{w} = \textstyle\sum \bar{y} \odot \hat{x} \\ \bar{b} = \textstyle\sum \bar{y}")
-def batch_norm(x: Any, w: Any, b: Any, training: bool, given_mean: Any, given_var: Any, eps: float) -> Any:
-    axes = (0, *range(2, x.ndim))
+def batch_norm(x: Any, w: Any, b: Any, training: bool, given_mean: Any, given_var: Any, eps: float, momentum: float) -> Any:
+    """In training the batch's moments, which move the given ones by `momentum` in place; else the given ones."""
     one = (1, -1) + (1,) * (x.ndim - 2)
+    real = x.dtype.type
     if training:
         n = x.size // x.shape[1]
-        mean = np.add.reduce(x, axes, None, None, True) / x.dtype.type(n)
-        y = x - mean
-        rstd = 1 / np.sqrt(np.add.reduce(y * y, axes, None, None, True) / x.dtype.type(n) + x.dtype.type(eps))
+        mean = _per_channel(x) / real(n)
+        y = x - mean.reshape(one)
+        var = _per_channel(y, y) / real(n)
+        if momentum and given_mean is not None and given_var is not None:
+            given_mean += momentum * (mean - given_mean)
+            given_var += momentum * (var * (n / (n - 1)) - given_var)
     else:
-        mean = given_mean.reshape(one).astype(x.dtype, copy=False)
-        y = x - mean
-        rstd = 1 / np.sqrt(given_var.reshape(one).astype(x.dtype, copy=False) + x.dtype.type(eps))
-    y *= rstd
-    if w is not None:
-        y *= w.reshape(one)
+        mean, var = given_mean.astype(x.dtype, copy=False), given_var.astype(x.dtype, copy=False)
+        y = x - mean.reshape(one)
+    rstd = 1 / np.sqrt(var + real(eps))
+    y *= (rstd if w is None else rstd * w).reshape(one)
     if b is not None:
         y += b.reshape(one)
-    return y, mean, rstd
+    return y, mean.reshape(one), rstd.reshape(one)
+
+
+def _per_channel(x: Any, z: Any = None) -> Any:
+    """The sum of x, or of x z, over all dimensions but the second: as products with ones and of rows where rows are long."""
+    n, c = x.shape[:2]
+    row = x.size // max(n * c, 1)
+    if row < 16 or not isinstance(x, np.ndarray):
+        return np.add.reduce(x if z is None else x * z, (0, *range(2, x.ndim)))
+    if z is None:
+        return np.add.reduce(np.matmul(x.reshape(n * c, row), np.ones(row, x.dtype)).reshape(n, c), 0)
+    return np.add.reduce(np.vecdot(x.reshape(n, c, row), z.reshape(n, c, row)), 0)
+
+
+def _batch_norm_arrays(g: Any, x: Any, w: Any, training: bool, mean: Any, rstd: Any, needs: Any) -> Any:
+    """The gradients on arrays, with what is the same in a channel computed once a channel."""
+    one = mean.shape
+    real = x.dtype.type
+    total: Any = _per_channel(g) if needs[2] or (needs[0] and training) else None
+    scale = rstd if w is None else rstd * w.reshape(one)
+    if not (needs[1] or (needs[0] and training)):
+        return [g * scale if needs[0] else None, None, total]
+    c = x - mean
+    gw = _per_channel(g, c) * rstd.reshape(-1)
+    gx = None
+    if needs[0] and training:
+        n = real(x.size // x.shape[1])
+        c *= -scale * rstd * gw.reshape(one) / n
+        c -= scale * (total.reshape(one) / n)
+        c += g * scale
+        gx = c
+    elif needs[0]:
+        gx = g * scale
+    return [gx, gw if needs[1] else None, total if needs[2] else None]
 
 
 def _batch_norm_grad(g: Any, x: Any, w: Any, training: bool, eps: float, mean: Any, rstd: Any, needs: Any) -> Any:
+    if not hasattr(x, "_array"):
+        return _batch_norm_arrays(g, x, w, training, mean, rstd, needs)
     axes = (0, *range(2, x.ndim))
     one = (1, -1) + (1,) * (x.ndim - 2)
     n = 1
     for a in axes:
         n *= x.shape[a]
-    if training:
-        hat, rstd = _normalised(x, axes, n, eps, mean, rstd)
-    else:
-        hat = (x - mean) * rstd
+    hat, rstd = _normalised(x, axes, n, eps, mean, rstd) if training else ((x - mean) * rstd, rstd)
     gx = None
     if needs[0]:
         gh = g if w is None else g * reshape(w, one)
