@@ -49,8 +49,8 @@ def test_a_run_is_seen_while_its_cell_runs(lab: Lab, notebook_of: Write, shots: 
 
     lab.tab("histograms")
     for key in ("weight/encoder.0.weight", "grad/encoder.0.weight", "update/head.bias"):
-        lab.until(lambda k=key: lab.panel.locator(f"[data-key='{k}'] canvas").count() == 1, what=key)
-        assert lab.panel.locator(f"[data-key='{key}'] canvas").evaluate(DRAWN) > 50
+        tile = lab.panel.locator(f"[data-key='{key}'] canvas")
+        lab.until(lambda t=tile: t.count() == 1 and t.evaluate(DRAWN) > 50, what=f"a drawing of {key}")
     assert running()
 
     lab.tab("projector")
