@@ -17,7 +17,7 @@ from . import dtype as dt
 from . import errors
 from .node import Node, next_seq
 from .op import Op, Plan, _camel, _finish, _with_output, record, run
-from .site import PACKAGES, here, user_frame
+from .site import PACKAGES, user_frame
 from .state import mode
 from .storage import new_storage
 from .symbol import Symbol
@@ -128,7 +128,14 @@ def unary(tex: str, raw: Callable[[Any], Any], *, name: str, node: str | None = 
             t._node = node = None
             t._req = False
         if fast is not True:
-            fast.op(o, (input,), (t,), node, here(1) if node is None else node.site, t0, clock())
+            if node is None:
+                f = _frame(1)
+                if f.f_globals.get("__package__") in PACKAGES:
+                    f = user_frame(f)
+                site = None if f is None else (f.f_code, f.f_lasti)
+            else:
+                site = node.site
+            fast.op(o, (input,), (t,), node, site, t0, clock())
         return t
 
     return _finish(call, o, None)
@@ -225,7 +232,14 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
             t._node = node = None
             t._req = False
         if fast is not True:
-            fast.op(o, (input, other), (t,), node, here(1) if node is None else node.site, t0, clock())
+            if node is None:
+                f = _frame(1)
+                if f.f_globals.get("__package__") in PACKAGES:
+                    f = user_frame(f)
+                site = None if f is None else (f.f_code, f.f_lasti)
+            else:
+                site = node.site
+            fast.op(o, (input, other), (t,), node, site, t0, clock())
         return t
 
     def slow(a: Any, b: Any, out: Tensor | None) -> Any:

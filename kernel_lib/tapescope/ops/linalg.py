@@ -85,5 +85,6 @@ def _addmm_bias(g: Any, c_shape: Any) -> Any:
     return g                                               # the engine sums what broadcasting spread
 
 
-addmm.vjp(_addmm_bias, lambda g, b: mm(g, transposed(b)), lambda g, a: mm(transposed(a), g))
+# aᵀ g as (gᵀ a)ᵀ: b is mostly a weight transposed, whose gradient then lies in memory as the weight does
+addmm.vjp(_addmm_bias, lambda g, b: mm(g, transposed(b)), lambda g, a: transposed(mm(transposed(g), a)))
 addmm.op.grad_tex = r"\bar{c} = \textstyle\sum_i \bar{y}_i \\ \bar{a} = \bar{y}\,b^{\top} \\ \bar{b} = a^{\top}\,\bar{y}"

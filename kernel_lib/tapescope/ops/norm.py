@@ -14,9 +14,30 @@ from .shape import reshape
 
 @op(r"\operatorname{softmax}({x})", name="softmax", grad_tex=r"\bar{x} = y \odot \left(\bar{y} - \textstyle\sum \bar{y} \odot y\right)")
 def softmax(x: Any, dim: int) -> Any:
+    if _rows(x, dim):
+        # The largest of all instead of that of every row, as long as no row vanishes beside it: NumPy's maximum of rows is slow.
+        y = x - np.maximum.reduce(x, None)
+        if np.isfinite(y).all():
+            np.exp(y, y)
+            total = _row_sums(y)
+            if np.minimum.reduce(total, None) > 1e-20:
+                y /= total
+                return y
     y = np.exp(x - np.maximum.reduce(x, dim, None, None, True))
     y /= np.add.reduce(y, dim, None, None, True)
     return y
+
+
+def _rows(x: Any, dim: int) -> bool:
+    """Whether `dim` is the last of an array of floats that lies row by row, of which there are many."""
+    return isinstance(x, np.ndarray) and dim == x.ndim - 1 and x.flags.c_contiguous and x.dtype.char in "fd" and x.size > 4096
+
+
+def _row_sums(x: Any, weights: Any = None) -> Any:
+    """Sums over the last dimension, kept as 1: as a product with ones, or of elements times weights."""
+    n = x.shape[-1]
+    ones = np.ones(n, x.dtype) if weights is None else weights
+    return np.matmul(x.reshape(-1, n), ones).reshape((*x.shape[:-1], 1))
 
 
 @op(r"\log \operatorname{softmax}({x})", name="log_softmax", grad_tex=r"\bar{x} = \bar{y} - e^{y} \textstyle\sum \bar{y}")
@@ -28,6 +49,9 @@ def log_softmax(x: Any, dim: int) -> Any:
 
 def _softmax_grad(g: Any, y: Any, dim: int) -> Any:
     gy = g * y
+    if _rows(y, dim) and gy.flags.c_contiguous:
+        gy -= y * _row_sums(gy)
+        return gy
     return gy - y * sum_dim(gy, (dim,), True)
 
 
@@ -43,15 +67,45 @@ def layer_norm(x: Any, w: Any, b: Any, dims: int, eps: float) -> Any:
     n = 1
     for a in axes:
         n *= x.shape[a]
+    if dims == 1 and _rows(x, x.ndim - 1):
+        mean = _row_sums(x) / x.dtype.type(n)
+        y = x - mean
+        rstd = 1 / np.sqrt(np.vecdot(y, y)[..., None] / x.dtype.type(n) + x.dtype.type(eps))
+        return _affine(y, w, b, rstd), mean, rstd
     mean = np.add.reduce(x, axes, None, None, True) / x.dtype.type(n)
     y = x - mean
     rstd = 1 / np.sqrt(np.add.reduce(y * y, axes, None, None, True) / x.dtype.type(n) + x.dtype.type(eps))
+    return _affine(y, w, b, rstd), mean, rstd
+
+
+def _affine(y: Any, w: Any, b: Any, rstd: Any) -> Any:
     y *= rstd
     if w is not None:
         y *= w
     if b is not None:
         y += b
-    return y, mean, rstd
+    return y
+
+
+def _layer_norm_rows(g: Any, x: Any, w: Any, mean: Any, rstd: Any, needs: Any) -> Any:
+    """The gradients where rows are normalised: every sum is a product of a matrix and a vector."""
+    n = x.shape[-1]
+    weights = np.ones(n, x.dtype) if w is None else w
+    hat = x - mean
+    hat *= rstd
+    t = g * hat
+    first = np.ones(x.size // n, x.dtype)
+    gw = np.matmul(first, t.reshape(-1, n)) if needs[1] else None
+    gb = np.matmul(first, g.reshape(-1, n)) if needs[2] else None
+    gx = None
+    if needs[0]:
+        share = x.dtype.type(1 / n)
+        hat *= _row_sums(t, weights) * share
+        gx = np.multiply(g, weights, t)
+        gx -= hat
+        gx -= _row_sums(g, weights) * share
+        gx *= rstd
+    return [gx, gw, gb]
 
 
 def _normalised(x: Any, axes: tuple[int, ...], n: int, eps: float, mean: Any, rstd: Any) -> tuple[Any, Any]:
@@ -66,6 +120,8 @@ def _normalised(x: Any, axes: tuple[int, ...], n: int, eps: float, mean: Any, rs
 
 
 def _layer_norm_grad(g: Any, x: Any, w: Any, w_shape: Any, dims: int, eps: float, mean: Any, rstd: Any, needs: Any) -> Any:
+    if dims == 1 and not hasattr(x, "_array") and _rows(x, x.ndim - 1) and g.dtype == x.dtype and (w is None or w.dtype == x.dtype):
+        return _layer_norm_rows(g, x, w, mean, rstd, needs)
     axes = tuple(range(x.ndim - dims, x.ndim))
     lead = tuple(range(x.ndim - dims))
     n = 1
