@@ -21,14 +21,15 @@ BELOW_LINK = {"core", "ops", "tape", "debugger", "diagnose", "project"}
 
 # A room may always import itself. "" is tapescope/__init__.py, "facade" is facade.py, "cuda" cuda.py.
 ARROWS: Mapping[str, set[str]] = {
+    "formats": set(),
     "core": set(),
     "ops": {"core"},
     "autograd": {"core", "ops"},
     "cuda": {"core"},
     "nn": {"core", "ops"},
     "optim": {"core", "ops"},
-    "utils": {"core", "ops"},
-    "tape": {"core"},
+    "utils": {"core", "ops", "formats"},
+    "tape": {"core", "formats"},
     "debugger": ANALYSIS,
     "diagnose": ANALYSIS,
     "project": ANALYSIS,
