@@ -1,0 +1,36 @@
+"""What is recorded of PyTorch's op database: what passes (it may only grow), and what is out of scope, with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PASSING = HERE / "passing.txt"
+OUT_OF_SCOPE = HERE / "out_of_scope.txt"
+
+#: What can be recorded of an entry. The first three decide whether it counts as passed.
+CORE = ("values", "gradients", "second")
+EXTRA = ("name", "errors", "method", "inplace", "out")
+DTYPES = ("float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64", "complex128")
+ASPECTS = (*CORE, *EXTRA, *DTYPES)
+
+
+def passing() -> dict[str, list[str]]:
+    """entry -> the aspects in which it is known to agree with PyTorch."""
+    lines = PASSING.read_text().splitlines() if PASSING.exists() else []
+    return {name.strip(): aspects.split() for name, _, aspects in (line.partition(":") for line in lines if line and line[0] != "#")}
+
+
+def out_of_scope() -> dict[str, str]:
+    """entry -> why nothing is claimed about it."""
+    lines = OUT_OF_SCOPE.read_text().splitlines()
+    return {name.strip(): reason.strip() for name, _, reason in (line.partition(":") for line in lines if line and line[0] != "#")}
+
+
+def write(found: dict[str, list[str]]) -> None:
+    """Writes `passing.txt`, sorted, one entry a line."""
+    head = ("# PyTorch's op database: entry and the aspects in which it agrees. Written by `python tests/conformance/opinfo/run.py --update`,\n"
+            "# which only ever adds. An aspect that stands here and fails is a failing test.\n")
+    order = {a: i for i, a in enumerate(ASPECTS)}
+    lines = [f"{name}: {' '.join(sorted(set(found[name]), key=order.__getitem__))}" for name in sorted(found) if found[name]]
+    PASSING.write_text(head + "\n".join(lines) + "\n")
