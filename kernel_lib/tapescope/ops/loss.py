@@ -92,6 +92,8 @@ def nll_grad(x: Any, shape: Any, target: Any, weight: Any, ignore_index: int) ->
     safe = np.where(kept, t, 0)
     out = np.zeros_like(x, shape=shape)
     values = -x * _row_weights(x, safe, kept, weight)
+    if not kept.all():
+        values = np.where(kept, values, x.dtype.type(0))       # where nothing at all counts, x is infinite
     np.put_along_axis(out, np.expand_dims(safe, 1), np.expand_dims(values, 1), 1)
     return out
 

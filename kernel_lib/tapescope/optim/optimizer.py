@@ -283,6 +283,19 @@ def non_negative(**values: Any) -> None:
             raise ValueError(f"Invalid {_WORDS.get(name, name + ' value')}: {value}")
 
 
+def decays(betas: tuple[Any, Any]) -> None:
+    """Raises PyTorch's error for a decay of moments outside [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= number(beta) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+
+
+def one_element(lr: Any) -> None:
+    """Refuses a rate that is several numbers."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+
+
 def number(value: Any) -> float:
     """A hyperparameter that may be a one-element tensor."""
     return float(value.item()) if isinstance(value, Tensor) else value

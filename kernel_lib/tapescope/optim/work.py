@@ -71,3 +71,13 @@ class Work:
         while len(buffers) < many:
             buffers.append(module.empty(max(size, BLOCK), w.dtype))
         return buffers
+
+
+def downhill(w: Any, g: Any, d: Any, s: Any, maximize: bool, decay: float) -> Any:
+    """The gradient with its sign and the decay of the weights; `d` and `s` are scratch, and the result may be `d`."""
+    if maximize:
+        g = np.negative(g, d)
+    if decay:
+        np.multiply(w, decay, s)
+        g = np.add(g, s, d)
+    return g
