@@ -105,20 +105,13 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
             yield from leaf(node, buffer.pop(node))
 
     sink = mode.sink
-    plain = not (create or observe or captures)
     freed = Freed(site)
+    if not (create or observe or captures):
+        _sweep(order, buffer, leaves, leaf, retain, freed)
+        return
     for node in order:
         g = buffer.pop(node, None)
         extra = node.extra
-        if plain and g is not None and extra is None and node.plan is not None and node.plan.joint is None:
-            ready = _short(node, g, buffer, leaves, sink)
-            if not retain and node.plan.holds:
-                node.saved = freed
-            if ready is not None:
-                del g
-                for ended in ready:
-                    yield from leaf(ended, buffer.pop(ended, None))
-            continue
         outs: Any = None
         if g is not None and needed is not None and node not in needed:
             _capture(captures, node, _hooked(node, g, create))
@@ -131,93 +124,125 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
                 stop = Stop("before", node, g if isinstance(g, list) else [g])
                 yield stop
                 g = stop.grads if isinstance(g, list) else stop.grads[0]
-            t0 = clock() if sink is not None else 0
-            outs = run_node(node, g, create)
-            if not retain and (node.plan is None or node.plan.holds):
-                node.saved = freed
-            if extra is not None and extra.post:
-                outs = _post_hooks(node, outs, tuple(g) if isinstance(g, list) else (g,), create)
-            if sink is not None:
-                sink.node(node, tuple(g) if isinstance(g, list) else (g,), tuple(outs), t0, clock())
+            outs = _run(node, g, create, retain, freed, sink)
             if observe:
                 yield Stop("after", node, g if isinstance(g, list) else [g], outs)
-        ready = None
-        for i, m in enumerate(node.next):
-            if m is None:
-                continue
-            out = outs[i] if outs is not None else None
-            if out is not None:
-                nr = node.nrs[i]
-                shape, dtype = meta_of(m, nr)
-                if out.shape != shape or (out.dtype is not dtype and not create):
-                    out = fit(out, shape, dtype, node, m)
-                _put(buffer, m, nr, out, create)
-                del out
-            if m.__class__ is AccumulateGrad:
-                leaves[m] -= 1
-                if leaves[m] == 0:
-                    ready = [m] if ready is None else [*ready, m]
-        if ready is not None:
-            del outs, g
-            for ended in ready:
-                yield from leaf(ended, buffer.pop(ended, None))
+        ready = _pass_on(node, outs, buffer, leaves, create)
+        del outs, g                                         # a gradient that nobody else holds becomes `.grad` without a copy
+        for ended in ready:
+            yield from leaf(ended, buffer.pop(ended, None))
 
 
-def _short(node: Node, g: Any, buffer: dict[Node, Any], leaves: dict[Node, int], sink: Any) -> list[Node] | None:
-    """The common step: no hooks, nobody holding the pass, raw arrays. Returns the leaves that are complete."""
-    t0 = 0 if sink is None else clock()
-    outs: list[Any] | None = None if sink is None else []
-    plan = node.plan
-    saved = node.saved
-    values: Any = ()
-    if saved:
-        if plan.simple and saved.__class__ is tuple:
-            values = []
-            for t, version in saved:
-                if version is None:
-                    values.append(t)
-                    continue
-                storage = t._storage
-                if storage is not None and storage.version != version:
-                    arrays(node)                            # raises, and says why
-                values.append(t._array)
-        elif plan.saves_output and len(saved) == 1 and saved.__class__ is tuple:
-            array, version, storage = saved[0]
-            values = (array,) if storage.version == version else arrays(node)
-        else:
-            values = arrays(node)
-    ready: list[Node] | None = None
-    nexts = node.next
-    for i, rule, where, n in plan.vjps:
-        if n == 0:
-            out = g if rule is same else rule(g)
-        elif n == 1:
-            out = rule(g, values[where[0]])
-        else:
-            out = rule(g, *[values[p] for p in where])
-        if outs is not None:
-            outs.append(out)
-        m = nexts[i]
+def _run(node: Node, g: Any, create: bool, retain: bool, freed: Freed, sink: Any) -> Sequence[Any]:
+    """Runs a node, frees what it has saved, and calls its post-hooks."""
+    t0 = clock() if sink is not None else 0
+    outs = run_node(node, g, create)
+    if not retain and (node.plan is None or node.plan.holds):
+        node.saved = freed
+    if node.extra is not None and node.extra.post:
+        outs = _post_hooks(node, outs, tuple(g) if isinstance(g, list) else (g,), create)
+    if sink is not None:
+        sink.node(node, tuple(g) if isinstance(g, list) else (g,), tuple(outs), t0, clock())
+    return outs
+
+
+def _pass_on(node: Node, outs: Sequence[Any] | None, buffer: dict[Node, Any], leaves: dict[Node, int], create: bool) -> Sequence[Node]:
+    """Hands a node's gradients (None: it did not run) to the nodes below. Returns the leaves that are complete."""
+    ready: list[Node] = []
+    for i, m in enumerate(node.next):
         if m is None:
             continue
-        if m.extra is None or m.extra.outs is None:
-            if out.shape != m.shape or out.dtype is not m.dtype:
-                out = fit(out, m.shape, m.dtype, node, m)
-            known = buffer.get(m)
-            buffer[m] = out if known is None else known + out
-        else:
+        out = outs[i] if outs is not None else None
+        if out is not None:
             nr = node.nrs[i]
-            shape, dtype = m.extra.outs[nr]
-            if out.shape != shape or out.dtype is not dtype:
+            shape, dtype = meta_of(m, nr)
+            if out.shape != shape or (out.dtype is not dtype and not create):
                 out = fit(out, shape, dtype, node, m)
-            _put(buffer, m, nr, out, False)
+            _put(buffer, m, nr, out, create)
         if m.__class__ is AccumulateGrad:
-            leaves[m] = left = leaves[m] - 1
-            if left == 0:
-                ready = [m] if ready is None else [*ready, m]
-    if outs is not None:
-        sink.node(node, (g,), tuple(outs), t0, clock())
+            leaves[m] -= 1
+            if leaves[m] == 0:
+                ready.append(m)
     return ready
+
+
+def _sweep(order: list[Node], buffer: dict[Node, Any], leaves: dict[Node, int], leaf: Callable[[Node, Any], Any], retain: bool, freed: Freed) -> None:
+    """A pass that nobody holds, on raw arrays. The common step, a node without hooks whose operands have a vjp each, is spelled out: a call costs as
+    much as the arithmetic on small arrays."""
+    sink = mode.sink
+    pop, get = buffer.pop, buffer.get
+    t0 = 0
+    array: Any
+    for node in order:
+        g = pop(node, None)
+        plan = node.plan
+        ready: Sequence[Node] = ()
+        if g is None or node.extra is not None or plan is None or plan.joint is not None:
+            outs = None if g is None else _run(node, g if node.extra is None else _hooked(node, g, False), False, retain, freed, sink)
+            ready = _pass_on(node, outs, buffer, leaves, False)
+        else:
+            outs = None
+            if sink is not None:
+                t0, outs = clock(), []
+            how, saved = plan.how, node.saved
+            values: Any = ()
+            if how:
+                if how == 1 and saved.__class__ is tuple:
+                    values = []
+                    for t, version in saved:
+                        if version is not None:
+                            storage = t._storage
+                            if storage is not None and storage.version != version:
+                                arrays(node)                    # raises, and says why
+                            t = t._array
+                        values.append(t)
+                elif how == 2 and saved.__class__ is tuple:
+                    array, version, storage = saved[0]
+                    values = (array,) if storage.version == version else arrays(node)
+                else:
+                    values = arrays(node)
+                if not retain and plan.holds:
+                    node.saved = freed
+            nexts = node.next
+            for i, rule, n, p, q, where in plan.steps:
+                if rule is same:
+                    out = g
+                elif n == 1:
+                    out = rule(g, values[p])
+                elif n == 0:
+                    out = rule(g)
+                elif n == 2:
+                    out = rule(g, values[p], values[q])
+                else:
+                    out = rule(g, *[values[p] for p in where])
+                if outs is not None:
+                    outs.append(out)
+                m = nexts[i]
+                if m is None:
+                    continue
+                if m.extra is None or m.extra.outs is None:
+                    if out.shape != m.shape or out.dtype is not m.dtype:
+                        out = fit(out, m.shape, m.dtype, node, m)
+                    known = get(m)
+                    buffer[m] = out if known is None else known + out
+                else:
+                    nr = node.nrs[i]
+                    shape, dtype = m.extra.outs[nr]
+                    if out.shape != shape or out.dtype is not dtype:
+                        out = fit(out, shape, dtype, node, m)
+                    _put(buffer, m, nr, out, False)
+                if m.__class__ is AccumulateGrad:
+                    leaves[m] = left = leaves[m] - 1
+                    if left == 0:
+                        ready = [*ready, m]
+            if sink is not None:
+                sink.node(node, (g,), tuple(outs or ()), t0, clock())
+            out = known = values = array = None
+        if ready:
+            g = outs = None                                     # a gradient that nobody else holds becomes `.grad` without a copy
+            for ended in ready:
+                for _ in leaf(ended, pop(ended, None)):
+                    pass
 
 
 def run_node(node: Node, g: Any, create: bool) -> Sequence[Any]:

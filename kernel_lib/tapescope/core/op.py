@@ -28,7 +28,7 @@ table: dict[str, Op] = {}
 class Plan:
     """What a node saves and which vjps it runs, for one choice of operands that need gradients."""
 
-    __slots__ = ("holds", "joint", "names", "needs", "others", "saves_output", "simple", "tensors", "tensors_saved", "vjps")
+    __slots__ = ("holds", "how", "joint", "names", "needs", "others", "saves_output", "steps", "tensors", "tensors_saved", "vjps")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
         self.needs = needs
@@ -55,7 +55,9 @@ class Plan:
             self.vjps = ((-1, op.joint, tuple(where.get(n, -1) for n in _names(op.joint)), -1),)
         # what PyTorch calls saved variables: a second backward needs them, unlike shapes and numbers
         self.holds = self.tensors_saved > 0 or self.saves_output or any(n in op.aux for n in self.others)
-        self.simple = op.joint is None and not self.saves_output and not self.others
+        # how `sweep` gets at them: nothing there, operands only, the output only, anything else
+        self.how = 0 if not self.names else 1 if not self.saves_output and not self.others else 2 if len(self.names) == 1 and self.saves_output else 3
+        self.steps = tuple((i, rule, n, *(*where, -1, -1)[:2], where) for i, rule, where, n in self.vjps if n >= 0)
 
 
 def _names(v: Vjp) -> list[str]:

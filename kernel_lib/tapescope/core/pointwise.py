@@ -26,6 +26,7 @@ from .tensor import Tensor, accumulator, wrap
 _new = object.__new__
 _frame = sys._getframe
 _generic = np.generic
+_ndarray = np.ndarray
 _NUMBERS = (int, float, complex, np.generic)
 
 
@@ -55,8 +56,10 @@ def _cast(x: Any, d: dt.dtype) -> Any:
 
 
 def unary(tex: str, raw: Callable[[Any], Any], *, name: str, node: str | None = None, to_float: bool = False,
-          grad_tex: str | None = None) -> Any:
-    """Declares an elementwise op of one operand; `to_float` sends integers to the default dtype, as sin and exp do."""
+          grad_tex: str | None = None, quick: Callable[[Any], Any] | None = None) -> Any:
+    """Declares an elementwise op of one operand; `to_float` sends integers to the default dtype, as sin and exp do. `quick` is `raw` for NumPy
+    arrays whose dtype it keeps; another dtype of its result sends the operand to `raw`."""
+    quick = quick or raw
     if to_float:
         def forward(x: Any) -> Any:
             if x.dtype.kind in "biu":
@@ -80,15 +83,17 @@ def unary(tex: str, raw: Callable[[Any], Any], *, name: str, node: str | None = 
         if out is not None:
             return write_out(out, call(input))
         fast = mode.fast
-        if not fast:
+        if not fast and mode.sink is not None:
             return run(o, (input,))
         x = input._array
         t0 = 0 if fast is True else clock()
-        r = raw(x)
-        if isinstance(r, _generic):
+        r = quick(x) if x.__class__ is _ndarray else raw(x)
+        if r.__class__ is not _ndarray and isinstance(r, _generic):
             r = np.asarray(r)
         if r.dtype is not x.dtype:
             return run(o, (input,))
+        if not fast:
+            return wrap(r)
         t = _new(Tensor)
         t._array = r
         t._nr = t._id = 0
@@ -98,7 +103,7 @@ def unary(tex: str, raw: Callable[[Any], Any], *, name: str, node: str | None = 
                 plan = o.plan((True,))
                 plans.append((plan, _kind(plan, 1)))
             plan, kind = plans[0]
-            node = _new(Node)
+            node = Node()
             node.op = o
             node.seq = next_seq()
             above = input._node
@@ -109,7 +114,7 @@ def unary(tex: str, raw: Callable[[Any], Any], *, name: str, node: str | None = 
             node.dtype = r.dtype
             node.extra = None
             f: Any = _frame(1)
-            if f.f_globals.get("__package__") in PACKAGES:
+            if f.f_globals.get("__package__") in PACKAGES and (f := f.f_back) is not None and f.f_globals.get("__package__") in PACKAGES:
                 f = user_frame(f)
             node.site = None if f is None else (f.f_code, f.f_lasti)
             t._node = node
@@ -177,7 +182,7 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
             raise errors.broadcast(x.shape, y.shape) from None
         except TypeError as wrong:
             raise errors.devices((x, y), wrong) from None
-        if isinstance(r, _generic):
+        if r.__class__ is not _ndarray and isinstance(r, _generic):
             r = np.asarray(r)
         if to_float and r.dtype is not x.dtype:
             return run(o, (input, other))
@@ -189,7 +194,7 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
         rb = other._req
         if differentiable and (ra or rb):
             plan, kind = plans[ra + 2 * rb] or choose(ra, rb)
-            node = _new(Node)
+            node = Node()
             node.op = o
             node.seq = next_seq()
             na = input._node
@@ -207,7 +212,7 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
             node.dtype = r.dtype
             node.extra = None
             f: Any = _frame(1)
-            if f.f_globals.get("__package__") in PACKAGES:
+            if f.f_globals.get("__package__") in PACKAGES and (f := f.f_back) is not None and f.f_globals.get("__package__") in PACKAGES:
                 f = user_frame(f)
             node.site = None if f is None else (f.f_code, f.f_lasti)
             t._node = node

@@ -75,12 +75,12 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         wrong = other if isinstance(input, Tensor) else input
         raise TypeError(f"matmul(): argument must be Tensor, not {type(wrong).__name__}") from None
     n, m = len(p), len(q)
-    if n == 0 or m == 0:
-        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
     if n == 2 and m == 2:
         if p[1] == q[0] and input._array.dtype is other._array.dtype:
             return la.mm(input, other)
         return mm(input, other)                                                           # says what is wrong
+    if n == 0 or m == 0:
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D")
     if n == 1 and m == 1:
         return dot(input, other)
     if n == 2 and m == 1:

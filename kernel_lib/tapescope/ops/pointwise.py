@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -209,14 +210,21 @@ abs.vjp(lambda g, x: g * sign(x))
 
 # A Python 0 is converted at every call; a 0-d array of the right dtype is not.
 _ZERO: dict[Any, Any] = {np.dtype(d): np.zeros((), d) for d in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1")}
+_BOOL, _multiply, _ndarray = np.dtype(bool), np.multiply, np.ndarray
 
 
 def _relu(x: Any) -> Any:
     return np.maximum(x, _ZERO[x.dtype]) if x.__class__ is np.ndarray else np.maximum(x, 0)
 
 
-relu = unary(r"\max({x}, 0)", _relu, name="relu", grad_tex=r"\bar{x} = \bar{y} \odot [y > 0]")
-relu.vjp(lambda g, y: g * (np.greater(y, _ZERO[y.dtype]) if y.__class__ is np.ndarray else y > 0))
+def _relu_slope(g: Any, y: Any) -> Any:
+    # y is never negative, so that y > 0 is y != 0, which lets a gradient through where y is NaN, as PyTorch does
+    return _multiply(g, y.astype(_BOOL)) if y.__class__ is _ndarray else g * (y > 0)
+
+
+relu = unary(r"\max({x}, 0)", _relu, name="relu", grad_tex=r"\bar{x} = \bar{y} \odot [y > 0]",
+             quick=partial(np.maximum, _ZERO[np.dtype("f4")]))
+relu.vjp(_relu_slope)
 
 
 def _sigmoid(x: Any) -> Any:
