@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import Any
 
@@ -59,6 +60,7 @@ class Pack:
         self.moved = False                                     # the update row holds an update
         self.grad_at = -1                                      # step whose gradients are held
         self.measures = 0
+        self.finite = True                                     # whether all that the newest measure has seen is, sums of squares included
         self.doubtful = np.zeros(0, np.intp)                   # segments whose spread is small beside their mean
         self.counts = np.zeros((2, 3 * n), np.float32)
         self.waiting: list[tuple[int, float, Column | None]] = []
@@ -125,18 +127,14 @@ class Pack:
         if self.known_at != step - 1:
             self._gather([r()._array for r in self.refs], UPDATE)           # type: ignore[union-attr]
 
-    def after(self, step: int) -> bool:
-        """After it: weights and update. Whether all weights, as far as they are held, are finite."""
+    def after(self, step: int) -> None:
+        """After it: weights and update."""
         self._gather([r()._array for r in self.refs], AFTER)                # type: ignore[union-attr]
-        finite = True
         with np.errstate(all="ignore"):
             for block in (self.short, self.long):
                 if block.size:
-                    weights, update = block[AFTER], block[UPDATE]
-                    self.xp.subtract(weights, update, out=update)
-                    finite = bool(np.isfinite(host(self.xp.vdot(weights, weights)))) and finite
+                    self.xp.subtract(block[AFTER], block[UPDATE], out=block[UPDATE])
         self.moved = True
-        return finite
 
     def by_hand(self, step: int) -> None:
         """Without an optimizer: what a backward has left; the update is the change of the weights since the last time."""
@@ -150,7 +148,10 @@ class Pack:
     def commit(self, step: int, time: float) -> bool:
         """Tallies the step. True when many tallies wait."""
         self.waiting.append((step, time, self._keep()))
-        self.raws.append(self._measure())
+        measured = self._measure()
+        self.raws.append(measured)
+        raw = measured[0]
+        self.finite = bool(np.maximum.reduce(raw[1]) < math.inf) if self.xp is np else not raw[:, 5:7].any()
         for block in (self.short, self.long):
             block[UPDATE] = block[AFTER]                       # what the next step starts from
         self.known_at = step

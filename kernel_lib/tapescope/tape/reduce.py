@@ -19,6 +19,7 @@ BINS = 2_048
 _TINY = {np.dtype("f2"): 6.104e-05, np.dtype("f8"): 2.2250738585072014e-308}
 _ORDER = np.concatenate([np.arange(1024, 2048), np.arange(1023, -1, -1)])       # bin of a float by its uppermost 11 bits
 _TINY32 = 1.1754943508222875e-38
+_ONES = np.ones(EXACT, np.float32)
 _FAINT = 1e-30                               # a sum of squares above it has lost nothing to underflow that shows
 
 
@@ -137,7 +138,7 @@ def tally(line: Any, starts: Column, held: Any, sizes: Column, out: Column, scra
 def tally_one(x: Any, size: float, out: Column, count: bool = True) -> Column | None:
     """`tally` of one long segment into `out` [6]."""
     with np.errstate(all="ignore"):
-        total, squares = float(np.add.reduce(x)), float(np.vdot(x, x))
+        total, squares = float(np.vdot(x, _ONES[:x.size])), float(np.vdot(x, x))            # a product with ones is a third of a sum
         out[0], out[1] = total, squares
         out[2], out[3] = np.minimum.reduce(x), np.maximum.reduce(x)
         if count:

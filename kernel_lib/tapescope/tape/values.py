@@ -356,11 +356,11 @@ class Values:
         pack = self.pack
         if pack is not None:
             self.pack = None
-            finite = pack.after(step)
+            pack.after(step)
             self._write(pack)
             for p, ref in pack.big:
                 self._check_weight(p, ref())
-            if not finite:
+            if not pack.finite:
                 for p in pack.params:
                     self._check_weight(p, p.ref())
         else:
