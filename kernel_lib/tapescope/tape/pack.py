@@ -10,7 +10,7 @@ import numpy as np
 
 from .frame import Column
 from .names import Param
-from .reduce import EXACT, Odd, Scratch, device_moments, finish, histogram, histograms, host, joined, module_of, sample, stride_of, tally, tally_one
+from .reduce import EXACT, Odd, Scratch, device_moments, finish, histogram, histograms, joined, module_of, sample, stride_of, tally, tally_one
 
 AFTER, GRAD, UPDATE = range(3)
 SHORT = 8_192                      # longer segments are tallied one by one: each fits the cache, all of them do not
