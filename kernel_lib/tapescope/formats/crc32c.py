@@ -76,7 +76,8 @@ def _zeros(bytes_: int) -> Array:
     bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
     if bytes_ == 1:
         table, _ = _arrays()
-        return (bits >> np.uint32(8)) ^ table[bits & np.uint32(255)]
+        found: Array = (bits >> np.uint32(8)) ^ table[bits & np.uint32(255)]
+        return found
     half = _zeros(bytes_ // 2)
     twice = _through(half, half)
     return _through(_zeros(1), twice) if bytes_ & 1 else twice
