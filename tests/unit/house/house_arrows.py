@@ -29,6 +29,8 @@ ARROWS: Mapping[str, set[str]] = {
     "nn": {"core", "ops"},
     "optim": {"core", "ops"},
     "utils": {"core", "ops", "formats"},
+    "serialization": {"core", "formats", "nn"},
+    "safetensors": {"core"},
     "tape": {"core", "formats"},
     "debugger": ANALYSIS,
     "diagnose": ANALYSIS,
@@ -48,6 +50,8 @@ LATER: Mapping[str, set[str]] = {
 # Packages of others: NumPy anywhere, these when the room is loaded, and those only inside functions.
 OTHERS: Mapping[str, set[str]] = {"views": {"anywidget", "traitlets"}}
 OTHERS_LATER: Mapping[str, set[str]] = {
+    "safetensors": {"safetensors"},
+    "serialization": {"cupy"},
     "core": {"cupy"},
     "ops": {"cupy", "cupyx"},
     "cuda": {"cupy"},
@@ -56,8 +60,8 @@ OTHERS_LATER: Mapping[str, set[str]] = {
     "views": {"IPython", "plotly"},
 }
 
-# Modules that load their own room's parts by names that are only known as they run.
-BY_NAME = {"tapescope", "tapescope.link"}
+# Modules that load their own room's parts by names that are only known as they run, and one that loads what a file names when its user trusts the file.
+BY_NAME = {"tapescope", "tapescope.link", "tapescope.serialization.save_load"}
 
 
 class Import(NamedTuple):
