@@ -157,3 +157,28 @@ COPY_SLICES = declare(r"{base}\big[\text{view}\big] \leftarrow {value}", operand
                       grad_tex=r"\bar{y}\ \text{outside the view};\quad \bar{y}\big[\text{view}\big]")(_copy_slices).vjp(
     _base_grad, lambda g, chain: replay(g, chain)).op
 COPY_SLICES.node_name = "CopySlices"
+
+
+def assign(f: Any, t: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """`t = f(t, ...)` for a function of any number of ops, written into t's memory; t gets the history of the result."""
+    check(t)
+    recording = mode.grad and (t._req or any(isinstance(x, Tensor) and x._req for x in args))
+    old = wrap(t._array.copy() if recording else t._array, t._node, t._nr, t._req)
+    if mode.sink is not None:
+        from .tensor import tensor_id
+
+        old._id = tensor_id(t)
+    out = f(old, *args, **kwargs)
+    if out._array.shape != t._array.shape:
+        raise RuntimeError(f"output with shape {list(t._array.shape)} doesn't match the broadcast shape {list(out._array.shape)} "
+                           f"(in {getattr(f, '__name__', 'an op')}_)")
+    if not can_store(out._array.dtype, t._array.dtype):
+        raise RuntimeError(f"result type {out.dtype.tensor_name} can't be cast to the desired output type {t.dtype.tensor_name} "
+                           f"(in {getattr(f, '__name__', 'an op')}_)")
+    t._array[...] = out._array
+    t.bump()
+    if out._req:
+        rebase(t, out)
+    if mode.sink is not None:
+        t._id = out._id
+    return t

@@ -97,7 +97,7 @@ class Op:
                  multi: bool = False, aux: tuple[str, ...] = (), variadic: bool = False, grad_tex: str | None = None,
                  ufunc: Any = None) -> None:
         names = tuple(inspect.signature(forward).parameters) if not isinstance(forward, np.ufunc) else ("x", "b")
-        self.label = re.sub("_(all|scalar|base)$", "", name)      # what it is called where it is seen
+        self.label = re.sub("_(all|scalar|base|tensor)$", "", name)      # what it is called where it is seen
         self.name, self.node_name, self.tex, self.forward = name, node_name, tex, forward
         self.operands = names[:operands] if not variadic else ("x",)
         self.params = names[operands:]

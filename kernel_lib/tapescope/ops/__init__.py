@@ -1,7 +1,7 @@
 """Every op, by PyTorch's name. `tapescope` exports these at its top level, `tapescope.nn.functional` the layer ops."""
 
-from . import methods
-from .api_index import gather, index_add, index_select, masked_fill, masked_select, scatter, scatter_add, take_along_dim
+from . import attach, methods
+from .api_index import gather, index_select, masked_fill, masked_select, take_along_dim
 from .api_linalg import addmm, baddbmm, bmm, cdist, dot, einsum, linear, matmul, mm, mv, outer, tensordot, trace
 from .api_nn import (
     adaptive_avg_pool2d,
@@ -34,7 +34,32 @@ from .api_nn import (
     softmax,
     softplus,
 )
-from .api_pointwise import add, addcdiv, addcmul, clamp, div, lerp, mul, pow, round, square, sub, where
+from .api_pointwise import (
+    add,
+    addcdiv,
+    addcmul,
+    clamp,
+    clamp_max,
+    clamp_min,
+    div,
+    fill,
+    float_power,
+    floor_divide,
+    fmod,
+    frexp,
+    lerp,
+    mul,
+    nan_to_num,
+    positive,
+    pow,
+    remainder,
+    round,
+    rsub,
+    square,
+    sub,
+    where,
+    zero_,
+)
 from .api_reduce import (
     all,
     allclose,
@@ -71,17 +96,33 @@ from .api_reduce import (
     var,
     var_mean,
 )
+from .api_scatter import (
+    as_strided,
+    as_strided_scatter,
+    diagonal_scatter,
+    index_add,
+    index_copy,
+    index_fill,
+    index_put,
+    index_reduce,
+    masked_scatter,
+    put,
+    scatter,
+    scatter_add,
+    scatter_reduce,
+    select_scatter,
+    slice_scatter,
+    take,
+)
 from .api_shape import (
     broadcast_tensors,
     broadcast_to,
     cat,
     chunk,
     clone,
-    diag,
     diagonal,
     flatten,
     flip,
-    hstack,
     movedim,
     narrow,
     permute,
@@ -89,7 +130,6 @@ from .api_shape import (
     reshape,
     roll,
     select,
-    split,
     squeeze,
     stack,
     t,
@@ -100,6 +140,52 @@ from .api_shape import (
     unbind,
     unflatten,
     unsqueeze,
+)
+from .api_view import (
+    alias_copy,
+    as_strided_copy,
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    block_diag,
+    broadcast_shapes,
+    cartesian_prod,
+    column_stack,
+    combinations,
+    diag,
+    diag_embed,
+    diagflat,
+    diagonal_copy,
+    dsplit,
+    dstack,
+    expand_copy,
+    fliplr,
+    flipud,
+    hsplit,
+    hstack,
+    meshgrid,
+    narrow_copy,
+    permute_copy,
+    repeat_interleave,
+    resize_as_,
+    rot90,
+    select_copy,
+    slice_copy,
+    split,
+    split_copy,
+    split_with_sizes,
+    split_with_sizes_copy,
+    squeeze_copy,
+    t_copy,
+    tensor_split,
+    transpose_copy,
+    unbind_copy,
+    unfold_copy,
+    unsafe_chunk,
+    unsafe_split,
+    unsqueeze_copy,
+    view_copy,
+    vsplit,
     vstack,
 )
 from .creation import (
@@ -114,7 +200,6 @@ from .creation import (
     full_like,
     linspace,
     logspace,
-    meshgrid,
     multinomial,
     normal,
     ones,
@@ -130,6 +215,29 @@ from .creation import (
     triu_indices,
     zeros,
     zeros_like,
+)
+from .elementary import (
+    acosh,
+    asinh,
+    atanh,
+    bitwise_left_shift,
+    bitwise_right_shift,
+    copysign,
+    deg2rad,
+    fmax,
+    fmin,
+    frac,
+    gcd,
+    heaviside,
+    hypot,
+    isneginf,
+    isposinf,
+    lcm,
+    ldexp,
+    logaddexp,
+    logaddexp2,
+    rad2deg,
+    signbit,
 )
 from .pointwise import (
     abs,
@@ -150,8 +258,6 @@ from .pointwise import (
     exp2,
     expm1,
     floor,
-    floor_divide,
-    fmod,
     ge,
     gt,
     isfinite,
@@ -173,7 +279,6 @@ from .pointwise import (
     ne,
     neg,
     reciprocal,
-    remainder,
     rsqrt,
     sigmoid,
     sign,
@@ -189,7 +294,10 @@ concat = concatenate = cat
 absolute, clip, divide, multiply, subtract, negative = abs, clamp, div, mul, sub, neg
 swapaxes = swapdims = transpose
 moveaxis = movedim
+row_stack = vstack
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
-arccos, arcsin, arctan = acos, asin, atan
+arccos, arcsin, arctan, arctan2 = acos, asin, atan, atan2
+arccosh, arcsinh, arctanh = acosh, asinh, atanh
+fix, true_divide = trunc, div
 
-__all__ = [n for n in dir() if not n.startswith("_") and n not in ("methods",)]
+__all__ = [n for n in dir() if not n.startswith("_") and n not in ("attach", "methods")]

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
-from ..core.inplace import run_inplace
-from ..core.op import op
+from ..core.inplace import assign, run_inplace
+from ..core.op import op, run
 from ..core.tensor import Tensor, wrap
+from . import elementary as el
 from . import index as ix
 from . import pointwise as pw
 from . import shape
@@ -183,73 +184,58 @@ def _in_range(a: Any, n: int, name: str, dim: int) -> None:
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0, and so on."""
     d, i = dim_of(dim, input._array.ndim), _index(index, "gather")
-    if i.ndim != input._array.ndim:
+    if not i.size:
+        return ix.gather(input, d, i)
+    if max(i.ndim, 1) != max(input._array.ndim, 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
-    for k, (p, q) in enumerate(zip(i.shape, input._array.shape, strict=True)):
+    for k, (p, q) in enumerate(zip(i.shape, input._array.shape, strict=False)):
         if k != d and p > q:
             raise RuntimeError(f"Size does not match at dimension {k} expected index {list(i.shape)} to be no larger than self {list(input._array.shape)} "
                                f"apart from dimension {d}")
-    _in_range(i, input._array.shape[d], "gather", d)
+    _in_range(i, input._array.shape[d] if input._array.ndim else 1, "gather", d)
     return ix.gather(input, d, i)
 
 
-def _scatter_args(input: Tensor, dim: int, index: Tensor, src: Any) -> tuple[int, Any, Tensor]:
-    d, i = dim_of(dim, input._array.ndim), _index(index, "scatter")
-    _in_range(i, input._array.shape[d], "scatter", d)
-    s = src if isinstance(src, Tensor) else wrap(np.full(i.shape, src, input._array.dtype))
-    if s._array.dtype != input._array.dtype:
-        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-    return d, i, s
-
-
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
-    d, i, s = _scatter_args(input, dim, index, src if src is not None else value)
-    if reduce in ("add", "sum"):
-        return ix.scatter_add(input, d, i, s)
-    return ix.scatter(input, s, d, i)
-
-
-def scatter_(t: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
-    d, i, s = _scatter_args(t, dim, index, src if src is not None else value)
-    return run_inplace((ix._scatter_add if reduce in ("add", "sum") else ix.scatter).op, t, (s,), (d, i))
-
-
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    d, i, s = _scatter_args(input, dim, index, src)
-    return ix.scatter_add(input, d, i, s)
-
-
-def scatter_add_(t: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    d, i, s = _scatter_args(t, dim, index, src)
-    return run_inplace(ix._scatter_add.op, t, (s,), (d, i))
-
-
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Any = None) -> Tensor:
+    """The slices of `input` that a line of indices names along `dim`."""
     d, i = dim_of(dim, input._array.ndim), _index(index, "index_select")
-    _in_range(i, input._array.shape[d], "index_select", d)
-    return ix.index_select(input, d, i)
+    if i.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    if not input._array.ndim and i.size != 1:
+        raise IndexError(f"index_select(): Index to scalar can have only 1 value, got {i.size} value(s)")
+    if i.size and (i.min() < 0 or i.max() >= (input._array.shape[d] if input._array.ndim else 1)):
+        raise IndexError(f"index out of range in self: dimension {d} has size {input._array.shape[d] if input._array.ndim else 1}, indices run from "
+                         f"{int(i.min())} to {int(i.max())}")
+    return pw.given(ix.index_select(input, d, i), out)
 
 
-def index_add_(t: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
-    d, i = dim_of(dim, t._array.ndim), _index(index, "index_add_")
-    key = (slice(None),) * d + (i,)
-    return run_inplace(ix.index_put.op, t, (source if alpha == 1 else source * alpha,), (key, True))
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
+    """The elements that `indices` name along `dim` (of the flattened tensors where it is None); the other dimensions broadcast."""
+    if dim is None:
+        return pw.given(ix.gather(input.reshape(-1), 0, indices._array.reshape(-1)), out)
+    if not isinstance(indices, Tensor) or indices._array.dtype != np.int64:
+        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {getattr(indices, 'dtype', type(indices).__name__)}")
+    if indices._array.ndim != input._array.ndim:
+        raise RuntimeError("torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+                           f"{input._array.ndim} dimensions for input, and {indices._array.ndim} dimensions for indices")
+    d = dim_of(dim, input._array.ndim)
+    a, i = list(input._array.shape), list(indices._array.shape)
+    common = list(np.broadcast_shapes(*[(*s[:d], 1, *s[d + 1:]) for s in (a, i)]))
+    wide = input.expand(*common[:d], a[d], *common[d + 1:])
+    places = np.broadcast_to(indices._array, (*common[:d], i[d], *common[d + 1:]))
+    n = a[d]
+    if places.size and (places.min() < -n or places.max() >= n):
+        raise RuntimeError(f"index {int(places.max())} is out of bounds for dimension {d} with size {n}")
+    return pw.given(ix.gather(wide, d, np.where(places < 0, places + n, places)), out)
 
 
-def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
-    return index_add_(pw.clone(input), dim, index, source, alpha=alpha)
-
-
-def index_put_(t: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
-    return run_inplace(ix.index_put.op, t, (values,), (tuple(_plain(k) for k in indices), accumulate))
-
-
-def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
-    return ix.gather(input, dim_of(dim, input._array.ndim), indices._array)
-
-
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    return getitem(input, mask)
+def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
+    """The elements where the mask is True, as a line; both broadcast."""
+    if mask._array.dtype not in (bool, np.uint8):
+        raise RuntimeError("masked_select: expected BoolTensor for mask")
+    common = np.broadcast_shapes(input._array.shape, mask._array.shape)
+    wide = input if input._array.shape == common else input.expand(common)
+    return pw.given(getitem(wide, wrap(np.broadcast_to(mask._array, common))), out)
 
 
 def _mask(t: Tensor, mask: Any) -> Any:
@@ -259,13 +245,18 @@ def _mask(t: Tensor, mask: Any) -> Any:
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """`input` with `value` wherever the mask is True."""
-    v = value.item() if isinstance(value, Tensor) else value
-    if dt.scalar_dtype(v).category > input.dtype.category:
+    """`input` with `value`, a number or a 0-d tensor, wherever the mask is True."""
+    m = _mask(input, mask)
+    if isinstance(value, Tensor):
+        if value._array.ndim:
+            raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._array.ndim} dimension(s).")
+        return run(el.masked_fill_tensor.op, (input, value), (m,))
+    if dt.scalar_dtype(value).category > max(input.dtype.category, 1):
         raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
-    return pw.masked_fill(input, _mask(input, mask), v)
+    return pw.masked_fill(input, m, value)
 
 
 def masked_fill_(t: Tensor, mask: Tensor, value: Any) -> Tensor:
-    return run_inplace(pw.masked_fill.op, t, (), (_mask(t, mask), value.item() if isinstance(value, Tensor) else value))
-
+    if isinstance(value, Tensor):
+        return assign(masked_fill, t, mask, value)
+    return run_inplace(pw.masked_fill.op, t, (), (_mask(t, mask), value))

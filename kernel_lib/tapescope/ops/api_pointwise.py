@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any
 
 import numpy as np
 
-from ..core.tensor import Tensor
+from ..core import dtype as dt
+from ..core.inplace import assign
+from ..core.op import run
+from ..core.state import mode
+from ..core.tensor import Tensor, wrap
+from . import elementary as el
 from . import pointwise as pw
+
+_Pairs: dict[str, Any] = {"frexp": namedtuple("frexp", ["mantissa", "exponent"])}
 
 
 def _checked(f: Any, name: str, a: Any, b: Any, out: Any) -> Tensor:
@@ -38,10 +46,33 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = 
     if rounding_mode is None:
         return _checked(pw.div, "div", input, other, out)
     if rounding_mode == "floor":
-        return pw.floor_divide(input, other)
+        return _checked(el.div_floor, "div", input, other, out)
     if rounding_mode == "trunc":
-        return pw.trunc(pw.div(input, other))
+        return _checked(el.div_trunc, "div", input, other, out)
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}")
+
+
+def _by_other(of_number: Any, of_tensor: Any, name: str) -> Any:
+    def call(input: Any, other: Any, *, out: Any = None) -> Tensor:
+        return _checked(of_tensor if isinstance(other, Tensor) and isinstance(input, Tensor) else of_number, name, input, other, out)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`{name}` of input and other, elementwise; the sign of the result is that of the {'divisor' if name == 'remainder' else 'dividend'}."
+    return call
+
+
+remainder, fmod = _by_other(pw.remainder, el.remainder_tensor, "remainder"), _by_other(pw.fmod, el.fmod_tensor, "fmod")
+
+
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """other - alpha * input."""
+    scaled = input if alpha == 1 else input * alpha
+    return _checked(el.rsub_tensor if isinstance(other, Tensor) else pw.rsub, "rsub", scaled, other, None)
+
+
+def floor_divide(input: Any, other: Any, *, out: Any = None) -> Tensor:
+    """The largest integer not above input / other."""
+    return _checked(el.div_floor, "floor_divide", input, other, out)
 
 
 def pow(input: Any, exponent: Any) -> Any:
@@ -71,18 +102,89 @@ def square(input: Tensor) -> Tensor:
     return pw.pow_scalar(input, 2)
 
 
+def float_power(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
+    """input ** exponent in double precision."""
+    wide = [x.to(dt.complex128 if x.dtype.is_complex else dt.float64) if isinstance(x, Tensor) else x for x in (input, exponent)]
+    for i, x in enumerate(wide):
+        if not isinstance(x, Tensor) and isinstance(x, (int, float)):
+            wide[i] = float(x)
+    return pw.given(pow(*wide), out)
+
+
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Any = None) -> Tensor:
-    """Elements limited to [min, max]."""
+    """Elements limited to [min, max]; a limit is a number or a tensor."""
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        y = input if min is None else pw.maximum(input, min)
-        return y if max is None else pw.minimum(y, max)
-    return pw.clamp(input, *[v.item() if isinstance(v, np.generic) else v for v in (min, max)])
+        if min is not None and max is not None and not (isinstance(min, Tensor) and isinstance(max, Tensor)):
+            raise TypeError("clamp() received an invalid combination of arguments: both limits are numbers, or both are tensors")
+        return pw.given(run(el.clamp_tensor.op, (input, min, max)), out)
+    low, high = [v.item() if isinstance(v, np.generic) else v for v in (min, max)]
+    if any(isinstance(v, float) for v in (low, high)) and input.dtype.category < 2:
+        input = input.to(dt.get_default_dtype())
+    return pw.given(pw.clamp(input, low, high), out)
 
 
-def round(input: Tensor, *, decimals: int = 0) -> Tensor:
-    return pw.round(input, decimals)
+def clamp_min(input: Tensor, min: Any, *, out: Any = None) -> Tensor:
+    """Elements not below `min`."""
+    return pw.given(el.clamp_min_tensor(input, min) if isinstance(min, Tensor) else el.clamp_min(input, min), out)
+
+
+def clamp_max(input: Tensor, max: Any, *, out: Any = None) -> Tensor:
+    """Elements not above `max`."""
+    return pw.given(el.clamp_max_tensor(input, max) if isinstance(max, Tensor) else el.clamp_max(input, max), out)
+
+
+def round(input: Tensor, *, decimals: int | None = None, out: Any = None) -> Tensor:
+    """To the nearest integer (halves to the even one), or to so many decimals."""
+    if decimals is None:
+        return pw.given(pw.round(input, 0), out)
+    if input.dtype.category < 2 and decimals:
+        raise RuntimeError(f"round_cpu not implemented for {input.dtype.tensor_name!r} with decimals")
+    return pw.given(el.round_decimals(input, decimals), out)
+
+
+def nan_to_num(input: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None, *, out: Any = None) -> Tensor:
+    """Numbers instead of nan, +inf and -inf; by default 0 and the largest and smallest of the dtype."""
+    return pw.given(el.nan_to_num(input, nan or 0.0, posinf, neginf), out)
+
+
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself."""
+    if input.dtype is dt.bool_:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+def frexp(input: Tensor, *, out: Any = None) -> Any:
+    """(mantissa, exponent) with input = mantissa * 2 ** exponent and 0.5 <= |mantissa| < 1."""
+    if input.dtype.category != 2:
+        raise RuntimeError(f"torch.frexp() only supports floating-point dtypes (got {input.dtype})")
+    mantissa = el.frexp(input)
+    return _Pairs["frexp"](mantissa, wrap(np.asarray(np.frexp(input._array)[1], np.int32)))
+
+
+def fill(input: Tensor, value: Any) -> Tensor:
+    """A tensor like `input` in which every element is `value`, a number or a 0-d tensor."""
+    if isinstance(value, Tensor) and value._array.ndim:
+        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions.")
+    return run(el.fill.op, (input, value))
+
+
+def fill_(t: Tensor, value: Any) -> Tensor:
+    if mode.sink is None and not t._req and not t._is_view() and not isinstance(value, Tensor):
+        t._array.fill(value)
+        t.bump()
+        return t
+    return assign(fill, t, value)
+
+
+def zero_(input: Tensor) -> Tensor:
+    if mode.sink is None and not input._req and not input._is_view():
+        input._array.fill(0)
+        input.bump()
+        return input
+    return assign(el.zero, input)
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
@@ -91,8 +193,6 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         from .api_reduce import nonzero
 
         return nonzero(condition, as_tuple=True)
-    import numpy as np
-
     from ..core import errors
 
     shapes = [x._array.shape if isinstance(x, Tensor) else () for x in (condition, input, other)]
@@ -103,13 +203,31 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     return pw.where(condition, input, other)
 
 
-def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
-    return pw.add(input, pw.mul(pw.sub(end, input), weight))
+def _same_dtype(name: str, *ts: Any) -> None:
+    kinds = [t.dtype for t in ts if isinstance(t, Tensor)]
+    for k in kinds[1:]:
+        if k is not kinds[0]:
+            raise RuntimeError(f"expected dtype {kinds[0].name} for `{name}`, but got dtype {k.name}")
 
 
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    return pw.add(input, pw.mul(pw.mul(tensor1, tensor2), value))
+def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Any = None) -> Tensor:
+    """input + weight * (end - input)."""
+    if isinstance(weight, Tensor):
+        _same_dtype("weight", input, end, weight)
+        return pw.given(run(el.lerp.op, (input, end, weight)), out)
+    _same_dtype("end", input, end)
+    return pw.given(run(el.lerp_scalar.op, (input, end), (weight,)), out)
 
 
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    return pw.add(input, pw.mul(pw.div(tensor1, tensor2), value))
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1, out: Any = None) -> Tensor:
+    """input + value * tensor1 * tensor2."""
+    return pw.given(run(el.addcmul.op, (input, tensor1, tensor2), (value,)), out)
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1, out: Any = None) -> Tensor:
+    """input + value * tensor1 / tensor2."""
+    if all(t.dtype.category < 2 for t in (tensor1, tensor2)):
+        raise RuntimeError("Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of "
+                           "tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / "
+                           "tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs.")
+    return pw.given(run(el.addcdiv.op, (input, tensor1, tensor2), (value,)), out)

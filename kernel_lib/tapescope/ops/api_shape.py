@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -175,9 +174,16 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Without dimensions of size 1: all of them, or those named."""
+    from . import strided as st
+
     old = input._array.shape
-    wanted = range(len(old)) if dim is None else dims_of(dim, len(old))
-    return shape.squeeze(input, tuple(d for d in wanted if old[d] == 1))
+    if dim is None:
+        return shape.squeeze(input, tuple(d for d, n in enumerate(old) if n == 1))
+    if isinstance(dim, (tuple, list)):
+        return st.squeeze_dims(input, tuple(d for d in (dims_of(dim, len(old)) if dim else ()) if old[d] == 1))
+    d = dim_of(dim, len(old))
+    return st.squeeze_dim(input, (d,) if old and old[d] == 1 else ())
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None, **named: Any) -> Tensor:
@@ -202,7 +208,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None, **named: An
             if k != d and p != q:
                 raise RuntimeError(f"Sizes of tensors must match except in dimension {d}. Expected size {p} but got size {q} for tensor number "
                                    f"{i} in the list.")
-    return shape.cat(ts, d)
+    return pointwise.given(shape.cat(ts, d), out)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None) -> Tensor:
@@ -214,31 +220,30 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None) -> Tensor
     for i, x in enumerate(ts):
         if x._array.shape != first:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x._array.shape)} at entry {i}")
-    return shape.stack(ts, dim_of(dim, len(first) + 1))
+    return pointwise.given(shape.stack(ts, dim_of(dim, len(first) + 1)), out)
 
 
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
-    return cat(tensors, 0 if tensors[0]._array.ndim == 1 else 1)
-
-
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
-    return cat([x if x._array.ndim > 1 else reshape(x, (1, -1)) for x in tensors], 0)
-
-
-def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    d = dim_of(dim, tensor._array.ndim)
-    n = tensor._array.shape[d]
+def split_sizes(tensor: Tensor, split_size_or_sections: Any, dim: int) -> tuple[int, ...]:
+    """The sizes of the parts, checked."""
+    if not tensor._array.ndim:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    n = tensor._array.shape[dim_of(dim, tensor._array.ndim)]
     if isinstance(split_size_or_sections, (int, np.integer)):
         size = int(split_size_or_sections)
         if size < 0 or (size == 0 and n):
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
-        sizes = tuple(min(size, n - i) for i in range(0, n, size)) if n else (0,)
-    else:
-        sizes = tuple(int(s) for s in split_size_or_sections)
-        if sum(sizes) != n:
-            raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but got "
-                               f"split_sizes={list(sizes)}")
-    return shape.split(tensor, sizes, d)
+        return tuple(min(size, n - i) for i in range(0, n, size)) if n else (0,)
+    sizes = tuple(int(s) for s in split_size_or_sections)
+    if any(s < 0 for s in sizes):
+        raise RuntimeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}")
+    if sum(sizes) != n:
+        raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but got "
+                           f"split_sizes={list(sizes)}")
+    return sizes
+
+
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    return shape.split(tensor, split_sizes(tensor, split_size_or_sections, dim), dim_of(dim, tensor._array.ndim))
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -250,17 +255,33 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     if input._array.ndim == 0:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     return shape.unbind(input, dim_of(dim, input._array.ndim))
 
 
-def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+def narrowed(input: Tensor, dim: int, start: Any, length: int) -> tuple[int, int, int]:
+    """Dimension, start and stop of a narrow, checked."""
+    if not input._array.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if isinstance(start, Tensor):
+        if start._array.ndim or start._array.dtype.kind not in "iu":
+            raise RuntimeError("start must be an 0-dim integral Tensor.")
+        start = int(start._array)
     d = dim_of(dim, input._array.ndim)
     n = input._array.shape[d]
+    if not -n <= start <= n:
+        raise IndexError(f"start out of range (expected to be in range of [-{n}, {n}], but got {start})")
     start = start + n if start < 0 else start
-    if not 0 <= start <= n or length < 0 or start + length > n:
+    if start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return shape.slice_dim(input, d, start, start + length, 1)
+    return d, start, start + length
+
+
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """`length` elements of a dimension from `start` on, as a view."""
+    return shape.slice_dim(input, *narrowed(input, dim, start, length), 1)
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -283,8 +304,11 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     return shape.repeat(input, (1,) * (input._array.ndim - len(r)) + r)
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
-    return shape.flip(input, dims_of(ints(dims), input._array.ndim))
+def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
+    """The elements of some dimensions in reverse order."""
+    order = ints(dims or (named["dims"],))
+    found = dims_of(order, input._array.ndim) if order else ()
+    return shape.flip(input, found)
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
@@ -305,14 +329,6 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     n = input._array.ndim
     return shape.diagonal(input, offset, dim_of(dim1, n), dim_of(dim2, n))
-
-
-def diag(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The diagonal of a matrix, or a matrix with this diagonal."""
-    if input._array.ndim == 1:
-        n = input._array.shape[0] + builtins.abs(diagonal)
-        return shape.diagonal_embed(input, (n, n), diagonal, 0, 1)
-    return shape.diagonal(input, diagonal, 0, 1)
 
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:

@@ -260,12 +260,6 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
     return finish(np.stack(np.triu_indices(row, offset, col)), dtype or dt.int64, device)
 
 
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """Coordinate grids of 1-D tensors."""
-    ts = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    return tuple(wrap(a) for a in np.meshgrid(*[t._array for t in ts], indexing=indexing))
-
-
 # -- random ---------------------------------------------------------------------------------------------------------------------------------
 
 

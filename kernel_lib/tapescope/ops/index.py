@@ -15,6 +15,11 @@ def raw(i: Any) -> Any:
     return i._array if hasattr(i, "_array") else i
 
 
+def writable(x: Any) -> Any:
+    """A copy to write into; NumPy's own scalars become 0-d arrays."""
+    return np.array(x) if isinstance(x, np.generic) else x.copy()
+
+
 def _raw_key(key: Any) -> Any:
     return tuple(raw(k) for k in key)
 
@@ -42,7 +47,7 @@ index_grad.vjp(lambda g, key: index(g, key))
 
 @op(r"{x}\text{ with }{value}\text{ put}", operands=2, name="index_put", grad_tex=r"\bar{x} = \bar{y}\ \text{outside the index};\quad \bar{v} = \bar{y}[\text{index}]")
 def index_put(x: Any, value: Any, key: Any, accumulate: bool) -> Any:
-    out = x.copy()
+    out = writable(x)
     if accumulate:
         np.add.at(out, key, value)
     else:
@@ -60,25 +65,31 @@ def _index_put_grad(g: Any, value_shape: Shape, key: Any, accumulate: bool, need
 index_put.vjp_all(_index_put_grad)
 
 
-@op(r"\operatorname{gather}({x})", name="gather", grad_tex=r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}")
-def gather(x: Any, dim: int, index: Any) -> Any:
-    i = raw(index)
-    key = [np.arange(s).reshape((1,) * d + (-1,) + (1,) * (i.ndim - d - 1)) for d, s in enumerate(i.shape)]
-    key[dim] = i
-    return x[tuple(key)]
-
-
 def _places(i: Any, dim: int) -> Any:
     key = [np.arange(s).reshape((1,) * d + (-1,) + (1,) * (i.ndim - d - 1)) for d, s in enumerate(i.shape)]
     key[dim] = i
     return tuple(key)
 
 
+def _line(x: Any) -> Any:
+    """A 0-d array is indexed as a line of one element."""
+    return x if x.ndim else x.reshape(1)
+
+
+@op(r"\operatorname{gather}({x})", name="gather", grad_tex=r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}")
+def gather(x: Any, dim: int, index: Any) -> Any:
+    i = raw(index)
+    if not i.size:
+        return np.empty(i.shape, x.dtype)
+    return x[_places(i, dim)] if i.ndim and x.ndim else _line(x)[_places(_line(i), dim)].reshape(i.shape)
+
+
 @op(r"\operatorname{scatter\_add}({x}, {src})", operands=2, name="scatter_add", grad_tex=r"\bar{x} = \bar{y};\quad \bar{s} = \bar{y}[\text{index}]")
 def _scatter_add(x: Any, src: Any, dim: int, index: Any) -> Any:
     i = raw(index)
-    out = np.array(x)
-    np.add.at(out, _places(i, dim), src[tuple(slice(0, s) for s in i.shape)])
+    out = writable(x)
+    if i.size:
+        np.add.at(_line(out), _places(_line(i), dim), _line(src)[tuple(slice(0, s) for s in _line(i).shape)])
     return out
 
 
@@ -93,10 +104,12 @@ def _scatter_add_grad(g: Any, src_shape: Shape, dim: int, index: Any, needs: Any
 
 def _fit(g: Any, shape: Shape) -> Any:
     """A gradient for the leading corner of a larger source."""
-    from .shape import pad
+    from .shape import pad, reshape
 
     if tuple(g.shape) == tuple(shape):
         return g
+    if len(g.shape) != len(shape):                          # one of them is a 0-d tensor, the other a line of one element
+        return reshape(g, tuple(shape))
     return pad(g, tuple((0, s - n) for s, n in zip(shape, g.shape, strict=True)), 0)
 
 
@@ -113,8 +126,9 @@ def _zeros(like: Any, shape: Shape) -> Any:
 @op(r"\operatorname{scatter}({x}, {src})", operands=2, name="scatter", grad_tex=r"\bar{x} = \bar{y}\ \text{elsewhere};\quad \bar{s} = \bar{y}[\text{index}]")
 def scatter(x: Any, src: Any, dim: int, index: Any) -> Any:
     i = raw(index)
-    out = x.copy()
-    out[_places(i, dim)] = src[tuple(slice(0, s) for s in i.shape)] if np.ndim(src) else src
+    out = writable(x)
+    if i.size:
+        _line(out)[_places(_line(i), dim)] = src[tuple(slice(0, s) for s in i.shape)] if np.ndim(src) else src
     return out
 
 
@@ -128,13 +142,14 @@ scatter.vjp_all(_scatter_grad)
 
 @op(r"{x}[{index}]", name="index_select", grad_tex=r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}")
 def index_select(x: Any, dim: int, index: Any) -> Any:
-    return np.take(x, raw(index), dim)
+    i = raw(index).reshape(-1)
+    return np.take(x, i, dim) if x.ndim else np.take(_line(x), i, 0).reshape(())
 
 
 @op(r"\operatorname{index\_add}({x})", name="index_select_backward", grad_tex=r"\bar{x} = \bar{y}[\text{index}]")
 def _index_select_grad(x: Any, shape: Shape, dim: int, index: Any) -> Any:
     out = np.zeros_like(x, shape=shape)
-    np.add.at(out, (slice(None),) * dim + (raw(index),), x)
+    np.add.at(_line(out), (slice(None),) * dim + (raw(index).reshape(-1),), _line(x))
     return out
 
 

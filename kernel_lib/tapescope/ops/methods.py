@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import device as dev
 from ..core import dtype as dt
-from ..core.inplace import run_inplace
+from ..core.inplace import assign, run_inplace
 from ..core.symbol import Symbol
 from ..core.tensor import Tensor, wrap
 from . import api_index as ai
@@ -18,6 +18,7 @@ from . import api_pointwise as ap
 from . import api_reduce as ar
 from . import api_shape as ash
 from . import creation as cr
+from . import elementary as el
 from . import pointwise as pw
 from . import shape
 
@@ -36,14 +37,20 @@ def _inplace(o: Any, public: Any = None) -> Any:
     return call
 
 
-for _name, _op in {"add": pw.add, "sub": pw.sub, "mul": pw.mul, "truediv": pw.div, "mod": pw.remainder, "floordiv": pw.floor_divide,
+def _assigned(f: Any) -> Any:
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return assign(f, self, *args, **kwargs)
+    return call
+
+
+for _name, _op in {"add": pw.add, "sub": pw.sub, "mul": pw.mul, "truediv": pw.div, "mod": ap.remainder, "floordiv": ap.floor_divide,
                    "and": pw.bitwise_and, "or": pw.bitwise_or, "xor": pw.bitwise_xor}.items():
     setattr(Tensor, f"__{_name}__", _op)
     setattr(Tensor, f"__r{_name}__", _reflected(_op))
-    setattr(Tensor, f"__i{_name}__", _inplace(_op.op))
+    setattr(Tensor, f"__i{_name}__", _inplace(_op.op) if hasattr(_op, "op") else _assigned(_op))
     setattr(Symbol, f"__{_name}__", _op)
     setattr(Symbol, f"__r{_name}__", _reflected(_op))
-Tensor.__rsub__, Tensor.__rtruediv__ = pw.rsub, ap.rdiv
+Tensor.__rsub__, Tensor.__rtruediv__, Tensor.__rdiv__, Tensor.rsub = ap.rsub, ap.rdiv, ap.rdiv, ap.rsub
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Tensor, f"__{_name}__", getattr(pw, _name))
     setattr(Symbol, f"__{_name}__", getattr(pw, _name))
@@ -57,33 +64,54 @@ setattr(Symbol, "__pow__", pw.pow)
 
 UNARY = ("neg reciprocal exp expm1 exp2 log log1p log2 log10 sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh erf abs relu sigmoid sign floor "
          "ceil trunc logical_not bitwise_not isnan isinf isfinite").split()
-BINARY = ("maximum minimum atan2 remainder fmod floor_divide eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor").split()
+BINARY = ("maximum minimum atan2 eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor").split()
 for _name in (*UNARY, *BINARY):
     setattr(Tensor, _name, getattr(pw, _name))
-for _name in ("neg reciprocal exp expm1 exp2 log log1p log2 log10 sqrt rsqrt sin cos tan tanh sinh cosh erf abs relu sigmoid sign floor ceil trunc "
-              "remainder fmod floor_divide logical_not").split():
+for _name in ("neg reciprocal exp expm1 exp2 log log1p log2 log10 sqrt rsqrt sin cos tan tanh sinh cosh erf abs relu sigmoid sign floor ceil trunc").split():
     setattr(Tensor, _name + "_", _inplace(getattr(pw, _name).op))
-for _name, _op in {"add_": pw.add, "sub_": pw.sub, "mul_": pw.mul, "div_": pw.div}.items():
+for _name, _op in {"add_": pw.add, "sub_": pw.sub, "mul_": pw.mul}.items():
     setattr(Tensor, _name, _inplace(_op.op))
+ELEMENTARY = ("acosh asinh atanh deg2rad rad2deg frac signbit isneginf isposinf hypot copysign fmax fmin logaddexp logaddexp2 ldexp heaviside gcd lcm "
+              "bitwise_left_shift bitwise_right_shift").split()
+for _name in ELEMENTARY:
+    setattr(Tensor, _name, getattr(el, _name))
+for _name, _op in {"lshift": el.bitwise_left_shift, "rshift": el.bitwise_right_shift}.items():
+    setattr(Tensor, f"__{_name}__", _op)
+    setattr(Tensor, f"__r{_name}__", _reflected(_op))
+    setattr(Tensor, f"__i{_name}__", _assigned(_op))
+# Written into the memory of the tensor, whatever they are made of.
+for _module, _names in {
+    el: "acosh asinh atanh deg2rad rad2deg frac hypot copysign ldexp heaviside gcd lcm bitwise_left_shift bitwise_right_shift",
+    ap: "div pow square clamp clamp_min clamp_max round lerp addcmul addcdiv remainder fmod floor_divide nan_to_num float_power",
+    pw: "asin acos atan atan2 erf bitwise_not bitwise_and bitwise_or bitwise_xor logical_not logical_and logical_or logical_xor eq ne lt le gt ge",
+}.items():
+    for _name in _names.split():
+        setattr(Tensor, _name + "_", _assigned(getattr(_module, _name)))
 
 for _module, _names in {
-    ap: "add sub mul div pow square clamp round lerp addcmul addcdiv",
+    ap: "add sub mul div pow square clamp clamp_min clamp_max round lerp addcmul addcdiv remainder fmod floor_divide nan_to_num float_power positive "
+        "frexp",
     ar: "sum mean prod max min amax amin argmax argmin var std logsumexp norm cumsum cumprod all any sort argsort topk median unique nonzero "
         "count_nonzero bincount histc quantile isclose allclose equal numel is_floating_point",
-    ash: "view reshape flatten ravel unflatten transpose t permute movedim expand broadcast_to unsqueeze squeeze split chunk unbind narrow select repeat "
-         "tile flip roll tril triu diagonal diag clone contiguous to size stride",
+    ash: "view reshape flatten ravel unflatten transpose t permute movedim expand broadcast_to unsqueeze squeeze chunk unbind narrow select repeat "
+         "tile flip roll tril triu diagonal clone contiguous to size stride",
     al: "matmul mm bmm mv dot outer addmm baddbmm trace",
-    ai: "gather scatter scatter_ scatter_add scatter_add_ index_select index_add index_add_ index_put_ masked_select masked_fill masked_fill_ copy_ "
-        "take_along_dim",
+    ai: "gather index_select masked_select masked_fill masked_fill_ copy_ take_along_dim",
     an: "softmax log_softmax",
     cr: "uniform_ normal_ random_ bernoulli_",
 }.items():
     for _name in _names.split():
         setattr(Tensor, _name, getattr(_module, _name))
-Tensor.absolute, Tensor.divide, Tensor.multiply, Tensor.subtract = pw.abs, ap.div, ap.mul, ap.sub
 Tensor.swapaxes = Tensor.swapdims = ash.transpose
-Tensor.clip = ap.clamp
+Tensor.clip, Tensor.clip_, Tensor.__ipow__ = ap.clamp, Tensor.clamp_, Tensor.pow_
+Tensor.fill_, Tensor.zero_ = ap.fill_, ap.zero_
+setattr(Tensor, "__pos__", ap.positive)
 Tensor.nelement = ar.numel
+for _alias, _name in {"absolute": "abs", "divide": "div", "true_divide": "div", "multiply": "mul", "subtract": "sub", "negative": "neg", "arccos": "acos", "arcsin": "asin",
+                      "arctan": "atan", "arctan2": "atan2", "arccosh": "acosh", "arcsinh": "asinh", "arctanh": "atanh", "greater": "gt", "greater_equal": "ge",
+                      "less": "lt", "less_equal": "le", "not_equal": "ne", "fix": "trunc"}.items():
+    setattr(Tensor, _alias, getattr(Tensor, _name))
+    setattr(Tensor, _alias + "_", getattr(Tensor, _name + "_"))
 
 
 def _method(f: Any) -> Any:
@@ -256,47 +284,6 @@ def cpu(t: Tensor) -> Tensor:
 @_method
 def cuda(t: Tensor, device: Any = None) -> Tensor:
     return ash.to(t, dev.device("cuda") if device is None else dev.device(device))
-
-
-@_method
-def zero_(t: Tensor) -> Tensor:
-    return ai.copy_(t, 0) if t._req or t._is_view() else cr._overwrite(t, np.zeros((), t._array.dtype))
-
-
-@_method
-def fill_(t: Tensor, value: Any) -> Tensor:
-    return ai.copy_(t, value)
-
-
-@_method
-def pow_(t: Tensor, exponent: Any) -> Tensor:
-    return run_inplace(pw.pow_scalar.op, t, (), (exponent,)) if not isinstance(exponent, Tensor) else run_inplace(pw.pow.op, t, (exponent,))
-
-
-Tensor.__ipow__ = pow_
-
-
-@_method
-def clamp_(t: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    return run_inplace(pw.clamp.op, t, (), (min, max))
-
-
-Tensor.clip_ = clamp_
-
-
-@_method
-def addcmul_(t: Tensor, a: Tensor, b: Tensor, *, value: float = 1) -> Tensor:
-    return run_inplace(pw.add.op, t, (pw.mul(pw.mul(a, b), value),))
-
-
-@_method
-def addcdiv_(t: Tensor, a: Tensor, b: Tensor, *, value: float = 1) -> Tensor:
-    return run_inplace(pw.add.op, t, (pw.mul(pw.div(a, b), value),))
-
-
-@_method
-def lerp_(t: Tensor, end: Tensor, weight: Any) -> Tensor:
-    return run_inplace(pw.add.op, t, (pw.mul(pw.sub(end, t.detach()), weight),))
 
 
 @_method

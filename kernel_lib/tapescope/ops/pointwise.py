@@ -11,12 +11,18 @@ import numpy as np
 from ..core.device import module_of
 from ..core.node import same
 from ..core.op import op
-from ..core.pointwise import binary, unary
+from ..core.pointwise import binary, unary, write_out
 
 # Named in rules that stand above them.
 floor: Any
 trunc: Any
 where: Any
+
+
+def given(result: Any, out: Any) -> Any:
+    """The result, or `out` with the result in it, where one was given."""
+    return result if out is None else write_out(out, result)
+
 
 # -- arithmetic -------------------------------------------------------------------------------------------------------------------------
 
@@ -27,7 +33,7 @@ rsub.op.node_name = "RsubBackward1"
 mul = binary(r"{a} \odot {b}", np.multiply, name="mul")
 div = binary(r"\frac{a}{b}", np.true_divide, name="div", to_float=True)
 neg = unary(r"-{x}", np.negative, name="neg")
-reciprocal = unary(r"\frac{1}{x}", np.reciprocal, name="reciprocal", to_float=True)
+reciprocal = unary(r"\frac{1}{x}", lambda x: 1 / x, name="reciprocal", to_float=True)
 
 add.vjp(same,             same)
 sub.vjp(same,             lambda g: -g)
@@ -141,7 +147,7 @@ exp = unary(r"\exp({x})", np.exp, name="exp", to_float=True)
 expm1 = unary(r"\exp({x}) - 1", np.expm1, name="expm1", to_float=True)
 exp2 = unary(r"2^{x}", np.exp2, name="exp2", to_float=True)
 log = unary(r"\log({x})", np.log, name="log", to_float=True)
-log1p = unary(r"\log(1 + {x})", np.log1p, name="log1p", to_float=True)
+log1p = unary(r"\log(1 + {x})", np.log1p, name="log1p", node="Log1P", to_float=True)
 log2 = unary(r"\log_2({x})", np.log2, name="log2", to_float=True)
 log10 = unary(r"\log_{10}({x})", np.log10, name="log10", to_float=True)
 sqrt = unary(r"\sqrt{x}", np.sqrt, name="sqrt", to_float=True)

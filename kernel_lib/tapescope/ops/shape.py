@@ -62,7 +62,7 @@ def t(x: Any) -> Any:
 
 @op(r"{x}^{\top}", name="transpose", view=True)
 def transpose(x: Any, dim0: int, dim1: int) -> Any:
-    return np.swapaxes(x, dim0, dim1)
+    return np.swapaxes(x, dim0, dim1) if x.ndim else x.view()
 
 
 @op(r"\operatorname{permute}({x})", name="permute", view=True, grad_tex=r"\bar{x} = \operatorname{permute}^{-1}(\bar{y})")
@@ -273,6 +273,33 @@ def diagonal_embed(x: Any, shape: Shape, offset: int, dim0: int, dim1: int) -> A
     return out
 
 
+@op(r"\operatorname{diag\_embed}({x})", name="diag_embed", grad_tex=r"\bar{x}_i = \bar{y}_{ii}")
+def diag_embed(x: Any, shape: Shape, offset: int, dim0: int, dim1: int) -> Any:
+    return diagonal_embed.op.forward(x, shape, offset, dim0, dim1)
+
+
+@op(r"\operatorname{block\_diag}({x})", name="block_diag", variadic=True, grad_tex=r"\bar{x}_k = \bar{y}[\text{block } k]")
+def block_diag(x: Any) -> Any:
+    from ..core.dtype import result_type
+
+    out = np.zeros((sum(a.shape[0] for a in x), sum(a.shape[1] for a in x)), result_type(*x).dtype)
+    i = j = 0
+    for a in x:
+        out[i:i + a.shape[0], j:j + a.shape[1]] = a
+        i, j = i + a.shape[0], j + a.shape[1]
+    return out
+
+
+def _blocks(g: Any, x_shape: Any, needs: Any) -> Any:
+    outs, i, j = [], 0, 0
+    for (m, n), needed in zip(x_shape, needs, strict=True):
+        outs.append(slice_dim(slice_dim(g, 0, i, i + m, 1), 1, j, j + n, 1) if needed else None)
+        i, j = i + m, j + n
+    return outs
+
+
+block_diag.vjp_all(_blocks)
+diag_embed.vjp(lambda g, offset, dim0, dim1: diagonal(g, offset, dim0, dim1))
 diagonal.vjp(lambda g, x_shape, offset, dim0, dim1: diagonal_embed(g, x_shape, offset, dim0, dim1))
 diagonal_embed.vjp(lambda g, offset, dim0, dim1: diagonal(g, offset, dim0, dim1))
 

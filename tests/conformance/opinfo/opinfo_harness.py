@@ -63,6 +63,15 @@ def array_of(t: Any) -> np.ndarray[Any, Any]:
     return t.numpy()
 
 
+def laid_out(t: Any) -> np.ndarray[Any, Any]:
+    """As `array_of`, within a copy of all the memory that the tensor is a view of."""
+    n = t.untyped_storage().nbytes() // t.element_size()
+    if n == t.numel() or t.is_conj() or t.is_neg():
+        return array_of(t)
+    line = array_of(t.detach().as_strided((n,), (1,), 0))
+    return np.ndarray(tuple(t.shape), line.dtype, line, t.storage_offset() * line.itemsize, [s * line.itemsize for s in t.stride()])
+
+
 class Converter:
     """Makes ours of theirs, each tensor once, and remembers which of ours stands for which of theirs."""
 
@@ -76,7 +85,7 @@ class Converter:
             if id(x) not in self.pairs:
                 if x.layout is not torch.strided:
                     raise TypeError(f"a sample of layout {x.layout}")
-                self.pairs[id(x)] = (x, ts.from_numpy(array_of(x)).requires_grad_(x.requires_grad))
+                self.pairs[id(x)] = (x, ts.from_numpy(laid_out(x)).requires_grad_(x.requires_grad))
             return self.pairs[id(x)][1]
         if isinstance(x, torch.Size):
             return ts.Size(x)

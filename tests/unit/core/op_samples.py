@@ -154,3 +154,50 @@ _UNARY = {"neg": n, "reciprocal": pos, "exp": n, "expm1": n, "exp2": n, "log": p
           "sigmoid": n, "silu": n, "logsigmoid": n, "sign": n, "floor": n, "ceil": n, "trunc": n}
 for _name, _kind in _UNARY.items():
     SAMPLES[_name] = [((lambda f: lambda x: f(x))(getattr(F, _name)), (_kind(2, 3),))]
+
+# Inverse hyperbolic functions, sums of exponentials, three operands ...
+FOUR = ((2, 2), (3, 1), 0, ((3, 1), 0))                                # size, stride, offset; strides and offset of the whole
+COPIES = {"alias": (), "as_strided": FOUR, "unfold": (1, 2, 1), "split_with_sizes": ((1, 2), 1), "squeeze_all": ((2,),), "squeeze_base": ((2,),), "view": ((3, 2),),
+          "t": (), "transpose": (0, 1), "permute": ((1, 0),), "expand": ((2, 2, 3),), "unsqueeze": (1,), "squeeze": ((2,),), "select": (1, 2), "slice": (1, 0, 2, 1),
+          "split": ((1, 2), 1), "unbind": (1,), "diagonal": (0, 0, 1)}
+
+
+def first(f: Any) -> Any:
+    def call(*xs: Any) -> Any:
+        out = f(*xs)
+        return out[0] if isinstance(out, tuple) else out
+    return call
+
+
+SAMPLES |= {
+    **{n_ + "_copy": [(first(raw(n_ + "_copy", *p)), (n(2, 3, 1) if n_.startswith("squeeze") else n(2, 3),))] for n_, p in COPIES.items()},
+    "acosh": [(lambda x: F.acosh(x + 1), (pos(3),))], "asinh": [(F.asinh, (n(3),))], "atanh": [(F.atanh, (unit(3),))], "deg2rad": [(F.deg2rad, (n(3),))],
+    "rad2deg": [(F.rad2deg, (n(3),))], "frac": [(F.frac, (n(3),))], "round_tensor": [(lambda x: F.round(x, decimals=1), (n(3),))],
+    "nan_to_num": [(F.nan_to_num, (n(3),))], "hypot": [(F.hypot, (n(2, 3), n(3)))], "copysign": [(F.copysign, (n(3), n(3)))],
+    "fmax": [(F.fmax, (n(3), n(3)))], "fmin": [(F.fmin, (n(3), n(3)))], "logaddexp": [(F.logaddexp, (n(2, 3), n(3)))], "logaddexp2": [(F.logaddexp2, (n(3), n(3)))],
+    "ldexp": [(F.ldexp, (n(3), n(3)))], "div_floor": [(lambda a, b: F.div(a, b, rounding_mode="floor"), (n(3), pos(3)))],
+    "div_trunc": [(lambda a, b: F.div(a, b, rounding_mode="trunc"), (n(3), pos(3)))], "remainder_tensor": [(F.remainder, (n(3), pos(3)))],
+    "fmod_tensor": [(F.fmod, (n(3), pos(3)))], "rsub_tensor": [(lambda a, b: F.rsub(a, b, alpha=2), (n(3), n(3)))],
+    "lerp_scalar": [(lambda a, b: F.lerp(a, b, 0.3), (n(2, 3), n(3)))], "lerp": [(F.lerp, (n(2, 3), n(3), n(3)))],
+    "addcmul": [(lambda *a: F.addcmul(*a, value=2), (n(2, 3), n(3), n(2, 1)))], "addcdiv": [(lambda *a: F.addcdiv(*a, value=2), (n(2, 3), n(3), pos(2, 1)))],
+    "clamp_tensor": [(F.clamp, (n(4), unit(4), pos(4)))], "clamp_min_tensor": [(F.clamp_min, (n(4), unit(4)))], "clamp_max_tensor": [(F.clamp_max, (n(4), unit(4)))],
+    "clamp_min": [(lambda x: F.clamp_min(x, 0.1), (n(4),))], "clamp_max": [(lambda x: F.clamp_max(x, 0.1), (n(4),))], "frexp": [(lambda x: F.frexp(x)[0], (pos(3),))],
+    "fill": [(F.fill, (n(3), n()))], "zero": [(raw("zero"), (n(3),))], "masked_fill_tensor": [(lambda x, v: F.masked_fill(x, T([True, False, True]), v), (n(3), n()))],
+    "index_add": [(lambda x, s: F.index_add(x, 0, T([0, 2, 0]), s, alpha=2), (n(3, 2), n(3, 2)))], "index_copy": [(lambda x, s: F.index_copy(x, 0, T([0, 2]), s), (n(3, 2), n(2, 2)))],
+    "index_fill": [(lambda x: F.index_fill(x, 0, T([0, 2]), 2.0), (n(3, 2),))], "index_fill_tensor": [(lambda x, v: F.index_fill(x, 0, T([0, 2]), v), (n(3, 2), n()))],
+    "scatter_tensor": [(lambda x: F.scatter(x, 1, T([[0], [2]]), 2.0), (n(2, 3),))],
+    "scatter_reduce": [(lambda x, s, r=r, i=i: F.scatter_reduce(x, 1, T([[0, 0], [2, 1]]), s, r, include_self=i), (pos(2, 3), pos(2, 2)))
+                       for r in ("sum", "mean", "prod", "amax", "amin") for i in (True, False)],
+    "index_reduce": [(lambda x, s, r=r: F.index_reduce(x, 0, T([0, 2, 0]), s, r), (pos(3, 2), pos(3, 2))) for r in ("mean", "prod", "amax", "amin")],
+    "take": [(lambda x: F.take(x, T([0, 4, 0])), (n(2, 3),))], "put": [(lambda x, s: F.put(x, T([0, 4]), s), (n(2, 3), n(2))),
+                                                                     (lambda x, s: F.put(x, T([0, 0]), s, accumulate=True), (n(2, 3), n(2)))],
+    "masked_scatter": [(lambda x, s: F.masked_scatter(x, T([True, False, True]), s), (n(3), n(4)))],
+    "select_scatter": [(lambda x, s: F.select_scatter(x, s, 1, 2), (n(2, 3), n(2)))], "slice_scatter": [(lambda x, s: F.slice_scatter(x, s, 1, 1), (n(2, 3), n(2, 2)))],
+    "diagonal_scatter": [(F.diagonal_scatter, (n(3, 3), n(3)))], "as_strided": [(lambda x: F.as_strided(x, (2, 2), (1, 1), 1), (n(2, 3),))],
+    "as_strided_scatter": [(lambda x, s: F.as_strided_scatter(x, s, (2, 2), (3, 1), 1), (n(2, 3), n(2, 2)))], "unfold": [(lambda x: x.unfold(1, 3, 2), (n(2, 5),))],
+    "unfold_backward": [(raw("unfold_backward", (2, 5), 1, 3, 2), (n(2, 2, 3),))], "rot90": [(F.rot90, (n(2, 3),))],
+    "split_with_sizes": [(lambda a: F.split(a, [1, 2], 1)[1], (n(2, 3),))], "unsafe_split": [(lambda a: F.unsafe_split(a, 2, 1)[0], (n(2, 3),))],
+    "squeeze_all": [(lambda a: F.squeeze(a, 1), (n(2, 1),))], "squeeze_base": [(lambda a: F.squeeze(a, (0, 1)), (n(1, 1, 2),))],
+    "narrow_copy": [(lambda a: F.narrow_copy(a, 1, 1, 2), (n(2, 3),))], "alias": [(raw("alias"), (n(3),))], "diag_embed": [(F.diag_embed, (n(2, 3),))],
+    "block_diag": [(F.block_diag, (n(2, 2), n(1, 3)))],
+}

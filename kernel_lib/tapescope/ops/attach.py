@@ -1,0 +1,44 @@
+"""The rest of what a Tensor can do: functions as methods, and each in place where PyTorch has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.inplace import assign
+from ..core.tensor import Tensor
+from . import api_scatter as asc
+from . import api_shape as ash
+from . import api_view as av
+
+METHODS: dict[Any, str] = {
+    asc: "index_add index_copy index_fill index_reduce scatter_reduce index_put put take masked_scatter select_scatter slice_scatter diagonal_scatter "
+         "as_strided as_strided_scatter storage_offset scatter scatter_add",
+    av: "tensor_split hsplit vsplit dsplit split split_with_sizes unsafe_split unsafe_chunk rot90 fliplr flipud unfold diag_embed diag diagflat narrow_copy "
+        "sum_to_size repeat_interleave diagonal_copy expand_copy permute_copy select_copy slice_copy split_copy squeeze_copy t_copy transpose_copy "
+        "unbind_copy unfold_copy unsqueeze_copy view_copy as_strided_copy resize_ resize_as_ set_",
+}
+INPLACE: dict[Any, str] = {
+    asc: "index_add index_copy index_fill index_reduce scatter_reduce index_put put masked_scatter scatter scatter_add",
+}
+
+
+def assigned(f: Any) -> Any:
+    """`f` in place, whatever it is made of."""
+
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return assign(f, self, *args, **kwargs)
+
+    call.__name__ = call.__qualname__ = f.__name__ + "_"
+    call.__doc__ = f"`{f.__name__}`, written into the memory of the tensor."
+    return call
+
+
+for _f in (asc.as_strided, ash.t, ash.transpose, ash.squeeze, ash.unsqueeze):
+    setattr(Tensor, _f.__name__ + "_", av.reshaped(_f))
+Tensor.swapaxes_ = Tensor.swapdims_ = Tensor.transpose_
+for _module, _names in METHODS.items():
+    for _name in _names.split():
+        setattr(Tensor, _name, getattr(_module, _name))
+for _module, _names in INPLACE.items():
+    for _name in _names.split():
+        setattr(Tensor, _name + "_", assigned(getattr(_module, _name)))
