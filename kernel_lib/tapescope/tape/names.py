@@ -91,14 +91,19 @@ class Names:
     def _scan(self, module: Any, prefix: str) -> None:
         for path, t in module.named_parameters():
             if t is not None:
+                t = self.mirrored(t)
                 known = self.by_id.get(t._id)
                 if known is None or not known.owned:            # an op may have met it before its module did
                     self.param(t, _join(prefix, path), True)
         for path, t in module.named_buffers():
-            if t is not None and tensor_id(t) not in self.known:
+            if t is not None and tensor_id(t := self.mirrored(t)) not in self.known:
                 number = len(self.labels)
                 self.known[t._id] = -(number + 1)
                 self.labels[number] = (1, _join(prefix, path))
+
+    def mirrored(self, t: Any) -> Any:
+        """What stands for a module's tensor on the tape; an adapter's tensors are not ours."""
+        return t
 
     def rescan(self) -> None:
         """Looks again at the roots: parameters may have been added since."""

@@ -45,7 +45,7 @@ class Recorder:
         self.every = every
         self._module, self._op = _glob(module), _glob(op)
         self.strings = tape.intern
-        self.names = Names(self.strings)
+        self.names = self._names()
         self.graphs: dict[int, Graph] = {}
         self.made = 0                                          # structures so far
         self.current = -1
@@ -74,8 +74,14 @@ class Recorder:
         self.norms_due = False
         self.mask = 0
         self.watching = False                                  # an output is probed
-        self.values = Values(self)
+        self.values = self._values()
         self._begin()
+
+    def _names(self) -> Names:
+        return Names(self.strings)
+
+    def _values(self) -> Values:
+        return Values(self)
 
     # -- a pass: from one boundary to the next --------------------------------------------------------------------------
 

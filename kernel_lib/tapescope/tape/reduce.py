@@ -37,6 +37,14 @@ def host(x: Any) -> Column:
     return x if isinstance(x, np.ndarray) else np.asarray(x.get() if hasattr(x, "get") else x)
 
 
+def array_of(value: Any) -> Any:
+    """The array of a Tensor, ours or one that is detached and copied to the host as PyTorch's are; anything else as it is."""
+    array = getattr(value, "_array", None)
+    if array is None:
+        array = value.detach().cpu().numpy() if hasattr(value, "detach") and hasattr(value, "cpu") else value
+    return array
+
+
 def flat(x: Any) -> Any:
     """The elements in one dimension, in memory order: no copy for anything dense, transposed or not."""
     return x.ravel("K")

@@ -17,7 +17,7 @@ from .frame import LEVELS, Frame, level_of
 from .graph import Counts, Graph
 from .recorder import Recorder
 from .recordings import registry
-from .reduce import MOMENTS, host
+from .reduce import MOMENTS, array_of, host
 from .strings import Strings
 
 CAPABILITIES = {"can_step": True, "can_rewind": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
@@ -61,7 +61,10 @@ class Tape:
         self._rate: list[tuple[int, int, int]] = []            # (clock, step, ns spent) now and then
         self._stopped_at = 0
         self._lock = threading.Lock()
-        self.recorder = Recorder(self, level, every, module, op)
+        self.recorder = self._recorder(level, every, module, op)
+
+    def _recorder(self, level: int, every: int, module: str | None, op: str | None) -> Recorder:
+        return Recorder(self, level, every, module, op)
 
     # -- running --------------------------------------------------------------------------------------------------------
 
@@ -123,10 +126,10 @@ class Tape:
         """Adds a value to the series `tag`; `step` is the step just done when it is not given. Raises TypeError for what is no number."""
         if self.state != "recording":
             return
-        array = getattr(value, "_array", value)
+        array = array_of(value)
         if getattr(array, "size", 1) != 1:
             raise ValueError(f"log_scalar({tag!r}) takes one number; this has shape {list(array.shape)}")
-        self.recorder.log("scalar", str(tag), value, step, {})
+        self.recorder.log("scalar", str(tag), array, step, {})
 
     def log_scalars(self, tag: str | Mapping[str, Any], values: Mapping[str, Any] | None = None, step: int | None = None) -> None:
         """Adds several values at once: `log_scalars({"acc": 0.9, "f1": 0.8})`, or `log_scalars("val", {...})` for "val/acc"."""
@@ -145,7 +148,7 @@ class Tape:
 
     def labels(self, y: Any) -> None:
         """Says which class each row of the current batch belongs to, for projections. Shape [n]."""
-        self.recorder.values.note_labels(np.array(host(getattr(y, "_array", y))).reshape(-1))
+        self.recorder.values.note_labels(np.array(host(array_of(y))).reshape(-1))
         self.changed()
 
     def probe(self, key: str) -> None:

@@ -18,7 +18,7 @@ from .log import ItemLog, RowLog
 from .names import Param
 from .pack import Pack
 from .probes import Probes
-from .reduce import EXACT, energy, flat, histogram, host, moments
+from .reduce import EXACT, array_of, energy, flat, histogram, host, moments
 from .relu import Relus
 from .sites import settled
 from .troubles import Troubles
@@ -466,7 +466,7 @@ class Values:
     def log(self, kind: str, tag: str, value: Any, step: int | None, meta: dict[str, Any]) -> None:
         r = self.r
         at = r.log_step() if step is None else int(step)
-        array = getattr(value, "_array", value)
+        array = array_of(value)
         if kind == "scalar":
             number = float(host(array).reshape(-1)[0]) if hasattr(array, "reshape") else float(array)
             self.scalars.add([r.strings.add(tag)], at, self.now(), [number])

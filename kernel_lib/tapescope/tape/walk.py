@@ -43,7 +43,7 @@ NOTED = 16_384                                 # outputs above are left to their
 class Step:
     """One event of a structure, and what may follow it."""
 
-    __slots__ = ("end", "graph", "mark", "next", "node_row", "others", "parent", "path", "row", "sig", "watch")
+    __slots__ = ("end", "graph", "made", "mark", "next", "node_row", "others", "parent", "path", "row", "sig", "watch")
 
     next: Step | None
 
@@ -59,6 +59,7 @@ class Step:
         self.end: Graph | None = None          # the structure that ends here
         self.watch = 0
         self.path = ""
+        self.made: Any = None                  # an adapter's: rows of the nodes that the op made, by how far each is from the first
 
 
 ROOT_MARK = Counts()
@@ -128,6 +129,14 @@ def _known_source(r: Recorder, g: Graph, rel: int, t: Any, module: int) -> int:
 
 
 def _node(r: Recorder, g: Graph, node: Any, op_row: int, tensors: dict[int, int], inputs: tuple[Any, ...], module: int) -> int:
+    for m in getattr(node, "inner", ()):       # an adapter's op may make several: operands first
+        r.rows[m.seq] = _node_row(r, g, m, op_row, tensors, module)
+    row = _node_row(r, g, node, op_row, tensors, module)
+    g.op_node[op_row] = row
+    return row
+
+
+def _node_row(r: Recorder, g: Graph, node: Any, op_row: int, tensors: dict[int, int], module: int) -> int:
     nexts: list[int] = []
     for m in node.next:
         if m is None:
@@ -150,9 +159,7 @@ def _node(r: Recorder, g: Graph, node: Any, op_row: int, tensors: dict[int, int]
                 found = r.rows[m.seq] = g.node(m.name(), op_row if m.seq > r.seq0 else -1, -1, [])
             row = found
         nexts.append(row)
-    row = g.node(node.name(), op_row, -1, nexts)
-    g.op_node[op_row] = row
-    return row
+    return g.node(node.name(), op_row, -1, nexts)
 
 
 def _watch(r: Recorder, op: Any, g: Graph, step: Step, inputs: tuple[Any, ...], outputs: tuple[Any, ...], flags: int) -> int:

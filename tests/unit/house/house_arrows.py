@@ -38,6 +38,7 @@ ARROWS: Mapping[str, set[str]] = {
     "link": BELOW_LINK,
     "views": BELOW_LINK | {"link"},
     "facade": BELOW_LINK | {"link", "views"},
+    "adapters": {"core", "tape", "debugger"},
     "": {"core", "ops"},
 }
 
@@ -45,10 +46,11 @@ ARROWS: Mapping[str, set[str]] = {
 LATER: Mapping[str, set[str]] = {
     "": {"facade"},             # record(), debug(), a Tensor's picture: looked up when they are used
     "link": {""},               # __version__, which is told to a page that attaches
+    "adapters": {"facade"},     # a recording of theirs gets its views, as one of ours does
 }
 
 # Packages of others: NumPy anywhere, these when the room is loaded, and those only inside functions.
-OTHERS: Mapping[str, set[str]] = {"views": {"anywidget", "traitlets"}}
+OTHERS: Mapping[str, set[str]] = {"views": {"anywidget", "traitlets"}, "adapters": {"torch"}}
 OTHERS_LATER: Mapping[str, set[str]] = {
     "safetensors": {"safetensors"},
     "serialization": {"cupy"},

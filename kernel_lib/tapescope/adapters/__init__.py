@@ -1,0 +1,1 @@
+"""Other libraries as producers of a tape; each is imported only by its own adapter."""

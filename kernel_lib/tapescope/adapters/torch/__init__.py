@@ -1,0 +1,8 @@
+"""The same tape and debugger on PyTorch models, unchanged: `from tapescope.adapters import torch as tst`.
+
+`with tst.record(model) as tape:` around a training loop makes it visible; when the block ends, PyTorch is as it was.
+"""
+
+from .tape import TorchTape, record
+
+__all__ = ["TorchTape", "record"]

@@ -1,0 +1,226 @@
+"""How PyTorch is listened to, and left as it was: a function mode on the recording's thread; hooks of modules and optimizers and the entrance of the
+engine for the process, there while anything is recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator
+from time import perf_counter_ns as clock
+from typing import Any
+
+import torch
+from torch.nn.modules import module as _modules
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.overrides import TorchFunctionMode
+
+from ...core.state import mode as _mode
+from .backward import watched
+from .mirror import version_of
+from .ops import OPS, SKIP, classify, function_op
+from .recorder import TorchRecorder
+
+_sequence = torch.autograd._get_sequence_nr
+_maybe_level = torch._C._functorch.maybe_current_level
+_stack = torch.overrides._get_current_function_mode_stack
+
+
+class Listener(TorchFunctionMode):  # type: ignore[misc]
+    """Hears every call of PyTorch on its thread."""
+
+    def __init__(self, recorder: TorchRecorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+        self.thread = threading.get_ident()
+        self.depth = 0                         # modes below it
+        self.standing = False
+
+    def wake(self) -> None:
+        """Takes its place among the modes of this thread, below those that have come since."""
+        if self.standing:
+            return
+        self.standing = True
+        above = [torch.overrides._pop_mode() for _ in range(max(len(_stack()) - self.depth, 0))]
+        self.depth = len(_stack())
+        torch.overrides._push_mode(self)
+        for m in reversed(above):
+            torch.overrides._push_mode(m)
+
+    def rest(self) -> bool:
+        """Leaves the modes of this thread, wherever it stands: what nobody asks for then costs nothing. False inside of a call of its own."""
+        if not self.standing:
+            return True
+        if self not in _stack():
+            return False
+        self.standing = False
+        above = []
+        while True:
+            top = torch.overrides._pop_mode()
+            if top is self:
+                break
+            above.append(top)
+        self.depth = len(_stack())
+        for m in reversed(above):
+            torch.overrides._push_mode(m)
+        return True
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        op = OPS.get(func)
+        if op is None:
+            op = classify(func)
+        r = self.recorder
+        if op is SKIP or _mode.sink is not r or r.quiet or not (r.listens or r.armed) or r.stopped:
+            return func(*args) if kwargs is None else func(*args, **kwargs)
+        first = _sequence()
+        version = version_of(args[0]) if op.composite and args and isinstance(args[0], torch.Tensor) else -1
+        t0 = clock()
+        out = func(*args) if kwargs is None else func(*args, **kwargs)
+        t1 = clock()
+        try:
+            r.heard(op, args, kwargs, out, first, version, 3, t0, t1)
+        except Exception as e:
+            r.fail(e)
+        return out
+
+
+def recorder_here() -> TorchRecorder | None:
+    """The recorder that hears this thread, when it is one of PyTorch's."""
+    r = _mode.sink
+    if r.__class__ is not TorchRecorder:
+        return None
+    if r.stopped:                  # from another thread
+        r.tape.leave()
+        return None
+    return None if _maybe_level() is not None else r
+
+
+# ---- what is the process's ---------------------------------------------------------------------------------------------
+
+
+def _enter(module: Any, args: Any) -> None:
+    if _mode.sink.__class__ is TorchRecorder and not torch.compiler.is_compiling():
+        r = recorder_here()
+        if r is not None:
+            if r.updating:
+                r.updated()                    # a closure inside of step(), or a step() that raised
+            with torch._C.DisableTorchFunction():
+                r.module_enter(module, args, None, 0)
+
+
+def _leave(module: Any, args: Any, output: Any) -> None:
+    r = _mode.sink
+    if r.__class__ is TorchRecorder and r.listens and not torch.compiler.is_compiling():
+        with torch._C.DisableTorchFunction():
+            r.module_left(module, output)
+
+
+def _step_begins(optimizer: Any, args: Any, kwargs: Any) -> None:
+    r = recorder_here()
+    if r is not None and not _inside_step():
+        r.step_begins(optimizer)
+
+
+def _step_ended(optimizer: Any, args: Any, kwargs: Any) -> None:
+    r = recorder_here()
+    if r is not None and not _inside_step():
+        r.step_ended(optimizer)
+
+
+def _inside_step() -> bool:
+    """Whether the step() that calls its hooks was itself called by one, as that of a subclass calls its parent's: the outermost counts."""
+    own = frame = sys._getframe(2)
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_code is own.f_code:
+            return True
+    return False
+
+
+class _Ears:
+    """Hooks and patches of the process, counted."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.handles: list[Any] = []
+        self.engine: Any = None
+        self.apply: Any = None
+        self.stance: Any = None
+
+    def open(self) -> None:
+        with self.lock:
+            self.users += 1
+            if self.users > 1:
+                return
+            self.handles = [_modules.register_module_forward_pre_hook(_enter), _modules.register_module_forward_hook(_leave, always_call=True),
+                            register_optimizer_step_pre_hook(_step_begins), register_optimizer_step_post_hook(_step_ended)]
+            engine = self.engine = torch.autograd._engine_run_backward
+
+            def run_backward(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+                r = recorder_here()
+                return engine(outputs, *args, **kwargs) if r is None else watched(r, engine, outputs, args, kwargs)
+
+            apply = self.apply = torch.autograd.Function.__dict__["apply"]
+
+            def applied(cls: type, *args: Any, **kwargs: Any) -> Any:
+                r = recorder_here()
+                if r is None or r.quiet:
+                    return apply.__func__(cls, *args, **kwargs)
+                return _function(r, apply.__func__, cls, args, kwargs)
+
+            torch.autograd._engine_run_backward = run_backward
+            torch.autograd.Function.apply = classmethod(applied)
+
+    def close(self) -> None:
+        with self.lock:
+            self.users -= 1
+            if self.users:
+                return
+            for h in self.handles:
+                h.remove()
+            self.handles = []
+            torch.autograd._engine_run_backward = self.engine
+            torch.autograd.Function.apply = self.apply
+            if self.stance is not None:
+                self.stance.__exit__(None, None, None)
+                self.stance = None
+
+    def eager(self) -> None:
+        """Compiled models run their Python as long as they are listened to; nothing is compiled anew."""
+        if self.stance is None and "torch._dynamo" in sys.modules:
+            self.stance = torch.compiler.set_stance("force_eager")
+            self.stance.__enter__()
+
+
+ears = _Ears()
+
+
+def _function(r: TorchRecorder, apply: Any, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A user's autograd.Function is one op; what its forward computes is its own affair. A checkpoint's forward is the model's."""
+    op = function_op(cls)
+    first, t0 = _sequence(), clock()
+    if not op.through:
+        r.quiet += 1
+    try:
+        out = apply(cls, *args, **kwargs)
+    finally:
+        if not op.through:
+            r.quiet -= 1
+    t1 = clock()
+    try:
+        with torch._C.DisableTorchFunction():
+            r.heard(op, args, kwargs, out, first, -1, 3, t0, t1)
+    except Exception as e:
+        r.fail(e)
+    return out
+
+
+@contextlib.contextmanager
+def hearing(listener: Listener) -> Iterator[None]:
+    """Hears again where the mode is put aside, as inside of `Tensor.backward`: a checkpoint computes its part of the forward there."""
+    if listener in _stack():
+        yield
+        return
+    with listener:
+        yield

@@ -1,0 +1,87 @@
+"""`record()`: a tape that listens to PyTorch."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import torch
+
+from ...core.site import user_frame
+from ...tape.recorder import Recorder
+from ...tape.recordings import registry
+from ...tape.tape import Tape
+from .listen import Listener, ears, hearing
+from .recorder import TorchRecorder
+
+CAPABILITIES = {"can_step": True, "can_rewind": False, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
+
+
+class TorchTape(Tape):
+    """A recording of PyTorch's calls on this thread. When it ends, PyTorch is as it was before."""
+
+    recorder: TorchRecorder
+
+    def __init__(self, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None) -> None:
+        super().__init__(values, every, module, op, name)
+        self.capabilities = dict(CAPABILITIES)
+        self._listener: Listener | None = None
+
+    def _recorder(self, level: int, every: int, module: str | None, op: str | None) -> Recorder:
+        return TorchRecorder(self, level, every, module, op)
+
+    def start(self) -> Tape:
+        super().start()
+        listener = self._listener = Listener(self.recorder)
+        self.recorder.hearing = lambda: hearing(listener)
+        ears.open()
+        ears.eager()
+        listener.depth = 1 << 30               # on top
+        listener.wake()
+        self.recorder.listener = listener
+        return self
+
+    def stop(self) -> Tape:
+        super().stop()
+        self._detach()
+        return self
+
+    def leave(self) -> None:
+        super().leave()
+        self._detach()
+
+    def failed(self, error: BaseException) -> None:
+        super().failed(error)
+        self._detach()
+
+    def _probed(self) -> None:
+        super()._probed()
+        self.recorder.attend()
+
+    def _detach(self) -> None:
+        listener = self._listener
+        if listener is None or listener.thread != threading.get_ident() or not listener.rest():
+            return                             # its own thread takes it away, outside of PyTorch's calls
+        self._listener = None
+        ears.close()
+
+
+def record(model: Any = None, *, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None) -> TorchTape:
+    """Starts a recording of what PyTorch does on this thread: `with record(model) as tape: ...`, or `tape = record(model)` and later `tape.stop()`.
+
+    `model` gives parameters and layers their names; without it, the first module that is called does. The other arguments are those of
+    `tapescope.record`. Raises TypeError for a model that is no torch.nn.Module, ValueError for an unknown level.
+    """
+    if model is not None and not isinstance(model, torch.nn.Module):
+        raise TypeError(f"record() takes a torch.nn.Module, not {type(model).__name__}; leave it out to record without one")
+    from ...facade import open_house
+
+    open_house()
+    frame = user_frame(sys._getframe(1))
+    place = None if frame is None else (frame.f_code.co_filename, frame.f_code.co_qualname, frame.f_lineno)
+    tape = TorchTape(values, every, module, op, name or registry.name_for(place))
+    if model is not None:
+        tape.recorder.names.add_root(model)
+    tape.start()
+    return tape
