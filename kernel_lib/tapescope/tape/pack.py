@@ -151,7 +151,7 @@ class Pack:
         measured = self._measure()
         self.raws.append(measured)
         raw = measured[0]
-        self.finite = bool(np.maximum.reduce(raw[1]) < math.inf) if self.xp is np else not raw[:, 5:7].any()
+        self.finite = bool(np.maximum.reduce(raw[1], initial=0) < math.inf) if self.xp is np else not raw[:, 5:7].any()
         for block in (self.short, self.long):
             block[UPDATE] = block[AFTER]                       # what the next step starts from
         self.known_at = step
