@@ -28,7 +28,7 @@ table: dict[str, Op] = {}
 class Plan:
     """What a node saves and which vjps it runs, for one choice of operands that need gradients."""
 
-    __slots__ = ("holds", "how", "joint", "names", "needs", "others", "saves_output", "steps", "tensors", "tensors_saved", "vjps")
+    __slots__ = ("fetch", "holds", "how", "joint", "names", "needs", "others", "saves_output", "steps", "tensors", "tensors_saved", "vjps")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
         self.needs = needs
@@ -42,6 +42,7 @@ class Plan:
             i for i, n in enumerate(op.operands) if n in used)
         self.saves_output = "y" in used
         self.others = tuple(n for n in op.extras if n in used)
+        self.fetch = tuple(_source(op, n) for n in self.others)
         self.names = tuple(op.operands[i] for i in self.tensors) + (("y",) if self.saves_output else ()) + self.others
         self.tensors_saved = len(self.tensors)
         where = {n: i for i, n in enumerate(self.names)}
@@ -58,6 +59,15 @@ class Plan:
         # how `sweep` gets at them: nothing there, operands only, the output only, anything else
         self.how = 0 if not self.names else 1 if not self.saves_output and not self.others else 2 if len(self.names) == 1 and self.saves_output else 3
         self.steps = tuple((i, rule, n, *(*where, -1, -1)[:2], where) for i, rule, where, n in self.vjps if n >= 0)
+
+
+def _source(op: Op, name: str) -> tuple[int, int]:
+    """Where a node finds what is neither operand nor output: 0 a parameter, 1 an auxiliary result, 2 the shape of an operand, 3 of all; which one."""
+    if name in op.params:
+        return 0, op.params.index(name)
+    if name in op.aux:
+        return 1, op.aux.index(name)
+    return (3, 0) if op.variadic else (2, op.operands.index(name.removesuffix("_shape")))
 
 
 def _names(v: Vjp) -> list[str]:
@@ -193,12 +203,12 @@ def run(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Any:
 
 def record(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...], needs: tuple[bool, ...], result: Any, aux: tuple[Any, ...]) -> Node:
     """The node of an op that has just run, with what its vjps need (but for the output, which is added by its Tensor)."""
-    node = _new(Node)
+    node = Node()
     node.op = op
     node.seq = next_seq()
     node.next = tuple([edge(t) if n else None for t, n in zip(operands, needs, strict=True)])
     node.nrs = tuple([t._nr if n else 0 for t, n in zip(operands, needs, strict=True)])
-    node.plan = plan = op.plan(needs)
+    node.plan = plan = op.plans.get(needs) or op.plan(needs)
     saved: list[Any] = []
     for i in plan.tensors:
         t = operands[i]
@@ -207,18 +217,16 @@ def record(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...], needs: tu
             saved.append((t, 0 if storage is None else storage.version))
         else:
             saved.append((t, None))
-    if plan.others:
-        values: dict[str, Any] = dict(zip(op.params, params, strict=False))
-        values.update(zip(op.aux, aux, strict=True))
-        for name in plan.others:
-            if name.endswith("_shape") and name not in values:
-                if op.variadic:
-                    saved.append(tuple([t._array.shape for t in operands]))
-                else:
-                    t = operands[op.operands.index(name[:-6])]
-                    saved.append(t._array.shape if isinstance(t, Tensor) else np.shape(t))
-            else:
-                saved.append(values[name])
+    for kind, k in plan.fetch:
+        if kind == 0:
+            saved.append(params[k])
+        elif kind == 1:
+            saved.append(aux[k])
+        elif kind == 2:
+            t = operands[k]
+            saved.append(t._array.shape if isinstance(t, Tensor) else np.shape(t))
+        else:
+            saved.append(tuple([t._array.shape for t in operands]))
     node.saved = tuple(saved)
     first = result[0] if op.multi else result
     node.shape = first.shape
@@ -266,6 +274,8 @@ def op(tex: str, *, operands: int = 1, name: str | None = None, node: str | None
                variadic=variadic, grad_tex=grad_tex)
 
         def call(*args: Any) -> Any:
+            if isinstance(args[0], Tensor):
+                return run(o, args[:operands], args[operands:])
             return apply(o, *args)
 
         return _finish(call, o, forward.__doc__)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.device import module_of
 from ..core.op import op
 from .index import raw
 from .pointwise import exp, log, sigmoid, sign, where
@@ -62,39 +63,60 @@ smooth_l1_loss.vjp(_smooth_grad, lambda g, x, t, reduction, beta: -_smooth_grad(
 @op(r"-\textstyle\sum w_t\,{x}_t", operands=1, name="nll_loss", aux=("weight_sum",), grad_tex=r"\bar{x}_t = -\frac{w_t}{\sum w}\,\bar{y}")
 def nll_loss(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     """Log-probabilities [N, C] or [N, C, d...] at integer targets."""
-    t = raw(target)
-    kept = t != ignore_index
-    safe = np.where(kept, t, 0)
+    safe, kept = _targets(target, ignore_index)
+    y = -_at(x, safe)
+    one = np.ones((), x.dtype)
+    if weight is None and kept is None and y.size:
+        if reduction == "none":
+            return y, one
+        total = np.add.reduce(y, None)
+        return (total, one) if reduction == "sum" else (total / y.dtype.type(y.size), np.asarray(y.size, y.dtype))
     w = _row_weights(x, safe, kept, weight)
-    picked = np.take_along_axis(x, np.expand_dims(safe, 1), 1).squeeze(1)
-    y = -picked * w
+    y = y * w
     if reduction == "none":
-        return y, np.ones((), x.dtype)
+        return y, one
     total = np.add.reduce(y, None)
     if reduction == "sum":
-        return total, np.ones((), x.dtype)
+        return total, one
     n = np.asarray(np.add.reduce(w, None)) if isinstance(w, np.ndarray) else w.sum()
     with np.errstate(invalid="ignore", divide="ignore"):
         return total / n, n
 
 
+def _targets(target: Any, ignore_index: int) -> tuple[Any, Any]:
+    """Classes that can be looked up, and which of them count; None for all, where that can be known without waiting for a device."""
+    t = raw(target)
+    kept = t != ignore_index
+    if isinstance(t, np.ndarray) and kept.all():
+        return t, None
+    return np.where(kept, t, 0), kept
+
+
+def _at(x: Any, index: Any) -> Any:
+    """The elements [N, d...] of [N, C, d...] at the classes."""
+    if x.ndim == 2:
+        return x[module_of(x).arange(len(index)), index]
+    return np.take_along_axis(x, np.expand_dims(index, 1), 1).squeeze(1)
+
+
 def _row_weights(x: Any, safe: Any, kept: Any, weight: Any) -> Any:
     if weight is None:
-        return kept.astype(x.dtype)
-    return raw(weight)[safe] * kept
+        return np.ones_like(x, shape=safe.shape) if kept is None else kept.astype(x.dtype)
+    return raw(weight)[safe] if kept is None else raw(weight)[safe] * kept
 
 
 @op(r"\operatorname{at}_{t}({x})", name="nll_loss_backward", grad_tex=r"\bar{x} = -w_t\,\bar{y}_t")
 def nll_grad(x: Any, shape: Any, target: Any, weight: Any, ignore_index: int) -> Any:
     """Zeros [N, C, ...] with -w * x at the targets."""
-    t = raw(target)
-    kept = t != ignore_index
-    safe = np.where(kept, t, 0)
-    out = np.zeros_like(x, shape=shape)
-    values = -x * _row_weights(x, safe, kept, weight)
-    if not kept.all():
+    safe, kept = _targets(target, ignore_index)
+    out = np.zeros_like(x, shape=shape, order="C")
+    values = -x if weight is None and kept is None else -x * _row_weights(x, safe, kept, weight)
+    if kept is not None:
         values = np.where(kept, values, x.dtype.type(0))       # where nothing at all counts, x is infinite
-    np.put_along_axis(out, np.expand_dims(safe, 1), np.expand_dims(values, 1), 1)
+    if len(shape) == 2:
+        out[module_of(x).arange(shape[0]), safe] = values
+    else:
+        np.put_along_axis(out, np.expand_dims(safe, 1), np.expand_dims(values, 1), 1)
     return out
 
 
@@ -112,10 +134,8 @@ def _nll_grad_vjp(g: Any, target: Any, weight: Any, ignore_index: int) -> Any:
     from .index import gather
     from .shape import reshape
 
-    t = raw(target)
-    kept = t != ignore_index
-    safe = np.where(kept, t, 0)
-    picked = reshape(gather(g, 1, np.expand_dims(safe, 1)), t.shape)
+    safe, kept = _targets(target, ignore_index)
+    picked = reshape(gather(g, 1, np.expand_dims(safe, 1)), safe.shape)
     return picked * (-_row_weights(raw(g), safe, kept, weight))
 
 
