@@ -137,7 +137,7 @@ class Stored:
     def to(self, device: Any) -> Stored:
         """The same on another device."""
         where = dev.device(device)
-        return self if where.type == self.device.type and where.index in (None, self.device.number) else Stored(dev.move(self.array, where))
+        return self if where.type == self.device.type and where.index in (None, self.device.index) else Stored(dev.move(self.array, where))
 
     def cpu(self) -> Stored:
         """The same in host memory."""
