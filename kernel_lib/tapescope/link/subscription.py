@@ -8,13 +8,13 @@ from typing import Any
 
 from ..tape import Frame, Tape, registry
 
-KINDS = ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tensor", "status", "findings", "projection", "debug")
+KINDS = ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tensor", "media", "status", "findings", "projection", "debug")
 MAX_BYTES = 256 * 1024
 GAP = 1 / 20                       # seconds between two frames of one subscription
 
 # A page needs only the newest of these, or a few up to the newest: at first, and whenever it is behind. Of the others it gets every row.
-_NEWEST = {"clocks": 1, "gradients": 1, "status": 1, "findings": 1, "debug": 1, "tensor": 2, "projection": 2}
-_AT_FIRST = {"tensor": 12, "projection": 12}
+_NEWEST = {"clocks": 1, "gradients": 1, "status": 1, "findings": 1, "debug": 1, "tensor": 2, "media": 4, "projection": 2}
+_AT_FIRST = {"tensor": 12, "media": 12, "projection": 12}
 _QUERY_BYTES = 64 << 20            # of one answer; a query of a recording that outruns the wire ends here
 
 

@@ -142,7 +142,7 @@ class Tape:
             self.log_scalar(k, v, step)
 
     def log(self, kind: str, tag: str, value: Any, step: int | None = None, meta: dict[str, Any] | None = None) -> None:
-        """Enters a logged value of any kind: "scalar", "histogram", "embedding"."""
+        """Enters a logged value of any kind: "scalar", "histogram", "embedding"; of others ("image", "text", "audio", ...) bytes, text or an array."""
         if self.state == "recording":
             self.recorder.log(kind, tag, value, step, meta or {})
 
@@ -264,7 +264,8 @@ class Tape:
         rate, overhead = self._speed(now)
         dropped = {"ops": r.dropped_ops, **self._lost}
         thinned = {"scalars": v.scalars.thinned, "stats": v.stats.thinned, "histograms": v.histograms.thinned, "clocks": r.clocks.thinned,
-                   "gradients": r.gradients.thinned, "tensor": v.probes.log.thinned}
+                   "gradients": r.gradients.thinned, "tensor": v.probes.log.thinned,
+                   "media": v.media.items.thinned}
         return {"id": self.id, "name": self.name, "state": self.state, "step": r.step_no, "level": self.values, "every": r.every,
                 "overhead": overhead, "step_rate": rate, "dropped": {k: n for k, n in dropped.items() if n},
                 "thinned": {k: n for k, n in thinned.items() if n},
@@ -295,7 +296,7 @@ class Tape:
         if read is None:
             known = sorted({n[6:] for n in dir(self) if n.startswith("_read_")} | set(_providers))
             raise ValueError(f"unknown kind {kind!r}; there are {', '.join(known)}")
-        if most is not None and kind in ("clocks", "gradients", "tensor"):
+        if most is not None and kind in ("clocks", "gradients", "tensor", "media"):
             sample: tuple[list[Frame], Any] = read(cursor, id, steps, max(int(max_bytes), 1024), most)
             return sample
         found: tuple[list[Frame], Any] = read(cursor, id, steps, max(int(max_bytes), 1024))
@@ -403,6 +404,9 @@ class Tape:
 
     def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
         return self.recorder.values.probes.frames(id, cursor, steps, max_bytes, most)
+
+    def _read_media(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
+        return self.recorder.values.media.frames(id, cursor, steps, max_bytes, most)
 
     def _read_status(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
         if cursor == self.version:

@@ -15,6 +15,7 @@ from ..core.site import resolve
 from .frame import FULL, HEALTH, HISTOGRAM, STATS
 from .graph import Graph
 from .log import ItemLog, RowLog
+from .media import Media
 from .names import Param
 from .pack import Pack
 from .probes import Probes
@@ -43,6 +44,7 @@ class Values:
         self.scalars = RowLog(1, 400_000, "f8")
         self.stats = RowLog(10, 200_000)
         self.histograms = ItemLog(64 << 20)
+        self.media = Media()
         self.kept = 0                                          # bytes of level "full"
         self.keeping = self.level >= FULL
         self.relus = Relus()
@@ -483,7 +485,7 @@ class Values:
             if labels is not None and len(labels) == len(data):
                 self.labels[at] = np.asarray(labels)
         else:
-            r.tape.drop(kind)
+            self.media.log(kind, tag, at, self.now(), value, meta)
         r.tape.changed()
 
 

@@ -54,6 +54,7 @@ OTHERS: Mapping[str, set[str]] = {"views": {"anywidget", "traitlets"}, "adapters
 OTHERS_LATER: Mapping[str, set[str]] = {
     "safetensors": {"safetensors"},
     "serialization": {"cupy"},
+    "utils": {"PIL", "matplotlib"},
     "core": {"cupy"},
     "ops": {"cupy", "cupyx"},
     "cuda": {"cupy"},

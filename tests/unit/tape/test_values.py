@@ -342,7 +342,10 @@ def test_logged_histograms_and_embeddings() -> None:
         tape.log("image", "picture", ts.zeros(3, 4, 4))
     assert sum(f.columns["count"].sum() for f in pages(tape, "histograms", id="noise")) == 1000
     assert pages(tape, "tensor", id="embedding/words")[0].meta["shape"] == [4, 4]
-    assert tape.status()["dropped"] == {"image": 1}
+    picture, = pages(tape, "media")
+    assert picture.meta["shape"] == [3, 4, 4] and picture.columns["bytes"].view(picture.meta["dtype"]).size == 48
+    with pytest.raises(TypeError, match="bytes, text or an array can be logged, not dict"), ts.record() as tape:
+        tape.log("table", "t", {})
 
 
 def test_a_weight_of_an_ended_recording_is_there_until_somebody_changes_it() -> None:
