@@ -1,59 +1,126 @@
-"""`torch.nn.functional`: the layer ops under the names that PyTorch gives them, and what PyTorch composes of them."""
-# mypy: no-warn-return-any
+"""`torch.nn.functional`: the layer ops under the names that PyTorch gives them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-
-from ..core.device import module_of
-from ..core.tensor import Tensor, wrap
+from ..core.tensor import Tensor
+from ..ops.api_activation import (
+    celu,
+    celu_,
+    elu,
+    elu_,
+    gelu,
+    glu,
+    gumbel_softmax,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    hardtanh_,
+    leaky_relu,
+    leaky_relu_,
+    log_softmax,
+    mish,
+    prelu,
+    relu,
+    relu6,
+    relu_,
+    rrelu,
+    rrelu_,
+    selu,
+    selu_,
+    silu,
+    softmax,
+    softmin,
+    softplus,
+    softshrink,
+    softsign,
+    tanhshrink,
+    threshold,
+    threshold_,
+)
+from ..ops.api_attention import scaled_dot_product_attention
+from ..ops.api_conv import conv1d, conv2d, conv3d, conv_tbc, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..ops.api_drop import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from ..ops.api_embed import embedding, embedding_bag, one_hot
+from ..ops.api_image import (
+    affine_grid,
+    channel_shuffle,
+    fold,
+    grid_sample,
+    interpolate,
+    pad,
+    pixel_shuffle,
+    pixel_unshuffle,
+    unfold,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
 from ..ops.api_linalg import cdist, einsum, linear
-from ..ops.api_nn import (
-    adaptive_avg_pool2d,
-    avg_pool2d,
-    batch_norm,
+from ..ops.api_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    conv2d,
+    cosine_embedding_loss,
+    cosine_similarity,
     cross_entropy,
-    dropout,
-    elu,
-    embedding,
-    gelu,
-    hardtanh,
+    ctc_loss,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    huber_loss,
     kl_div,
     l1_loss,
-    layer_norm,
-    leaky_relu,
-    log_softmax,
-    max_pool2d,
+    linear_cross_entropy,
+    margin_ranking_loss,
     mse_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
     nll_loss,
-    normalize,
-    one_hot,
-    relu,
-    scaled_dot_product_attention,
-    silu,
+    pairwise_distance,
+    poisson_nll_loss,
     smooth_l1_loss,
-    softmax,
-    softplus,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
 )
-from ..ops.api_nn import pad as _constant_pad
-from ..ops.creation import keep_mask
+from ..ops.api_norm import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, normalize, rms_norm
+from ..ops.api_pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    fractional_max_pool2d,
+    fractional_max_pool3d,
+    lp_pool,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
 from ..ops.pointwise import logsigmoid, sigmoid, tanh
 
-__all__ = ["adaptive_avg_pool2d", "avg_pool2d", "batch_norm", "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cdist", "conv2d",
-           "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu", "embedding", "gelu", "hardtanh", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
-           "linear", "log_softmax", "logsigmoid", "max_pool2d", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "relu", "relu_",
-           "scaled_dot_product_attention", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh"]
-
-
-def relu_(input: Tensor) -> Tensor:
-    """relu, written into its input."""
-    return relu(input, inplace=True)
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d", "affine_grid",
+    "alpha_dropout", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "cdist", "celu", "celu_", "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+    "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "ctc_loss", "dropout", "dropout1d", "dropout2d", "dropout3d", "einsum", "elu", "elu_",
+    "embedding", "embedding_bag", "feature_alpha_dropout", "fold", "fractional_max_pool2d", "fractional_max_pool3d", "gaussian_nll_loss", "gelu", "glu",
+    "grid_sample", "group_norm", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_", "hinge_embedding_loss", "huber_loss",
+    "instance_norm", "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "leaky_relu_", "linear", "linear_cross_entropy", "local_response_norm",
+    "log_softmax", "logsigmoid", "lp_pool1d", "lp_pool2d", "lp_pool3d", "margin_ranking_loss", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d",
+    "max_unpool2d", "max_unpool3d", "mish", "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss",
+    "normalize", "one_hot", "pad", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "relu", "relu6", "relu_",
+    "rms_norm", "rrelu", "rrelu_", "scaled_dot_product_attention", "selu", "selu_", "sigmoid", "silu", "smooth_l1_loss", "soft_margin_loss", "softmax",
+    "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold", "threshold_", "triplet_margin_loss",
+    "triplet_margin_with_distance_loss", "unfold", "upsample", "upsample_bilinear", "upsample_nearest",
+]
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -63,75 +130,20 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     for i, x in ((1, input1), (2, input2)):
         if x.shape[-1] != weight.shape[i]:
             raise RuntimeError(f"bilinear(): input{i} size does not match weight size: got {x.shape[-1]} but expected {weight.shape[i]}")
-    y = einsum("...i,oij,...j->...o", input1, weight, input2)
+    y: Tensor = einsum("...i,oij,...j->...o", input1, weight, input2)
     return y if bias is None else y + bias
 
 
-def _feature_dropout(input: Tensor, p: float, training: bool, inplace: bool, channel: int) -> Tensor:
-    if p < 0.0 or p > 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    if not training or p == 0:
-        return input
-    a = input._array
-    shape = a.shape[:channel + 1] + (1,) * (a.ndim - channel - 1)
-    if p == 1:
-        mask = wrap(module_of(a).zeros(shape, a.dtype))
-    else:
-        mask = wrap(module_of(a).asarray(keep_mask(shape, 1 - p, a.dtype)))
-    return input.mul_(mask) if inplace else input * mask
+def lp_pool1d(input: Tensor, norm_type: float, kernel_size: int, stride: int | None = None, ceil_mode: bool = False) -> Tensor:
+    """(Σ x^p)^(1/p) over every window of [N, C, L]."""
+    return lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Drops whole channels of (N, C, L) or (C, L)."""
-    if input.ndim not in (2, 3):
-        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d exists to provide "
-                           "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension "
-                           "(i.e. 2D or 3D inputs).")
-    return _feature_dropout(input, p, training, inplace, input.ndim - 2)
+def lp_pool2d(input: Tensor, norm_type: float, kernel_size: int, stride: int | None = None, ceil_mode: bool = False) -> Tensor:
+    """(Σ x^p)^(1/p) over every window of [N, C, H, W]."""
+    return lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Drops whole channels of (N, C, H, W)."""
-    if input.ndim not in (3, 4):
-        import warnings
-
-        warnings.warn(f"dropout2d: Received a {input.ndim}-D input to dropout2d, which is deprecated and will result in an error in a future "
-                      "release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout2d exists to "
-                      "provide channel-wise dropout on inputs with 2 spatial dimensions, a channel dimension, and an optional batch dimension "
-                      "(i.e. 3D or 4D inputs).", stacklevel=2)
-    return _feature_dropout(input, p, training, inplace, 1)
-
-
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Widens dimensions from the last one backwards, (left, right, top, bottom, ...): "constant", "reflect", "replicate" or "circular"."""
-    if mode == "constant":
-        return _constant_pad(input, pad, mode, value)
-    if mode not in ("reflect", "replicate", "circular"):
-        raise NotImplementedError(f"Unrecognised padding mode {mode}")
-    if value is not None and value != 0:
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    if len(pad) % 2 or len(pad) // 2 > input.ndim:
-        raise RuntimeError(f"Padding length should be even and at most twice the number of dimensions, got {len(pad)} for {input.ndim} dimensions")
-    for i in range(len(pad) // 2):
-        before, after = int(pad[2 * i]), int(pad[2 * i + 1])
-        if before or after:
-            d = input.ndim - 1 - i
-            index = _border(input.shape[d], before, after, mode, d, input)
-            input = input.index_select(d, wrap(module_of(input._array).asarray(index)))
-    return input
-
-
-def _border(n: int, before: int, after: int, mode: str, d: int, input: Tensor) -> Any:
-    limit = n - 1 if mode == "reflect" else n
-    if mode != "replicate" and max(before, after) > limit:
-        if mode == "reflect":
-            raise RuntimeError(f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding ({before}, {after}) "
-                               f"at dimension {d} of input {list(input.shape)}")
-        raise RuntimeError("Padding value causes wrapping around more than once.")
-    i = np.arange(-before, n + after)
-    if mode == "circular":
-        return i % n
-    if mode == "replicate":
-        return i.clip(0, n - 1)
-    i = np.abs(i)
-    return np.where(i > n - 1, 2 * (n - 1) - i, i)
+def lp_pool3d(input: Tensor, norm_type: float, kernel_size: int, stride: int | None = None, ceil_mode: bool = False) -> Tensor:
+    """(Σ x^p)^(1/p) over every window of [N, C, D, H, W]."""
+    return lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)

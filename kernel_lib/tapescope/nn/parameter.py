@@ -42,3 +42,61 @@ class Buffer(Tensor):
         t = wrap(data._array, cls=cls)
         t.__dict__["persistent"] = persistent
         return t  # type: ignore[return-value]
+
+
+_UNKNOWN = ("Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when trying to load an uninitialized "
+            "parameter into an initialized one. Call `forward` to initialize the parameters before accessing their attributes.")
+
+
+class _Uninitialized:
+    """A tensor whose shape comes with the first input."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError(_UNKNOWN)
+
+    def detach(self) -> Any:
+        """Itself: there is nothing to share yet."""
+        return self
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Gives it memory of a shape, and makes it what it was meant to be."""
+        from ..ops.creation import empty
+
+        t: Any = self
+        t._array = empty(tuple(shape), device=device if device is not None else t.device, dtype=dtype if dtype is not None else t.dtype)._array
+        t.__class__ = t.cls_to_become
+
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(_Uninitialized, Parameter):      # type: ignore[misc]
+    """A Parameter whose shape comes with the first input of a lazy module."""
+
+    __slots__ = ()
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> UninitializedParameter:
+        from ..ops.creation import empty
+
+        return Parameter.__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)  # type: ignore[return-value]
+
+
+class UninitializedBuffer(_Uninitialized, Tensor):            # type: ignore[misc]
+    """A buffer whose shape comes with the first input of a lazy module."""
+
+    __slots__ = ()
+    cls_to_become = Tensor
+
+    def __new__(cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True) -> UninitializedBuffer:
+        from ..ops.creation import empty
+
+        return wrap(empty(0, device=device, dtype=dtype)._array, cls=cls)  # type: ignore[return-value]
+
+
+def is_lazy(t: Any) -> bool:
+    """Whether a parameter or buffer still waits for its shape."""
+    return isinstance(t, _Uninitialized)

@@ -1,39 +1,61 @@
 """Every op, by PyTorch's name. `tapescope` exports these at its top level, `tapescope.nn.functional` the layer ops."""
 
 from . import attach, methods
-from .api_index import gather, index_select, masked_fill, masked_select, take_along_dim
-from .api_linalg import addmm, baddbmm, bmm, cdist, dot, einsum, linear, matmul, mm, mv, outer, tensordot, trace
-from .api_nn import (
-    adaptive_avg_pool2d,
-    avg_pool2d,
-    batch_norm,
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    conv2d,
-    cross_entropy,
-    dropout,
+from .api_activation import (
+    celu,
+    celu_,
     elu,
-    embedding,
     gelu,
+    glu,
+    gumbel_softmax,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
     hardtanh,
-    kl_div,
-    l1_loss,
-    layer_norm,
     leaky_relu,
     log_softmax,
-    max_pool2d,
-    mse_loss,
-    nll_loss,
-    normalize,
-    one_hot,
-    pad,
+    mish,
+    prelu,
     relu,
-    scaled_dot_product_attention,
+    relu_,
+    rrelu,
+    rrelu_,
+    selu,
+    selu_,
     silu,
-    smooth_l1_loss,
     softmax,
     softplus,
+    softshrink,
+    threshold,
+    threshold_,
 )
+from .api_attention import scaled_dot_product_attention
+from .api_conv import conv1d, conv2d, conv3d, conv_tbc, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from .api_drop import alpha_dropout, dropout, feature_alpha_dropout
+from .api_embed import embedding, embedding_bag, one_hot
+from .api_image import channel_shuffle, grid_sample, pad, pixel_shuffle, pixel_unshuffle
+from .api_index import gather, index_select, masked_fill, masked_select, take_along_dim
+from .api_linalg import addmm, baddbmm, bmm, cdist, dot, einsum, linear, matmul, mm, mv, outer, tensordot, trace
+from .api_loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    cosine_similarity,
+    cross_entropy,
+    ctc_loss,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    margin_ranking_loss,
+    mse_loss,
+    nll_loss,
+    pairwise_distance,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    triplet_margin_loss,
+)
+from .api_norm import batch_norm, group_norm, instance_norm, layer_norm, normalize, rms_norm
 from .api_pointwise import (
     add,
     addcdiv,
@@ -59,6 +81,16 @@ from .api_pointwise import (
     sub,
     where,
     zero_,
+)
+from .api_pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    avg_pool1d,
+    avg_pool2d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
 )
 from .api_reduce import (
     all,

@@ -198,7 +198,7 @@ bce.vjp(_bce_x, _bce_t)
 def kl_div(x: Any, t: Any, log_target: bool) -> Any:
     if log_target:
         return np.exp(t) * (t - x)
-    return np.where(t > 0, t * (np.log(np.where(t > 0, t, 1)) - x), 0).astype(x.dtype, copy=False)
+    return np.where(t != 0, t * (np.log(np.where(t != 0, t, 1)) - x), 0).astype(x.dtype, copy=False)
 
 
 kl_div.vjp(lambda g, t, log_target: -g * (exp(t) if log_target else t),

@@ -11,9 +11,9 @@ from ..core import dtype as dt
 from ..core.inplace import assign, run_inplace
 from ..core.symbol import Symbol
 from ..core.tensor import Tensor, wrap
+from . import api_activation as an
 from . import api_index as ai
 from . import api_linalg as al
-from . import api_nn as an
 from . import api_pointwise as ap
 from . import api_reduce as ar
 from . import api_shape as ash

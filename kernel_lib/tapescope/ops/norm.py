@@ -159,11 +159,11 @@ def batch_norm(x: Any, w: Any, b: Any, training: bool, given_mean: Any, given_va
     one = (1, -1) + (1,) * (x.ndim - 2)
     real = x.dtype.type
     if training:
-        n = x.size // x.shape[1]
+        n = x.size // max(x.shape[1], 1)
         mean = _per_channel(x) / real(n)
         y = x - mean.reshape(one)
         var = _per_channel(y, y) / real(n)
-        if momentum and given_mean is not None and given_var is not None:
+        if momentum and given_mean is not None and given_var is not None and n:
             given_mean += momentum * (mean - given_mean)
             given_var += momentum * (var * (n / (n - 1)) - given_var)
     else:
@@ -229,3 +229,87 @@ def _batch_norm_grad(g: Any, x: Any, w: Any, training: bool, eps: float, mean: A
 
 
 batch_norm.vjp_all(_batch_norm_grad)
+
+
+# -- groups of channels, and root mean squares -----------------------------------------------------------------------------------------------
+
+
+@op(r"\frac{{x} - \mu}{\sqrt{\sigma^2 + \varepsilon}} \odot {w} + {b}", operands=3, name="native_group_norm", aux=("mean", "rstd"),
+    grad_tex=r"\hat{g} = \bar{y} \odot w \\ \bar{x} = \tfrac{1}{\sigma}\left(\hat{g} - \operatorname{mean}(\hat{g}) - \hat{x} \odot \operatorname{mean}(\hat{g} \odot \hat{x})\right)"
+             r" \\ \bar{w} = \textstyle\sum \bar{y} \odot \hat{x} \\ \bar{b} = \textstyle\sum \bar{y}")
+def group_norm(x: Any, w: Any, b: Any, groups: int, eps: float) -> Any:
+    """Rows [N, groups, everything of a group], normalised; weight and bias a channel."""
+    n, c = x.shape[:2]
+    rows = x.reshape(n, groups, -1)
+    many = x.dtype.type(max(rows.shape[2], 1))
+    mean = np.add.reduce(rows, 2, None, None, True) / many
+    y = rows - mean
+    rstd = 1 / np.sqrt(np.add.reduce(y * y, 2, None, None, True) / many + x.dtype.type(eps))
+    y *= rstd
+    y = y.reshape(x.shape)
+    one = (-1, *(1,) * (x.ndim - 2))
+    if w is not None:
+        y *= w.reshape(one)
+    if b is not None:
+        y += b.reshape(one)
+    return y, mean, rstd
+
+
+def _group_norm_grad(g: Any, x: Any, w: Any, groups: int, eps: float, mean: Any, rstd: Any, needs: Any) -> Any:
+    n, c = x.shape[:2]
+    one = (-1, *(1,) * (len(x.shape) - 2))
+    shape = tuple(x.shape)
+    many = 1
+    for s in shape[1:]:
+        many *= s
+    rows = (n, groups, many // groups)
+    hat, rstd = _normalised(reshape(x, rows), (2,), rows[2], eps, mean, rstd)
+    gx = None
+    if needs[0]:
+        gh = reshape(g if w is None else g * reshape(w, one), rows)
+        gx = reshape(rstd * (gh - sum_dim(gh, (2,), True) * (1.0 / rows[2]) - hat * (sum_dim(gh * hat, (2,), True) * (1.0 / rows[2]))), shape)
+    axes = (0, *range(2, len(shape)))
+    return [gx, sum_dim(g * reshape(hat, shape), axes, False) if needs[1] else None, sum_dim(g, axes, False) if needs[2] else None]
+
+
+group_norm.vjp_all(_group_norm_grad)
+
+
+@op(r"\frac{x}{\sqrt{\operatorname{mean}({x}^2) + \varepsilon}} \odot {w}", operands=2, name="rms_norm", node="FusedRmsNorm", aux=("rrms",),
+    grad_tex=r"\hat{g} = \bar{y} \odot w \\ \bar{x} = \tfrac{1}{r}\left(\hat{g} - \hat{x} \odot \operatorname{mean}(\hat{g} \odot \hat{x})\right) \\ \bar{w} = \textstyle\sum \bar{y} \odot \hat{x}")
+def rms_norm(x: Any, w: Any, dims: int, eps: float) -> Any:
+    axes = tuple(range(x.ndim - dims, x.ndim))
+    if dims == 1 and _rows(x, x.ndim - 1):
+        squares = np.vecdot(x, x)[..., None] / x.dtype.type(x.shape[-1])
+    else:
+        squares = np.add.reduce(x * x, axes, None, None, True) / x.dtype.type(_many(x.shape, axes))
+    rrms = 1 / np.sqrt(squares + x.dtype.type(eps))
+    y = x * rrms
+    if w is not None:
+        y *= w
+    return y, rrms
+
+
+def _many(shape: Any, axes: Any) -> int:
+    n = 1
+    for a in axes:
+        n *= shape[a]
+    return n
+
+
+def _rms_norm_grad(g: Any, x: Any, w: Any, dims: int, eps: float, rrms: Any, needs: Any) -> Any:
+    axes = tuple(range(len(x.shape) - dims, len(x.shape)))
+    share = 1.0 / _many(x.shape, axes)
+    if hasattr(x, "_array"):
+        from .pointwise import rsqrt
+
+        rrms = rsqrt(sum_dim(x * x, axes, True) * share + eps)
+    hat = x * rrms
+    gx = None
+    if needs[0]:
+        gh = g if w is None else g * w
+        gx = rrms * (gh - hat * (sum_dim(gh * hat, axes, True) * share))
+    return [gx, _over(g * hat, tuple(range(len(x.shape) - dims))) if needs[1] else None]
+
+
+rms_norm.vjp_all(_rms_norm_grad)

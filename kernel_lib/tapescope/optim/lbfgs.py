@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.device import module_of
 from ..core.state import set_grad
-from ..core.tensor import wrap
+from ..core.tensor import Tensor, wrap
 from .optimizer import Optimizer, non_negative, number
 
 Evaluate = Callable[[Any, float, Any], tuple[float, Any]]
@@ -83,7 +83,7 @@ class LBFGS(Optimizer):
         state["func_evals"] += 1
         if _largest(g) <= group["tolerance_grad"]:
             return original
-        memory = _Memory(state, group["history_size"])
+        memory = _Memory(state, group["history_size"], group["lr"]._array if isinstance(group["lr"], Tensor) else None)
         for i in range(1, most + 1):
             state["n_iter"] += 1
             d = memory.direction(g, first=state["n_iter"] == 1)
@@ -123,12 +123,12 @@ def _largest(a: Any) -> float:
 class _Memory:
     """The last changes of gradient and place, and the direction that they tell; kept in an optimizer's state under PyTorch's names."""
 
-    def __init__(self, state: dict[str, Any], size: int) -> None:
+    def __init__(self, state: dict[str, Any], size: int, rate: Any) -> None:
         def raw(t: Any) -> Any:
-            return None if t is None else t._array
+            return t._array if isinstance(t, Tensor) else t
 
-        self.state, self.size = state, size
-        self.d, self.t, self.scale = raw(state.get("d")), state.get("t"), raw(state.get("H_diag")) if hasattr(state.get("H_diag"), "_array") else state.get("H_diag")
+        self.state, self.size, self.rate = state, size, rate
+        self.d, self.t, self.scale = raw(state.get("d")), raw(state.get("t")), raw(state.get("H_diag"))
         self.changes = [t._array for t in state.get("old_dirs") or []]
         self.steps = [t._array for t in state.get("old_stps") or []]
         self.ro = [t._array for t in state.get("ro") or []]
@@ -166,7 +166,8 @@ class _Memory:
         return r
 
     def save(self) -> None:
-        self.state.update(d=wrap(self.d), t=self.t, old_dirs=[wrap(a) for a in self.changes], old_stps=[wrap(a) for a in self.steps],
+        t = wrap(np.asarray(self.t, self.rate.dtype)) if self.rate is not None else self.t
+        self.state.update(d=wrap(self.d), t=t, old_dirs=[wrap(a) for a in self.changes], old_stps=[wrap(a) for a in self.steps],
                           ro=[wrap(a) for a in self.ro], H_diag=self.scale if isinstance(self.scale, int) else wrap(self.scale),
                           prev_flat_grad=wrap(self.gradient), prev_loss=self.loss)
 

@@ -17,30 +17,39 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing i
 HERE = Path(__file__).parent
 
 
-def ours(value: Any) -> Any:
-    """A value of PyTorch's world in ours: tensors as leaves of their own, dtypes, functions and modules by their names."""
+def ours(value: Any, known: dict[int, Any] | None = None) -> Any:
+    """A value of PyTorch's world in ours: tensors as leaves of their own, dtypes, functions and modules by their names. What was one tensor stays one."""
+    known = {} if known is None else known
     if isinstance(value, torch.nn.Module):
-        made = getattr(ts.nn, type(value).__name__)()
+        made = _like(value)
         made.load_state_dict(ours(value.state_dict()))
         return made
     if isinstance(value, torch.nn.utils.rnn.PackedSequence):
-        return ts.nn.utils.rnn.PackedSequence(*[ours(v) for v in value])
+        return ts.nn.utils.rnn.PackedSequence(*[ours(v, known) for v in value])
     if isinstance(value, torch.Tensor):
-        made = ts.tensor(value.detach().resolve_conj().numpy().copy())
-        if isinstance(value, torch.nn.Parameter):
-            return ts.nn.Parameter(made, value.requires_grad)
-        return made.requires_grad_(value.requires_grad)
+        if id(value) not in known:
+            made = ts.tensor(value.detach().resolve_conj().numpy().copy())
+            known[id(value)] = ts.nn.Parameter(made, value.requires_grad) if isinstance(value, torch.nn.Parameter) else made.requires_grad_(value.requires_grad)
+        return known[id(value)]
     if isinstance(value, (torch.dtype, torch.device)):
         return getattr(ts, str(value).removeprefix("torch.")) if isinstance(value, torch.dtype) else ts.device(str(value))
     if isinstance(value, torch.Size):
         return ts.Size(value)
     if isinstance(value, dict):
-        return type(value)((k, ours(v)) for k, v in value.items())
+        return type(value)((k, ours(v, known)) for k, v in value.items())
     if isinstance(value, (list, tuple)):
-        return type(value)(ours(v) for v in value)
+        return type(value)(ours(v, known) for v in value)
     if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)) and "torch" in (value.__module__ or ""):
         return getattr(ts.nn.functional, value.__name__)
     return value
+
+
+def _like(value: Any) -> Any:
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        return ts.nn.TransformerEncoderLayer(value.linear1.in_features, value.self_attn.num_heads, value.linear1.out_features, value.dropout.p,
+                                             ours(value.activation), value.norm1.eps, value.self_attn.batch_first, value.norm_first,
+                                             value.linear1.bias is not None)
+    return getattr(ts.nn, type(value).__name__)()
 
 
 def tensors(value: Any) -> Iterator[Any]:

@@ -109,23 +109,13 @@ def test_wrong_options_are_refused_in_pytorchs_words(entry: str) -> None:
         sample = error.optimizer_error_input
         if error.error_on is not common.OptimizerErrorEnum.CONSTRUCTION_ERROR or "capturable" in sample.kwargs:
             continue
-        given = [ts.nn.Parameter(ts.randn(1, 1))] if sample.params is None else ours_shared(sample.params)
+        given = [ts.nn.Parameter(ts.randn(1, 1))] if sample.params is None else ours(sample.params)
         if issubclass(error.error_type, Warning):
             with pytest.warns(error.error_type, match=error.error_regex):
                 getattr(ts.optim, entry)(given, **ours(sample.kwargs))
         else:
             with pytest.raises(error.error_type, match=error.error_regex):
                 getattr(ts.optim, entry)(given, **ours(sample.kwargs))
-
-
-def ours_shared(value: Any, known: dict[int, Any] | None = None) -> Any:
-    """Parameters in our world: what was one tensor stays one."""
-    known = {} if known is None else known
-    if isinstance(value, torch.Tensor):
-        return known.setdefault(id(value), ours(value))
-    if isinstance(value, dict):
-        return {k: ours_shared(v, known) for k, v in value.items()}
-    return type(value)(ours_shared(v, known) for v in value) if isinstance(value, (list, tuple)) else value
 
 
 def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

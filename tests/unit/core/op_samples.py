@@ -130,9 +130,8 @@ SAMPLES: dict[str, list[tuple[Any, tuple[Any, ...]]]] = {
                             (raw("max_pool2d_backward", WINNER, (1, 1, 3, 3), (2, 2), (1, 1), (0, 0), (1, 1)), (n(1, 1, 2, 2),))],
     "max_pool2d_pick": [(raw("max_pool2d_pick", WINNER, (2, 2), (2, 2), (0, 0), (1, 1)), (n(1, 1, 4, 4),))],
     "avg_pool2d": [(lambda x: F.avg_pool2d(x, 2), (n(1, 2, 4, 4),)), (lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), (n(1, 1, 5, 5),))],
-    "avg_pool2d_backward": [(raw("avg_pool2d_backward", (1, 1, 4, 4), (2, 2), (2, 2), (0, 0), True), (n(1, 1, 2, 2),))],
+    "avg_pool2d_backward": [(raw("avg_pool2d_backward", (1, 1, 4, 4), (2, 2), (2, 2), (0, 0), (0, 0), True, None), (n(1, 1, 2, 2),))],
     "adaptive_avg_pool2d": [(lambda x: F.adaptive_avg_pool2d(x, (2, 3)), (n(1, 2, 5, 4),))],
-    "adaptive_avg_pool2d_backward": [(raw("adaptive_avg_pool2d_backward", (1, 2, 5, 4)), (n(1, 2, 2, 3),))],
     "hardtanh": [(F.hardtanh, (n(6),))],
     "softmax": [(lambda a: F.softmax(a, 1), (n(2, 3),))], "log_softmax": [(lambda a: F.log_softmax(a, 0), (n(2, 3),))],
     "native_layer_norm": [(lambda x, w, b: F.layer_norm(x, (3,), w, b), (n(2, 3), n(3), n(3))), (lambda x: F.layer_norm(x, (2, 3)), (n(2, 2, 3),))],
@@ -147,7 +146,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[Any, ...]]]] = {
                                          (lambda a, b: F.binary_cross_entropy_with_logits(a, b, T([2.0, 1.0], dtype=ts.float64), pos_weight=T([3.0, 0.5], dtype=ts.float64)),
                                           (n(3, 2), prob(3, 2)))],
     "binary_cross_entropy": [(F.binary_cross_entropy, (prob(3, 2), prob(3, 2)))],
-    "kl_div": [(lambda a, b: F.kl_div(a, b, reduction="sum"), (n(3), prob(3))), (lambda a, b: F.kl_div(a, b, log_target=True), (n(3), n(3)))],
+    "kl_div": [(lambda a, b: F.kl_div(a, b, reduction="sum"), (n(3), prob(3))), (lambda a, b: F.kl_div(a, b, reduction="none", log_target=True), (n(3), n(3)))],
 }
 _UNARY = {"neg": n, "reciprocal": pos, "exp": n, "expm1": n, "exp2": n, "log": pos, "log1p": pos, "log2": pos, "log10": pos, "sqrt": pos, "rsqrt": pos,
           "sin": n, "cos": n, "tan": unit, "asin": unit, "acos": unit, "atan": n, "sinh": n, "cosh": n, "tanh": n, "erf": n, "abs": n, "relu": n,
@@ -201,3 +200,7 @@ SAMPLES |= {
     "narrow_copy": [(lambda a: F.narrow_copy(a, 1, 1, 2), (n(2, 3),))], "alias": [(raw("alias"), (n(3),))], "diag_embed": [(F.diag_embed, (n(2, 3),))],
     "block_diag": [(F.block_diag, (n(2, 2), n(1, 3)))],
 }
+
+from op_samples_nn import LAYERS  # noqa: E402
+
+SAMPLES.update(LAYERS(n, pos, prob, raw))

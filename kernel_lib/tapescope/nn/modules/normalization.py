@@ -1,8 +1,9 @@
-"""Batch norm and layer norm."""
+"""Normalisation of batches, layers, groups, images and neighbouring channels."""
 # mypy: no-warn-return-any
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ...core.grad_mode import no_grad
@@ -80,6 +81,124 @@ class BatchNorm2d(_BatchNorm):
     """(x - mean) / sqrt(var + eps) · weight + bias per channel. Input (N, C, H, W). Ioffe & Szegedy, 2015."""
 
     dims, words = (4,), "4D"
+
+
+class BatchNorm3d(_BatchNorm):
+    """(x - mean) / sqrt(var + eps) · weight + bias per channel. Input (N, C, D, H, W). Ioffe & Szegedy, 2015."""
+
+    dims, words = (5,), "5D"
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Batch norm of any number of dimensions; in one process there is nobody to synchronise with."""
+
+    dims, words = tuple(range(2, 33)), "at least 2D"
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module itself: its batch norms are in one process."""
+        return module
+
+
+class _InstanceNorm(_BatchNorm):
+    """Batch norm of every image by itself: running statistics only where asked for."""
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = False, track_running_stats: bool = False,
+                 device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in self.dims:
+            raise ValueError(f"expected {self.words} input (got {input.ndim}D input)")
+        channel = input.ndim - max(self.dims) + 1
+        if input.shape[channel] != self.num_features:
+            if self.affine:
+                raise ValueError(f"expected input's size at dim={channel} to match num_features ({self.num_features}), but got: {input.shape[channel]}.")
+            warnings.warn(f"input's size at dim={channel} does not match num_features. You can silence this warning by not passing in num_features, which is not used "
+                          "because affine=False", stacklevel=2)
+        x = input.unsqueeze(0) if channel == 0 else input
+        y = F.instance_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training or not self.track_running_stats,
+                            self.momentum if self.momentum is not None else 0.0, self.eps)
+        return y.squeeze(0) if channel == 0 else y
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """(x - mean) / sqrt(var + eps) per image and channel. Input (N, C, L) or (C, L). Ulyanov et al., 2016."""
+
+    dims, words = (2, 3), "2D or 3D"
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """(x - mean) / sqrt(var + eps) per image and channel. Input (N, C, H, W) or (C, H, W). Ulyanov et al., 2016."""
+
+    dims, words = (3, 4), "3D or 4D"
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """(x - mean) / sqrt(var + eps) per image and channel. Input (N, C, D, H, W) or (C, D, H, W). Ulyanov et al., 2016."""
+
+    dims, words = (4, 5), "4D or 5D"
+
+
+class GroupNorm(Module):
+    """(x - mean) / sqrt(var + eps) · weight + bias over groups of channels. Wu & He, 2018."""
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None, dtype: Any = None, *,
+                 bias: bool = True) -> None:
+        super().__init__()
+        if num_channels % num_groups != 0:
+            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        self.register_parameter("weight", Parameter(ones(num_channels, device=device, dtype=dtype)) if affine else None)
+        self.register_parameter("bias", Parameter(zeros(num_channels, device=device, dtype=dtype)) if affine and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Weight 1 and bias 0."""
+        if self.affine:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+
+
+class LocalResponseNorm(Module):
+    """x / (k + alpha mean(x²))^beta over neighbouring channels. Krizhevsky et al., 2012."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class RMSNorm(Module):
+    """x / sqrt(mean(x²) + eps) · weight over the last dimensions. Zhang & Sennrich, 2019."""
+
+    def __init__(self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.register_parameter("weight", Parameter(ones(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None)
+
+    def reset_parameters(self) -> None:
+        """Weight 1."""
+        if self.elementwise_affine:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
 class LayerNorm(Module):
