@@ -1,6 +1,7 @@
 // Bundles: one self-contained ES module a view for anywidget (its text is imported from a blob: address, so nothing can be split off),
 // and the worker as a function whose text it runs, because a blob: module has no place to load a worker from either.
 import { build, context } from 'esbuild';
+import { minify } from 'terser';
 import { mkdir, readdir, writeFile, readFile, rm } from 'node:fs/promises';
 import { dirname, join, basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,12 +31,6 @@ async function workers() {
     + `export function layoutCode(): { LayoutCache: typeof LayoutCache; layoutPlan: typeof layoutPlan } {\n${outputFiles[0].text.trim()}\nreturn L;\n}\n`);
 }
 
-/** Style sheets of libraries as strings, so that a view carries them wherever it is mounted, shadow roots included. */
-async function styles() {
-  const css = await readFile(fileURLToPath(import.meta.resolve('uplot/dist/uPlot.min.css')), 'utf8');
-  await put('uplot.css.ts', `/** Made by build.mjs from the uplot package (MIT). */\nexport const css: string = ${JSON.stringify(css)};\n`);
-}
-
 async function put(name, text) {
   const file = join(here, 'src/generated', name);
   if (await readFile(file, 'utf8').catch(() => '') !== text) await writeFile(file, text);
@@ -43,8 +38,24 @@ async function put(name, text) {
 
 async function views() {
   await rm(out, { recursive: true, force: true });
-  await build({ ...common, entryPoints: (await list('src/anywidget', '.ts')).filter(file => basename(file) !== 'host.ts'), outdir: out, minify: flags.has('--production') });
+  const production = flags.has('--production');
+  const { outputFiles } = await build({ ...common, entryPoints: (await list('src/anywidget', '.ts')).filter(file => basename(file) !== 'host.ts'), outdir: out, write: false, plugins: production ? [denser] : [] });
+  await mkdir(out, { recursive: true });
+  for (const { path, text } of outputFiles) await writeFile(path, production ? (await minify(text, TERSER)).code : text);
 }
+
+/** After esbuild's bundling terser's minifying: 4 % less to send than esbuild's own. Text is not escaped, so that a bundle stays UTF-8. */
+const TERSER = { module: true, ecma: 2020, compress: { passes: 3, pure_getters: true, unsafe_arrows: true, keep_fargs: false }, format: { comments: false } };
+
+/** Our style sheets are template strings, which no minifier looks into. */
+const denser = {
+  name: 'denser',
+  setup(at) {
+    at.onLoad({ filter: /[\\/](style|css|theme)\.ts$/ }, async ({ path }) => ({
+      loader: 'ts', contents: (await readFile(path, 'utf8')).replace(/`\n\.[^`]+`/g, css => css.replace(/\/\*.*?\*\//gs, '').replace(/\s+/g, ' ').replace(/ ?([{};,>]) ?/g, '$1').replace(/: (?!:)/g, ':').replace(/;}/g, '}')),
+    }));
+  },
+};
 
 /** A page to look at any view without a kernel: dev.html?view=graph&theme=dark. */
 async function dev() {
@@ -55,6 +66,5 @@ async function dev() {
 }
 
 await workers();
-await styles();
 if (flags.has('--dev')) await dev();
 else if (!flags.has('--workers')) await views();

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "kernel_lib" / "tapescope"
-BUDGETS = {"graph": 60, "backward": 65, "dashboard": 130, "metrics": 65, "histograms": 40, "tensor": 40, "findings": 40, "projector": 50}      # KB
+BUDGETS = json.loads((PACKAGE.parents[1] / "widgets" / "budgets.json").read_text())["static"]      # KB
 
 
 def size(path: Path) -> float:

@@ -200,3 +200,9 @@ shell = InteractiveShell.instance()
 shell.run_line_magic("load_ext", "tapescope")
 print("tapescope" in shell.magics_manager.magics["cell"])
 """) == ["True"]
+
+
+def test_what_a_browser_gets_is_within_its_budgets(wheel):
+    told = subprocess.run(["node", ROOT / "widgets" / "sizes.mjs"], capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "dashboard" in told.stdout and "labextension, core" in told.stdout

@@ -8,12 +8,12 @@ export interface Tab {
 }
 
 export const tabs: Tab[] = [
-  { id: 'dashboard', label: 'Dashboard', load: () => import('@tapescope/widgets').then(m => m.dashboard) },
-  { id: 'graph', label: 'Graph', load: () => import('@tapescope/widgets').then(m => m.graph) },
-  { id: 'backward', label: 'Backward', load: () => import('@tapescope/widgets').then(m => m.backward) },
-  { id: 'histograms', label: 'Histograms', load: () => import('@tapescope/widgets').then(m => m.histograms) },
-  { id: 'projector', label: 'Projector', load: () => import('@tapescope/widgets').then(m => m.projector) },
-  { id: 'metrics', label: 'Metrics', load: () => import('@tapescope/widgets').then(m => m.metrics) },
-  { id: 'findings', label: 'Findings', load: () => import('@tapescope/widgets').then(m => m.findings) },
-  { id: 'tensor', label: 'Tensor', load: () => import('@tapescope/widgets').then(m => m.tensor) }
+  { id: 'dashboard', label: 'Dashboard', load: () => import('@tapescope/widgets/views/dashboard').then(m => m.dashboard) },
+  { id: 'graph', label: 'Graph', load: () => import('@tapescope/widgets/views/graph').then(m => m.graph) },
+  { id: 'backward', label: 'Backward', load: () => import('@tapescope/widgets/views/backward').then(m => m.backward) },
+  { id: 'histograms', label: 'Histograms', load: () => import('@tapescope/widgets/views/histograms').then(m => m.histograms) },
+  { id: 'projector', label: 'Projector', load: () => import('@tapescope/widgets/views/projector').then(m => m.projector) },
+  { id: 'metrics', label: 'Metrics', load: () => import('@tapescope/widgets/views/metrics').then(m => m.metrics) },
+  { id: 'findings', label: 'Findings', load: () => import('@tapescope/widgets/views/findings').then(m => m.findings) },
+  { id: 'tensor', label: 'Tensor', load: () => import('@tapescope/widgets/views/tensor').then(m => m.tensor) }
 ];

@@ -164,9 +164,8 @@ TS_OTHERS: Mapping[str, set[str]] = {
     "chrome": {"preact", "preact/hooks"},
     "views/mount": {"preact"},
     **{view: {"preact", "preact/hooks"} for view in VIEWS},
-    "views/metrics": {"preact", "preact/hooks", "uplot"},
 }
-EXTENSION_OTHERS = re.compile(r"@jupyterlab/|@lumino/|@tapescope/widgets$")
+EXTENSION_OTHERS = re.compile(r"@jupyterlab/|@lumino/|@tapescope/widgets(/views/[a-z]+)?$")
 
 _IMPORT = re.compile(r"""^\s*(?P<kind>import|export)\s+(?P<what>[^;'"()]*?)\s*\bfrom\s*['"](?P<from>[^'"]+)['"]"""
                      r"""|^\s*import\s*['"](?P<bare>[^'"]+)['"]|\bimport\(\s*['"](?P<later>[^'"]+)['"]""", re.MULTILINE)

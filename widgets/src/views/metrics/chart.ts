@@ -1,17 +1,20 @@
-/** One chart: uPlot draws what the pyramids hand over, at most two points a pixel column and line. */
+/** One chart: a canvas, the pointer over it, and what the numbers under the pointer are. It draws at most two points a pixel column and line. */
 
-import uPlot from 'uplot';
 import { makeTip, show, type Tip } from '../../chrome';
 import { bandOf } from '../../engines/band';
+import { fillBand, Frame, scaleOf, strokeLine, ticksOf, type Stroke, type Ys } from '../../engines/plot';
 import { lowerBound, windowOf, type Track } from '../../engines/pyramid';
 import type { Theme } from '../../theme';
 import type { Axis } from './tracks';
 
 /** `group`: lines of one group are drawn as one band when bands are asked for. */
-export interface Line { name: string; color: string; dash: boolean; track: Track; primary: boolean; group: string }
+export interface Line { name: string; color: string; dash: readonly number[]; track: Track; primary: boolean; group: string }
+
+/** Something that happened at an x: a finding, with its words. */
+export interface Mark { x: number; words: string }
 
 export interface ChartState {
-  axis: Axis; log: boolean; smoothing: number; band: boolean;
+  axis: Axis; log: boolean; smoothing: number; band: boolean; marks: readonly Mark[];
   /** What all charts of the view show: null is everything. */
   range: [number, number] | null;
   step: number | null;
@@ -24,56 +27,77 @@ export interface ChartCalls {
   pick(x: number): void;
 }
 
-export class Chart {
-  private plot: uPlot | null = null;
-  private lines: Line[] = [];
-  private bad: number[] = [];
-  private signature = '';
-  private size = { width: 0, height: 0 };
-  private readonly tip: Tip;
-  private hovered: number | null = null;
+/** Pointer travel that makes a click a brush. */
+const BRUSH_PX = 4;
+const TOP = 6, RIGHT = 8, BOTTOM = 20;
 
-  constructor(private readonly el: HTMLElement, private readonly value: HTMLElement, private theme: Theme, private state: ChartState,
-    private readonly calls: ChartCalls, private readonly syncKey: string) {
+export class Chart {
+  private readonly canvas: HTMLCanvasElement;
+  private readonly hair: HTMLElement;
+  private readonly brush: HTMLElement;
+  private readonly tip: Tip;
+  private frame: Frame | null = null;
+  private lines: Line[] = [];
+  private hovered: number | null = null;
+  private grabbed: number | null = null;
+
+  constructor(private readonly el: HTMLElement, private readonly value: HTMLElement, private theme: Theme, private state: ChartState, private readonly calls: ChartCalls) {
+    const make = <K extends 'canvas' | 'div'>(tag: K, name: string) => {
+      const made = el.ownerDocument.createElement(tag);
+      made.className = name;
+      el.append(made);
+      return made;
+    };
+    this.canvas = make('canvas', 'ts-plot-canvas');
+    this.hair = make('div', 'ts-plot-hair');
+    this.brush = make('div', 'ts-plot-brush');
     this.tip = makeTip(el);
+    this.hair.hidden = this.brush.hidden = true;
+    el.onpointerdown = e => {
+      if (e.button !== 0) return;
+      try { el.setPointerCapture(e.pointerId); } catch { /* a made-up event has no pointer */ }
+      this.grabbed = this.place(e);
+    };
+    el.onpointermove = e => this.move(e);
+    el.onpointerup = e => this.drop(e);
+    el.onpointercancel = () => this.letGo();
+    el.onpointerleave = () => { this.tip.hide(); calls.hover(null); };
+    el.ondblclick = () => calls.zoom(null);
   }
 
   setTheme(theme: Theme): void {
     this.theme = theme;
-    this.signature = '';
   }
 
-  /** Draws `lines` as they are now. Cheap to call: it only moves data that is in sight. */
+  /** Draws `lines` as they are now. */
   draw(lines: Line[], state: ChartState): void {
     this.lines = lines;
     this.state = state;
-    const { clientWidth: width, clientHeight: height } = this.el;
-    if (width < 40 || height < 40) return;
-    const [x0, x1] = this.span();
-    const aligned = windowOf(lines.map(l => l.track), x0, x1, Math.max(50, Math.floor(width / 2)));
-    this.bad = aligned.bad;
-    const positive = state.log && aligned.raw.some(ys => ys.some(v => typeof v === 'number' && v > 0));
-    const guard = (ys: (number | null | undefined)[]) => (positive ? ys.map(v => (typeof v === 'number' && v <= 0 ? null : v)) : ys);
-    const groups = state.band ? [...new Set(lines.map(l => l.group))] : [];
-    const data = state.band
-      ? [aligned.x, ...groups.flatMap(group => {
-        const b = bandOf(aligned.x, lines.flatMap((l, i) => (l.group === group ? [(l.track.smooth ? aligned.smooth : aligned.raw)[i]!] : [])));
-        return [guard(b.high), guard(b.low), guard(b.mean)];
-      })]
-      : [aligned.x, ...lines.flatMap((l, i) => (l.track.smooth ? [guard(aligned.raw[i]!), guard(aligned.smooth[i]!)] : [guard(aligned.raw[i]!)]))];
-    const signature = JSON.stringify([positive, state.axis, groups, this.theme.mode, this.theme.bg, lines.map(l => [l.name, l.color, l.dash, !!l.track.smooth, l.primary])]);
-    if (!this.plot || signature !== this.signature) {
-      this.signature = signature;
-      this.plot?.destroy();
-      this.plot = new uPlot(this.options(width, height, positive), data as uPlot.AlignedData, this.el);
-      this.plot.over.addEventListener('dblclick', () => this.calls.zoom(null));
-      this.plot.over.addEventListener('click', () => { if (this.plot?.cursor.left! >= 0) this.calls.pick(this.plot!.posToVal(this.plot!.cursor.left!, 'x')); });
-      this.plot.over.addEventListener('mouseleave', () => { this.tip.hide(); this.calls.hover(null); });
-    } else {
-      if (width !== this.size.width || height !== this.size.height) this.plot.setSize({ width, height });
-      this.plot.setData(data as uPlot.AlignedData);
-    }
-    this.size = { width, height };
+    const { el, canvas, theme } = this, { clientWidth: width, clientHeight: height } = el, ratio = el.ownerDocument.defaultView?.devicePixelRatio ?? 1;
+    const ctx = width < 40 || height < 40 ? null : canvas.getContext('2d');
+    if (!ctx) return;
+    const [x0, x1] = this.span(), aligned = windowOf(lines.map(l => l.track), x0, x1, Math.max(50, Math.floor(width / 2)));
+    const { strokes, bands } = this.strokesOf(aligned.x, aligned.raw, aligned.smooth);
+    const drawn = [...strokes.map(s => s.ys), ...bands.flatMap(b => [b.high, b.low])];
+    const y = scaleOf(drawn, state.log && drawn.some(ys => ys.some(v => typeof v === 'number' && v > 0)));
+    const w = Math.round(width * ratio), h = Math.round(height * ratio);
+    if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ctx.clearRect(0, 0, width, height);
+    ctx.font = `10.5px ${theme.font}`;
+    const ys = ticksOf(y, Math.max(2, Math.floor((height - TOP - BOTTOM) / 30))), words = ys.map(v => show(v, 3));
+    const left = Math.ceil(Math.max(24, ...words.map(word => ctx.measureText(word).width))) + 8;
+    const frame = (this.frame = new Frame({ left, top: TOP, width: width - left - RIGHT, height: height - TOP - BOTTOM }, { min: x0, max: x1, log: false }, y));
+    this.axes(ctx, frame, ys, words);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(frame.box.left, 0, frame.box.width, height);
+    ctx.clip();
+    ctx.lineJoin = 'round';
+    for (const band of bands) fillBand(ctx, frame, aligned.x, band.high, band.low, band.color);
+    for (const stroke of strokes) strokeLine(ctx, frame, aligned.x, stroke);
+    this.drawMarks(ctx, frame, aligned.bad);
+    ctx.restore();
     this.say();
   }
 
@@ -82,7 +106,6 @@ export class Chart {
     if (this.hovered === x) return;
     this.hovered = x;
     this.say();
-    this.plot?.redraw(false, false);
   }
 
   /** The x of the sample beside the hovered one, for the arrow keys. */
@@ -94,8 +117,37 @@ export class Chart {
   }
 
   destroy(): void {
-    this.plot?.destroy();
     this.tip.remove();
+  }
+
+  private strokesOf(x: readonly number[], raw: readonly Ys[], smooth: readonly Ys[]): { strokes: Stroke[]; bands: { high: Ys; low: Ys; color: string }[] } {
+    const { lines, state } = this, many = lines.length > 12, strokes: Stroke[] = [], bands: { high: Ys; low: Ys; color: string }[] = [];
+    if (state.band) for (const group of new Set(lines.map(l => l.group))) {
+      const { color, dash } = lines.filter(l => l.group === group).at(-1)!, b = bandOf(x, lines.flatMap((l, i) => (l.group === group ? [(l.track.smooth ? smooth : raw)[i]!] : [])));
+      bands.push({ high: b.high, low: b.low, color: fade(color, 0.16) });
+      strokes.push({ ys: b.high, color: fade(color, 0.3), width: 0.5 }, { ys: b.low, color: fade(color, 0.3), width: 0.5 }, { ys: b.mean, color, width: 1.6, dash });
+    } else lines.forEach((line, i) => {
+      if (line.track.smooth) strokes.push({ ys: raw[i]!, color: fade(line.color, 0.28), width: 1 }, { ys: smooth[i]!, color: line.color, width: many ? 1 : 1.6, dash: line.dash });
+      else strokes.push({ ys: raw[i]!, color: line.color, width: many ? 1 : 1.4, dash: line.dash });
+    });
+    return { strokes, bands };
+  }
+
+  private axes(ctx: CanvasRenderingContext2D, f: Frame, ys: number[], words: string[]): void {
+    const { box, x } = f, steps = this.state.axis === 'step', xs = ticksOf(x, Math.max(2, Math.floor(box.width / 52)), !steps).filter(v => !steps || Number.isInteger(v));
+    ctx.fillStyle = this.theme.inset;
+    for (const v of ys) ctx.fillRect(box.left, Math.round(f.top(v)), box.width, 1);
+    for (const v of xs) ctx.fillRect(Math.round(f.left(v)), box.top, 1, box.height);
+    ctx.fillStyle = this.theme.muted;
+    ctx.textBaseline = 'middle';
+    ctx.textAlign = 'right';
+    ys.forEach((v, i) => ctx.fillText(words[i]!, box.left - 6, f.top(v)));
+    ctx.textBaseline = 'alphabetic';
+    ctx.textAlign = 'center';
+    for (const v of xs) {
+      const word = steps ? compact(v) : clock(v), half = ctx.measureText(word).width / 2;
+      ctx.fillText(word, Math.min(f.left(v), box.left + box.width + RIGHT - half), box.top + box.height + 14);
+    }
   }
 
   private span(): [number, number] {
@@ -104,6 +156,39 @@ export class Chart {
     for (const { track } of this.lines) { x0 = Math.min(x0, track.x[0]!); x1 = Math.max(x1, track.x[track.length - 1]!); }
     if (!(x1 >= x0)) return [0, 1];
     return x1 > x0 ? [x0, x1] : [x0 - 0.5, x1 + 0.5];
+  }
+
+  private place(e: PointerEvent): number {
+    const { box } = this.frame ?? { box: { left: 0, width: 1 } };
+    return Math.min(box.left + box.width, Math.max(box.left, e.clientX - this.el.getBoundingClientRect().left));
+  }
+
+  private move(e: PointerEvent): void {
+    const { frame } = this;
+    if (!frame) return;
+    const left = this.place(e), x = frame.xAt(left);
+    if (this.grabbed !== null && Math.abs(left - this.grabbed) >= BRUSH_PX) {
+      this.brush.hidden = false;
+      Object.assign(this.brush.style, { left: `${Math.min(left, this.grabbed)}px`, width: `${Math.abs(left - this.grabbed)}px`, top: `${TOP}px`, height: `${frame.box.height}px` });
+      this.tip.hide();
+    }
+    this.hovered = x;
+    this.say();
+    this.calls.hover(x);
+    if (this.brush.hidden) this.tell(frame, x, left, e.clientY - this.el.getBoundingClientRect().top);
+  }
+
+  private drop(e: PointerEvent): void {
+    const { frame, grabbed } = this, left = this.place(e);
+    this.letGo();
+    if (!frame || grabbed === null) return;
+    if (Math.abs(left - grabbed) < BRUSH_PX) this.calls.pick(frame.xAt(left));
+    else this.calls.zoom([frame.xAt(Math.min(left, grabbed)), frame.xAt(Math.max(left, grabbed))]);
+  }
+
+  private letGo(): void {
+    this.grabbed = null;
+    this.brush.hidden = true;
   }
 
   /** Real sample at or before x: what a reader wants to know, not what was drawn there. */
@@ -115,8 +200,11 @@ export class Chart {
   }
 
   private say(): void {
-    const x = this.hovered;
+    const x = this.hovered, { frame } = this;
     const first = this.lines.find(l => l.primary) ?? this.lines[0];
+    const inside = frame !== null && x !== null && x >= frame.x.min && x <= frame.x.max;
+    this.hair.hidden = !inside;
+    if (inside) Object.assign(this.hair.style, { left: `${frame.left(x)}px`, top: `${TOP}px`, height: `${frame.box.height}px` });
     if (!first) { this.value.textContent = ''; return; }
     const last = first.track.y[first.track.length - 1]!;
     const now = x === null ? last : this.at(first, x);
@@ -129,105 +217,42 @@ export class Chart {
     return this.state.axis === 'step' ? `step ${Math.round(x)}` : clock(x);
   }
 
-  private options(width: number, height: number, log: boolean): uPlot.Options {
-    const { theme, lines } = this;
-    const axis: uPlot.Axis = {
-      stroke: theme.muted, font: `10.5px ${theme.font}`, grid: { stroke: theme.inset, width: 1 }, ticks: { show: false }, gap: 4,
-    };
-    const many = lines.length > 12;
-    const series: uPlot.Series[] = [{}], bands: uPlot.Band[] = [];
-    if (this.state.band) for (const group of new Set(lines.map(l => l.group))) {
-      const { color } = lines.filter(l => l.group === group).at(-1)!, edge: uPlot.Series = { stroke: fade(color, 0.3), width: 0.5, points: { show: false } };
-      bands.push({ series: [series.length, series.length + 1], fill: fade(color, 0.16) });
-      series.push(edge, { ...edge }, { stroke: color, width: 1.6, points: { show: false } });
-    } else for (const line of lines) {
-      const base: uPlot.Series = { points: { show: (_u, _i, from, to) => to - from < 2 && line.track.length < 3, size: 4, fill: line.color }, spanGaps: false, ...(line.dash && { dash: [4, 3] }) };
-      if (line.track.smooth) {
-        series.push({ ...base, stroke: fade(line.color, 0.28), width: 1 });
-        series.push({ ...base, stroke: line.color, width: many ? 1 : 1.6 });
-      } else series.push({ ...base, stroke: fade(line.color, line.dash ? 0.8 : 1), width: many ? 1 : 1.4 });
-    }
-    return {
-      width, height, padding: [6, 8, 0, 0], legend: { show: false }, series, bands,
-      cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false }, sync: { key: this.syncKey, setSeries: false, scales: ['x', null] } },
-      scales: {
-        x: { time: false, range: () => this.span() },
-        y: log ? { distr: 3 } : { range: (_u, min, max) => pad(min, max) },
-      },
-      axes: [
-        { ...axis, size: 22, space: 44, values: (_u, ticks) => ticks.map(v => (this.state.axis === 'step' ? (Number.isInteger(v) ? compact(v) : '') : clock(v))) },
-        { ...axis, size: 48, values: (_u, ticks) => ticks.map(v => (v === null ? '' : show(v, 3))), ...(log && { filter: decades, grid: { ...axis.grid, filter: decades } }) },
-      ],
-      hooks: {
-        setCursor: [u => this.onCursor(u)],
-        setSelect: [u => {
-          if (u.select.width < 4) return;
-          this.calls.zoom([u.posToVal(u.select.left, 'x'), u.posToVal(u.select.left + u.select.width, 'x')]);
-          u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        }],
-        draw: [u => this.drawMarks(u)],
-      },
-    };
-  }
-
-  private onCursor(u: uPlot): void {
-    const left = u.cursor.left ?? -1;
-    const x = left >= 0 ? u.posToVal(left, 'x') : null;
-    const mine = (u.cursor as { event?: Event }).event !== undefined;
-    if (x !== this.hovered) {
-      this.hovered = x;
-      this.say();
-      if (mine && x !== null) this.calls.hover(x);
-    }
-    if (!mine || x === null) return this.tip.hide();
+  /** The card beside the pointer: the lines nearest to it, and what happened there. */
+  private tell(frame: Frame, x: number, left: number, top: number): void {
     const rows = this.lines.map(l => ({ name: l.name, v: this.at(l, x) })).filter(r => r.v !== null);
-    if (rows.length < 2) return this.tip.hide();
-    const top = u.posToVal(u.cursor.top ?? 0, 'y');
-    const nearest = rows.length <= 8 ? rows : rows.sort((a, b) => Math.abs(Math.log(Math.abs(a.v! / top))) - Math.abs(Math.log(Math.abs(b.v! / top)))).slice(0, 6);
-    const text = nearest.sort((a, b) => b.v! - a.v!).map(r => `${show(r.v)}  ${r.name}`).join('\n');
-    this.tip.show(`${this.where(x)}\n${text}${rows.length > nearest.length ? `\nand ${rows.length - nearest.length} more` : ''}`, left + u.over.offsetLeft, (u.cursor.top ?? 0) + u.over.offsetTop);
+    const marks = this.state.marks.filter(m => Math.abs(frame.left(m.x) - left) < 6).map(m => `▼ ${m.words}`);
+    if (rows.length < 2 && !marks.length) return this.tip.hide();
+    const away = (v: number) => Math.abs(frame.top(v) - top), nearest = rows.length <= 8 ? rows : rows.sort((a, b) => away(a.v!) - away(b.v!)).slice(0, 6);
+    const lines = nearest.sort((a, b) => b.v! - a.v!).map(r => `${show(r.v)}  ${r.name}`);
+    this.tip.show([this.where(x), ...lines, ...(rows.length > nearest.length ? [`and ${rows.length - nearest.length} more`] : []), ...marks].join('\n'), left, top);
   }
 
-  /** Where values were not finite, and the selected step. */
-  private drawMarks(u: uPlot): void {
-    const { ctx } = u, ratio = uPlot.pxRatio, { left, top, width, height } = u.bbox;
-    ctx.save();
+  /** Where values were not finite, what was found, and the selected step. */
+  private drawMarks(ctx: CanvasRenderingContext2D, frame: Frame, bad: readonly number[]): void {
+    const { top, height } = frame.box, base = top + height;
+    ctx.setLineDash([]);
     ctx.fillStyle = this.theme.trouble;
-    for (const x of this.bad) {
-      const at = u.valToPos(x, 'x', true), base = top + height;
-      if (at < left || at > left + width) continue;
+    const triangle = (at: number, from: number, to: number) => { ctx.beginPath(); ctx.moveTo(at - 4, from); ctx.lineTo(at + 4, from); ctx.lineTo(at, to); ctx.fill(); };
+    for (const x of bad) {
+      const at = frame.left(x);
       ctx.globalAlpha = 0.25;
-      ctx.fillRect(at - 0.5 * ratio, top, ratio, height);
+      ctx.fillRect(at - 0.5, top, 1, height);
       ctx.globalAlpha = 1;
-      ctx.beginPath();
-      ctx.moveTo(at - 4 * ratio, base); ctx.lineTo(at + 4 * ratio, base); ctx.lineTo(at, base - 7 * ratio);
-      ctx.fill();
+      triangle(at, base, base - 7);
     }
-    const mark = (x: number | null, color: string, dash: number[]) => {
-      if (x === null) return;
-      const at = Math.round(u.valToPos(x, 'x', true));
-      if (at < left || at > left + width) return;
-      ctx.strokeStyle = color;
-      ctx.lineWidth = ratio;
-      ctx.setLineDash(dash);
-      ctx.beginPath();
-      ctx.moveTo(at, top); ctx.lineTo(at, top + height);
-      ctx.stroke();
-    };
-    mark(this.state.axis === 'step' ? this.state.step : null, this.theme.fg, [3 * ratio, 3 * ratio]);
-    ctx.restore();
+    for (const { x } of this.state.marks) triangle(frame.left(x), 0, 6);
+    const { step, axis } = this.state;
+    if (step === null || axis !== 'step') return;
+    ctx.strokeStyle = this.theme.fg;
+    ctx.lineWidth = 1;
+    ctx.setLineDash([3, 3]);
+    ctx.beginPath();
+    const at = Math.round(frame.left(step)) + 0.5;
+    ctx.moveTo(at, top); ctx.lineTo(at, base);
+    ctx.stroke();
   }
-}
-
-function pad(min: number | null, max: number | null): [number, number] {
-  if (min === null || max === null) return [0, 1];
-  // Closer than a float32 can tell apart: a flat line, not a picture of its rounding.
-  if (max - min <= 2e-7 * Math.max(Math.abs(min), Math.abs(max))) return min === 0 ? [-1, 1] : [min - Math.abs(min) * 0.1, max + Math.abs(max) * 0.1];
-  const room = (max - min) * 0.06;
-  return [min >= 0 && min < room ? Math.min(min, 0) : min - room, max + room];
 }
 
 const fade = (hex: string, alpha: number) => (alpha >= 1 ? hex : hex + Math.round(alpha * 255).toString(16).padStart(2, '0'));
-const decades = (_u: uPlot, splits: number[]) => splits.map(v => (Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9 ? v : null));
 const compact = (v: number) => (Math.abs(v) >= 1e6 ? `${v / 1e6}M` : Math.abs(v) >= 1e4 ? `${v / 1e3}k` : String(v));
 const clock = (s: number) => (s < 60 ? `${Number(s.toFixed(s < 10 ? 1 : 0))}s` : `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, '0')}`);

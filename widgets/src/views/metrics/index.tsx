@@ -1,24 +1,24 @@
 /** Scalars over steps: live, grouped by the first part of their tag, all charts sharing zoom and hover. */
 
-import uPlot from 'uplot';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Legend, Nothing, Slider, Tabs, Toggle, show, useRedraw, useRun, useSelection } from '../../chrome';
-import { css } from '../../generated/uplot.css';
 import { hubOf } from '../../hub';
 import type { Attachment, RunStore, View } from '../../store/types';
 import { addStyle, onTheme, readTheme, type Theme } from '../../theme';
 import { viewOf, type ViewProps } from '../mount';
-import { Chart, type ChartState, type Line } from './chart';
+import { lowerBound } from '../../engines/pyramid';
+import { Chart, type ChartState, type Line, type Mark } from './chart';
 import { chartsOf, leafOf, type ChartSpec } from './groups';
 import { STYLE } from './style';
 import { Tracks, type Axis } from './tracks';
 
-let views = 0;
+/** Lines of one colour are told apart by their pattern. */
+const DASHES: readonly (readonly number[])[] = [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4]];
 
-interface Shared { tracks: Tracks; charts: Set<Chart>; key: string; hover(x: number | null): void }
+interface Shared { tracks: Tracks; charts: Set<Chart>; hover(x: number | null): void }
 
 function Metrics({ at, host, root }: ViewProps) {
-  const store = useRun(at, ['scalars']);
+  const store = useRun(at, ['scalars', 'findings']);
   const selection = useSelection(at);
   const { options = {} } = host;
   const [filter, setFilter] = useState(String(options.filter ?? ''));
@@ -33,13 +33,11 @@ function Metrics({ at, host, root }: ViewProps) {
   const compared = useOthers(at, host, others);
   const shared = useMemo<Shared>(() => {
     const charts = new Set<Chart>();
-    return { tracks: new Tracks(), charts, key: `ts-metrics-${++views}`, hover: x => { for (const chart of charts) chart.hover(x); } };
+    return { tracks: new Tracks(), charts, hover: x => { for (const chart of charts) chart.hover(x); } };
   }, []);
 
   useEffect(() => {
-    addStyle(root, 'tapescope-uplot', css);
     addStyle(root, 'tapescope-metrics', STYLE);
-    uPlot.sync(shared.key);
     return onTheme(root, setTheme);
   }, []);
   useEffect(() => setRange(null), [store, axis]);
@@ -51,7 +49,7 @@ function Metrics({ at, host, root }: ViewProps) {
   const tags = new Set(runs.flatMap(run => [...run.series.keys()]));
   const specs = chartsOf(tags, filter);
   const groups = [...new Set(specs.map(s => s.group))];
-  const state: ChartState = { axis, log, smoothing, band: band && compared.length > 0, range, step: selection.step };
+  const state: ChartState = { axis, log, smoothing, band: band && compared.length > 0, range, step: selection.step, marks: marksOf(store, axis) };
   const rest = at.link.recordings.filter(r => r.id !== store.id);
   return (
     <div class="ts-column ts-metrics">
@@ -106,7 +104,7 @@ function Card({ spec, runs, theme, state, shared, wide, onWide, onZoom, onPick }
   draw.current = () => { if (seen.current) chart.current?.draw(lines, state); };
 
   useLayoutEffect(() => {
-    const c = new Chart(plot.current!, value.current!, theme, state, { zoom: r => calls.current.onZoom(r), hover: shared.hover, pick: x => calls.current.onPick(x) }, shared.key);
+    const c = new Chart(plot.current!, value.current!, theme, state, { zoom: r => calls.current.onZoom(r), hover: shared.hover, pick: x => calls.current.onPick(x) });
     chart.current = c;
     shared.charts.add(c);
     const resize = new ResizeObserver(() => draw.current());
@@ -139,7 +137,7 @@ function Card({ spec, runs, theme, state, shared, wide, onWide, onZoom, onPick }
         <span class="ts-card-value" ref={value} />
       </figcaption>
       <div class="ts-plot" ref={plot} tabIndex={0} role="img" aria-label={words} onKeyDown={onKey} onBlur={() => shared.hover(null)} />
-      {lines.length > 1 && lines.length <= 6 && spec.tags.length > 1 && <Legend items={lines.filter(l => !l.dash).reverse().map(l => ({ label: l.name, color: l.color }))} />}
+      {lines.length > 1 && lines.length <= 6 && spec.tags.length > 1 && <Legend items={lines.filter(l => !l.dash.length).reverse().map(l => ({ label: l.name, color: l.color }))} />}
     </figure>
   );
 }
@@ -151,9 +149,18 @@ function linesOf(spec: ChartSpec, runs: readonly RunStore[], theme: Theme, state
     const track = tracks.of(run, tag, state.axis, state.smoothing);
     if (!track) return;
     const color = theme.series[(several ? t : r) % theme.series.length]!;
-    lines.push({ name: (several ? leafOf(tag, spec) : tag) + (r > 0 || runs.length > 1 ? `  ${titleOf(run, runs)}` : ''), color, dash: several && r > 0, track, primary: r === 0 && !several, group: several ? tag : run.name });
+    lines.push({ name: (several ? leafOf(tag, spec) : tag) + (r > 0 || runs.length > 1 ? `  ${titleOf(run, runs)}` : ''), color, dash: DASHES[(several ? r : Math.floor(r / theme.series.length)) % DASHES.length]!, track, primary: r === 0 && !several, group: several ? tag : run.name });
   }));
   return lines.reverse();                               // the followed run is drawn last, on top
+}
+
+/** Findings at the x where they were found; by time that is where the loss, or else the longest series, was at their step. */
+function marksOf(store: RunStore, axis: Axis): Mark[] {
+  const clock = store.series.get('loss') ?? [...store.series.values()].reduce((a, b) => (b.step.length > a.step.length ? b : a));
+  return store.findings.filter(f => f.step !== null && f.severity !== 'info').map(f => {
+    const i = Math.min(clock.step.length - 1, lowerBound(clock.step.data, clock.step.length, f.step!));
+    return { x: axis === 'step' ? f.step! : clock.time.data[i]!, words: f.title };
+  });
 }
 
 /** Its name, and its id too where two runs share the name. */

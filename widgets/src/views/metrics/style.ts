@@ -13,9 +13,9 @@ export const STYLE = `
 .ts-card > .ts-legend { padding: 2px 8px 4px 48px; font-size: 11px; }
 .ts-plot { position: relative; height: 138px; border-radius: 4px; }
 .ts-card[data-wide] .ts-plot { height: 300px; }
-.ts-plot .uplot { font-family: var(--ts-font); }
-.ts-plot .u-select { background: color-mix(in srgb, var(--ts-forward) 14%, transparent); }
-.ts-plot .u-cursor-x { border-right: 1px dashed var(--ts-faint); }
+.ts-plot-canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: pan-y; cursor: crosshair; }
+.ts-plot-hair { position: absolute; width: 0; border-left: 1px dashed var(--ts-faint); pointer-events: none; }
+.ts-plot-brush { position: absolute; background: color-mix(in srgb, var(--ts-forward) 14%, transparent); border: solid var(--ts-forward); border-width: 0 1px; pointer-events: none; }
 .ts-runs { position: relative; }
 .ts-runs > summary { list-style: none; }
 .ts-menu { position: absolute; top: 28px; left: 0; z-index: 10; display: flex; flex-direction: column; gap: 2px; padding: 8px 10px; min-width: 160px; background: var(--ts-bg); border: 1px solid var(--ts-line); border-radius: 6px; box-shadow: var(--ts-shadow); }
