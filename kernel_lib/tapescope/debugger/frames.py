@@ -34,6 +34,8 @@ def frames(tape: Tape, cursor: Any = None) -> tuple[list[Frame], Any]:
     now = (dbg.number, dbg.version)
     if cursor == now:
         return [], cursor
+    if hasattr(dbg, "describe"):               # an adapter's
+        return [Frame("debug", *dbg.describe())], now
     columns: dict[str, Any] = {}
     at = dbg.at
     arrived: dict[str, float] = {}
@@ -82,6 +84,9 @@ def command(tape: Tape, verb: str, args: dict[str, Any]) -> dict[str, Any]:
         if at is None:
             raise RuntimeError("the pass is over: there is no gradient to edit")
         scale = 0.0 if args.get("zero") else float(args.get("scale", 1.0))
+        if hasattr(dbg, "scale"):
+            dbg.scale(scale)
+            return {"state": dbg.state, "index": dbg.index, "total": dbg.total}
         dbg.edit(*[None if g is None else g * scale for g in at.grad_in])
     else:
         moves = {"step": dbg.step, "over": dbg.step, "back": dbg.step_back, "into": dbg.into, "out": dbg.out, "continue": dbg.continue_,

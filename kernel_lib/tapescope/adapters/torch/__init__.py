@@ -1,8 +1,10 @@
 """The same tape and debugger on PyTorch models, unchanged: `from tapescope.adapters import torch as tst`.
 
 `with tst.record(model) as tape:` around a training loop makes it visible; when the block ends, PyTorch is as it was.
+`tst.debug(loss)` holds a backward pass and steps it.
 """
 
+from .stepper import TorchDebugger, debug
 from .tape import TorchTape, record
 
-__all__ = ["TorchTape", "record"]
+__all__ = ["TorchDebugger", "TorchTape", "debug", "record"]

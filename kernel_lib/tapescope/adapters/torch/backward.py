@@ -147,6 +147,15 @@ def _passed(r: TorchRecorder, run: Any, outputs: Any, args: tuple[Any, ...], kwa
             r.backward_end(error)
 
 
+def enter(r: TorchRecorder, roots: Any, leaves: list[Any]) -> None:
+    """Enters a pass that a debugger has run to its end."""
+    r.backward_begin(tuple([r.mirrors.of(t) for t in roots]), user_site(2) or None)
+    for m in leaves:
+        r.accumulate(m, None)
+    r.backward_end(None)
+    r.mark()
+
+
 def _watch(r: TorchRecorder, nodes: list[tuple[Any, int]]) -> list[Any]:
     """Hooks on the nodes: on all of them when they are due, else on those that may make an infinity."""
     handles = []

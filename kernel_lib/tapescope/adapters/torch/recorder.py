@@ -15,7 +15,7 @@ from ...tape.recorder import Recorder
 from ...tape.walk import Step
 from .arrays import quietly
 from .mirror import Held, Mirrors, version_of
-from .nodes import OpNode
+from .nodes import LEAF, OpNode
 from .ops import TorchOp
 from .optimizers import Optimizers
 from .sites import user_site
@@ -162,6 +162,37 @@ class TorchRecorder(Recorder):
                 return None if row is None else row if not far else -2 - row
         return None
 
+    def places(self, nodes: list[Any]) -> tuple[int, dict[Any, int]] | None:
+        """The graph that knows all these nodes, by number, and their rows; None when they were not all made in one pass of this recording."""
+        found: dict[Any, int] = {}
+        leaves = []
+        for n in nodes:
+            seq = n._sequence_nr()
+            if seq >= LEAF:
+                leaves.append(n)
+                continue
+            row = self.row_of(seq)
+            if row is not None:
+                found[n] = row
+        if not found or len(found) < 0.9 * (len(nodes) - len(leaves)) or len({row < 0 for row in found.values()}) != 1:
+            return None
+        if next(iter(found.values())) < 0:     # of the pass before
+            found = {n: -2 - row for n, row in found.items()}
+            number = self.prev_graph
+        else:
+            g = self.growing or self.here.end or self.here.graph
+            number = -1 if g is None else g.number
+        g = self.graphs.get(number)
+        if g is None or any(g.strings[g.node_name[row]] != n.name().rpartition("::")[2] for n, row in found.items() if row < len(g.node_name)):
+            return None                        # the number belongs to another thread's node, or to one of a pass long gone
+        for n in leaves:
+            m = self.mirrors.table.get(id(n.variable))
+            p = None if m is None else self.names.by_id.get(m._id)
+            row = None if p is None else g.acc_node.get(g.param_src.get(p.index, -1))
+            if row is not None:
+                found[n] = row
+        return number, found
+
     def mark(self) -> None:
         """Nodes made from here on, by a backward pass, belong to none of the ops so far."""
         self.starts.append(_sequence())
@@ -246,7 +277,6 @@ class TorchRecorder(Recorder):
         self.listener = None
         with quietly():
             super().finish()
-        self.starts, self.steps = [], []
 
 
 def _tensors(values: Any) -> list[Any]:

@@ -15,7 +15,7 @@ from ...tape.tape import Tape
 from .listen import Listener, ears, hearing
 from .recorder import TorchRecorder
 
-CAPABILITIES = {"can_step": True, "can_rewind": False, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
+CAPABILITIES = {"can_step": True, "can_rewind": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
 
 
 class TorchTape(Tape):

@@ -1,0 +1,185 @@
+"""A backward pass of PyTorch's own engine that is held: it runs on a thread of its own and waits before every node at which it shall stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from .arrays import quietly
+from .nodes import LEAF, roots_of
+
+Until = Callable[[Any, Sequence[Any]], bool]
+
+
+class Abandoned(BaseException):
+    """Raised in the pass's own thread to end it; never seen outside."""
+
+
+class HeldPass:
+    """One run of the engine over the graph behind `roots`, with all hooks. Saved values are kept, so that it can be run again."""
+
+    def __init__(self, roots: Sequence[Any], gradients: Any, watched: Sequence[Any] = ()) -> None:
+        self.roots, self.gradients = tuple(roots), gradients
+        with quietly():
+            self.nodes, self.leaves = ordered(roots_of(self.roots))
+        self.total = len(self.nodes)
+        self.ran: list[Any] = []               # nodes that the pass has come to
+        self.index = -1                        # nodes that have run
+        self.stop: tuple[Any, tuple[Any, ...]] | None = None
+        self.edits: dict[Any, tuple[Any, ...]] = {}
+        self.error: BaseException | None = None
+        self.done = False
+        self.parts: dict[Any, dict[Any, float]] = {}           # node -> consumer -> norm of what it sent there
+        self._met = {n for n, times in _arrivals(self.nodes).items() if times > 1}
+        self._until: Until = lambda node, grads: True
+        self._leave = False
+        self._handles: list[Any] = []
+        self._thread: threading.Thread | None = None
+        self._variables = {n.variable: None for n in self.leaves if hasattr(n, "variable")} | dict.fromkeys(watched)
+        self.before: dict[Any, Any] | None = None              # leaf -> its .grad before this run
+        self.reached: list[Any] = []                           # leaves whose .grad is written, in order
+
+    # -- the thread that runs ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Runs up to the first node."""
+        with quietly():
+            self.before = {p: None if p.grad is None else (p.grad, p.grad.detach().clone()) for p in self._variables}
+        self.ran = []
+        self._go, self._came = threading.Semaphore(0), threading.Semaphore(0)
+        self.index, self.stop, self.error, self.done, self._leave = -1, None, None, False, False
+        self.reached, self.parts = [], {}
+        self._handles = [n.register_prehook(lambda grads, n=n: self._arrived(n, grads)) for n in self.nodes]
+        for n in self.nodes:
+            if any(m in self._met for m, _ in n.next_functions):
+                self._handles.append(n.register_hook(lambda out, grads, n=n: self._sent(n, out)))
+        self._until = lambda node, grads: True
+        self._thread = threading.Thread(target=self._run, name="tapescope backward", daemon=True)
+        self._thread.start()
+        self._wait()
+
+    def _run(self) -> None:
+        try:
+            torch.autograd.backward(self.roots, self.gradients, retain_graph=True)
+        except BaseException as e:
+            if not isinstance(e, Abandoned):
+                self.error = e
+        finally:
+            for h in self._handles:
+                h.remove()
+            self._handles = []
+            self.done = self.error is None and not self._leave
+            if self.done and len(self.ran) == self.total:
+                self.nodes = list(self.ran)    # leaves that are complete at once come in an order that only the engine knows
+            self.stop = None
+            self._came.release()
+
+    def _arrived(self, node: Any, grads: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Before a node, on the pass's thread."""
+        if self._leave:
+            raise Abandoned
+        self.index += 1
+        self.ran.append(node)
+        given = self.edits.get(node, grads)
+        if self._until(node, given):
+            self.stop = node, given
+            self._came.release()
+            self._go.acquire()
+            if self._leave:
+                raise Abandoned
+            given = self.stop[1]
+        self.stop = None
+        if node._sequence_nr() >= LEAF:
+            self.reached.append(node.variable)
+        return None if given is grads else given
+
+    def _sent(self, node: Any, out: tuple[Any, ...]) -> None:
+        for (m, _), g in zip(node.next_functions, out, strict=False):
+            if m in self._met and g is not None:
+                parts = self.parts.setdefault(m, {})
+                parts[node] = (parts.get(node, 0.0) ** 2 + float(g.detach().float().norm()) ** 2) ** 0.5
+
+    # -- the thread that holds it --------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        """Until the pass has stopped or ended; an interrupt stops it at the next node."""
+        while True:
+            try:
+                while not self._came.acquire(timeout=0.2):
+                    pass
+                return
+            except BaseException:
+                self._until = lambda node, grads: True
+                self._came.acquire(timeout=10)
+                raise
+
+    def advance(self, until: Until) -> bool:
+        """Lets the pass run to the next node at which `until(node, gradients)`; False when it has ended. Raises what it raised."""
+        if self.stop is None:
+            return False
+        self._until = until
+        self._go.release()
+        self._wait()
+        if self.error is not None:
+            error, self.error = self.error, None
+            self.restore()
+            raise error
+        return self.stop is not None
+
+    def end(self) -> None:
+        """Ends the thread, where it stands."""
+        if self._thread is not None and self._thread.is_alive():
+            self._leave = True
+            self._go.release()
+            self._thread.join(10)
+        self._thread = None
+        self.stop = None
+
+    def restore(self) -> None:
+        """Puts every `.grad` back to what it was before the run: the same tensors with the same values."""
+        before, self.before = self.before, None
+        with quietly(), torch.no_grad():
+            for p, known in (before or {}).items():
+                if known is None:
+                    p.grad = None
+                else:
+                    grad, values = known
+                    if grad is not p.grad or not torch.equal(grad, values):
+                        grad.copy_(values)
+                        p.grad = grad
+        self.reached = []
+
+
+def ordered(roots: list[Any]) -> tuple[list[Any], list[Any]]:
+    """All nodes that the roots lead to in the order of the engine: the newest first, a leaf as soon as everything has arrived; and the leaves."""
+    seen, stack, found = set(roots), list(dict.fromkeys(roots)), []
+    while stack:
+        n = stack.pop()
+        found.append(n)
+        for m, _ in n.next_functions:
+            if m is not None and m not in seen:
+                seen.add(m)
+                stack.append(m)
+    left = _arrivals(found)
+    plain = sorted((n for n in found if n._sequence_nr() < LEAF), key=lambda n: -n._sequence_nr())
+    order: list[Any] = [n for n in found if n._sequence_nr() >= LEAF and not left.get(n)]
+    for n in plain:
+        order.append(n)
+        for m, _ in n.next_functions:
+            if m is not None and m._sequence_nr() >= LEAF:
+                left[m] -= 1
+                if not left[m]:
+                    order.append(m)
+    return order, [n for n in order if n._sequence_nr() >= LEAF]
+
+
+def _arrivals(nodes: Sequence[Any]) -> dict[Any, int]:
+    found: dict[Any, int] = {}
+    for n in nodes:
+        for m, _ in n.next_functions:
+            if m is not None:
+                found[m] = found.get(m, 0) + 1
+    return found

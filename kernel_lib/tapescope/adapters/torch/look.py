@@ -1,0 +1,175 @@
+"""What can be seen at a stop of a held pass of PyTorch: gradients in and out, saved values, formula, line, and each branch's share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ...core.site import SiteInfo, resolve
+from ...debugger.look import sample, summary
+from .arrays import Away, array_of, quietly
+from .formulas import formula
+from .nodes import LEAF
+
+if TYPE_CHECKING:
+    from .stepper import TorchDebugger
+
+_HEAVY = ("CheckpointFunctionBackward",)        # running these to look would write something
+
+
+class TorchAt:
+    """The node at the cursor of a held pass."""
+
+    def __init__(self, dbg: TorchDebugger, node: Any, grads: tuple[Any, ...]) -> None:
+        self._dbg, self.node, self._grads = dbg, node, grads
+
+    @property
+    def name(self) -> str:
+        return str(self.node.name()).rpartition("::")[2]
+
+    @property
+    def row(self) -> int:
+        """The node's row in the graph of the tape; -1 when it has none."""
+        return self._dbg.rows.get(self.node, -1)
+
+    @property
+    def parameter(self) -> str:
+        """The leaf's name at an AccumulateGrad, else ''."""
+        return self._dbg.parameter_of(self.node)
+
+    @property
+    def module(self) -> str:
+        """The path of the module call that made this node; '' at the top level or when unknown."""
+        return self._dbg.module_of(self.node)
+
+    @property
+    def op(self) -> str:
+        """What the user wrote that made this node, as the recording has it."""
+        return self._dbg.op_of(self.node)
+
+    @property
+    def source(self) -> SiteInfo | None:
+        """File, line, text and cell of the user's line that made this node; None when nobody recorded it."""
+        op, g = self._dbg._op(self.node)
+        return resolve(g.sites[g.op_site[op]]) if op >= 0 and g.op_site[op] >= 0 else None
+
+    @property
+    def grad_in(self) -> tuple[Any, ...]:
+        """The gradient of every output of the node; what `edit` replaces."""
+        return self._grads
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        """What the forward kept for this node, by PyTorch's names."""
+        node = self.node
+        if node._sequence_nr() >= LEAF:
+            return {"variable": node.variable}
+        with quietly():
+            if isinstance(node, torch._C._FunctionBase):
+                try:
+                    return {f"saved_{i}": t for i, t in enumerate(node.saved_tensors)}
+                except RuntimeError:
+                    return {}
+            found = {}
+            for name in dir(node):
+                if name.startswith("_saved_"):
+                    try:
+                        value = getattr(node, name)
+                    except Exception:              # freed, or packed away by somebody's hooks
+                        continue
+                    if value is not None:
+                        found[name.removeprefix("_saved_")] = value
+            return found
+
+    @property
+    def grad_out(self) -> tuple[Any, ...]:
+        """The gradient of every operand: computed here for looking, without moving the pass. Empty where looking would do something."""
+        node = self.node
+        if node._sequence_nr() >= LEAF or node.name().endswith(_HEAVY):
+            return ()
+        try:
+            with quietly(), torch.no_grad():
+                if isinstance(node, torch._C._FunctionBase):
+                    return ()                      # a user's own code: it runs once per arrival
+                out = node(*self._grads)
+        except Exception:
+            return ()
+        return out if isinstance(out, tuple) else (out,)
+
+    @property
+    def formula(self) -> str:
+        """The derivative in LaTeX, '' where none is written down."""
+        return formula(self.name)
+
+    def shares(self) -> list[dict[str, Any]]:
+        """Where several gradients meet at this node: each consumer's part of the sum, by norm."""
+        parts = self._dbg._pass.parts.get(self.node, {})
+        total = sum(v for v in parts.values() if v == v) or 1.0
+        return [{"from": n.name(), "row": self._dbg.rows.get(n, -1), "share": v / total} for n, v in parts.items()] if len(parts) > 1 else []
+
+    def explain(self) -> TorchAt:
+        """The node written out: what there is to see, formula included in a notebook."""
+        return self
+
+    def __repr__(self) -> str:
+        d = self._dbg
+        lines = [f"node {d.index + 1} of {d.total}: {self.name}" + (f"  ({self.parameter})" if self.parameter else "") + (f"  in {self.module}" if self.module else "")]
+        if self.source is not None:
+            lines.append(f"  {self.source}")
+        for label, many in (("grad in", self.grad_in), ("grad out", self.grad_out)):
+            lines += [f"  {label}: {_line(t)}" for t in many if t is not None]
+        lines += [f"  saved {n}: {_line(v)}" for n, v in self.saved.items()]
+        return "\n".join(lines)
+
+    def _repr_markdown_(self) -> str:
+        return "```text\n" + repr(self) + "\n```" + (f"\n\n$${self.formula}$$" if self.formula else "")
+
+
+def _host(t: Any) -> Any:
+    a = array_of(t)
+    return a.near() if type(a) is Away else a
+
+
+def _line(v: Any) -> str:
+    if not isinstance(v, torch.Tensor):
+        return str(v)
+    s = summary("", _host(v))
+    text = f"{str(v.dtype).removeprefix('torch.')}{s['shape']}"
+    if s["norm"] is not None:
+        text += f"  norm {s['norm']:.4g}  [{s['min']:.4g}, {s['max']:.4g}]"
+    return text + (f"  {s['nonfinite']} non-finite" if s["nonfinite"] else "")
+
+
+def describe(dbg: TorchDebugger) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A held pass as the meta and columns of a `debug` frame."""
+    columns: dict[str, Any] = {}
+
+    def add(name: str, value: Any) -> dict[str, Any]:
+        if not isinstance(value, torch.Tensor):
+            return {**summary(name, np.zeros(0)), "dtype": type(value).__name__, "shape": [], "text": str(value), "bytes": 0}
+        array = _host(value)
+        found = summary(name, array)
+        found["dtype"] = str(value.dtype).removeprefix("torch.")
+        if array.size and array.dtype.kind in "fiub":
+            found["sample"], columns[f"c{len(columns)}"] = sample(array)
+            found["column"] = f"c{len(columns) - 1}"
+        return found
+
+    at = dbg.at
+    here = None
+    if at is not None:
+        info = at.source
+        here = {"name": at.name, "label": at.parameter or at.op or at.name, "module": at.module,
+                "source": None if info is None else [info.file, info.line, info.text, info.cell], "formula": at.formula,
+                "grad_in": [add(f"grad_in[{i}]", g) for i, g in enumerate(at.grad_in) if g is not None],
+                "saved": [add(n, v) for n, v in at.saved.items()],
+                "grad_out": [add(f"grad_out[{i}]", g) for i, g in enumerate(at.grad_out) if g is not None],
+                "shares": [{"from": s["from"], "share": s["share"]} for s in at.shares()]}
+    arrived = {dbg.name_of(t): float(g.detach().float().norm()) for t, g in dbg.arrived}
+    meta = {"state": dbg.state, "live": dbg.live, "graph": dbg.graph, "index": dbg.index, "total": dbg.total, "node": -1 if at is None else at.row,
+            "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "hits": [], "nbytes": 0,
+            "error": None if dbg.error is None else f"{type(dbg.error).__name__}: {dbg.error}", "at": here,
+            "arrived": [{"parameter": n, "norm": v} for n, v in arrived.items()]}
+    return meta, columns
