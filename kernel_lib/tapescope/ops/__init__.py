@@ -112,13 +112,11 @@ from .api_reduce import (
     logsumexp,
     max,
     mean,
-    median,
     min,
     nonzero,
     norm,
     numel,
     prod,
-    quantile,
     result_type,
     sort,
     std,
@@ -126,6 +124,30 @@ from .api_reduce import (
     topk,
     unique,
     var,
+)
+from .api_scan import (
+    aminmax,
+    corrcoef,
+    cov,
+    cummax,
+    cummin,
+    cumulative_trapezoid,
+    diff,
+    dist,
+    gradient,
+    kthvalue,
+    logcumsumexp,
+    median,
+    mode,
+    msort,
+    nanmean,
+    nanmedian,
+    nanquantile,
+    nansum,
+    quantile,
+    renorm,
+    std_mean,
+    trapezoid,
     var_mean,
 )
 from .api_scatter import (
@@ -145,6 +167,18 @@ from .api_scatter import (
     select_scatter,
     slice_scatter,
     take,
+)
+from .api_search import (
+    argwhere,
+    bucketize,
+    histogram,
+    histogramdd,
+    is_same_size,
+    isin,
+    nonzero_static,
+    searchsorted,
+    unique_consecutive,
+    unravel_index,
 )
 from .api_shape import (
     broadcast_tensors,
@@ -326,7 +360,7 @@ concat = concatenate = cat
 absolute, clip, divide, multiply, subtract, negative = abs, clamp, div, mul, sub, neg
 swapaxes = swapdims = transpose
 moveaxis = movedim
-row_stack = vstack
+row_stack, trapz = vstack, trapezoid
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 arccos, arcsin, arctan, arctan2 = acos, asin, atan, atan2
 arccosh, arcsinh, arctanh = acosh, asinh, atanh

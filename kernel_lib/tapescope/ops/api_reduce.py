@@ -16,7 +16,7 @@ from . import pointwise as pw
 from . import reduce as rd
 from .api_shape import dim_of, dims_of
 
-_Pairs: dict[str, Any] = {n: namedtuple(n, ["values", "indices"]) for n in ("max", "min", "sort", "topk", "median")}
+_Pairs: dict[str, Any] = {n: namedtuple(n, ["values", "indices"]) for n in ("max", "min", "sort", "topk")}
 
 
 def _cast(t: Tensor, dtype: Any) -> Tensor:
@@ -130,10 +130,6 @@ def std(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
     return rd.std(input, *_moments(input, _axis(dim, named), unbiased, keepdim, correction))
 
 
-def var_mean(input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
-    return var(input, dim, keepdim=keepdim, correction=correction), mean(input, dim, keepdim)
-
-
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     return rd.logsumexp(input, dims_of(dim, input._array.ndim), keepdim)
 
@@ -144,12 +140,12 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     return rd.norm(_cast(input, dtype), order, dims_of(dim, input._array.ndim), keepdim)
 
 
-def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    return rd.cumsum(_cast(input, dtype), dim_of(dim, input._array.ndim)) if input._array.ndim else pw.clone(input)
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> Tensor:
+    return pw.given(_cast(rd.cumsum(_cast(input, dtype), dim_of(dim, input._array.ndim)), dtype), out)
 
 
-def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    return rd.cumprod(_cast(input, dtype), dim_of(dim, input._array.ndim)) if input._array.ndim else pw.clone(input)
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> Tensor:
+    return pw.given(_cast(rd.cumprod(_cast(input, dtype), dim_of(dim, input._array.ndim)), dtype), out)
 
 
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
@@ -177,19 +173,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if not 0 <= k <= (input._array.shape[d] if input._array.ndim else 1):
         raise RuntimeError("selected index k out of range")
     values = ix.topk(input, k, d, largest)
-    return _Pairs["topk"](values, wrap(ix._sorted(input._array, d, largest)[(slice(None),) * d + (slice(0, k),)]))
-
-
-def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The lower median; with `dim`, (values, indices)."""
-    if dim is None:
-        flat = input.reshape(-1)
-        order = np.argsort(flat._array, kind="stable")
-        return flat[int(order[(flat._array.size - 1) // 2])]
-    d = dim_of(dim, input._array.ndim)
-    i = np.take(np.argsort(input._array, d, kind="stable"), [(input._array.shape[d] - 1) // 2], d)
-    values = ix.gather(input, d, i)
-    return _Pairs["median"](values if keepdim else values.squeeze(d), wrap(i if keepdim else i.squeeze(d)))
+    return _Pairs["topk"](values, wrap(ix.topk.op.forward(input._array, k, d, largest)[1]))
 
 
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
@@ -221,11 +205,6 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     a = input._array
     low, high = (min, max) if min != max else (float(a.min()), float(a.max()))
     return wrap(np.histogram(a, bins, (low, high))[0].astype(a.dtype))
-
-
-def quantile(input: Tensor, q: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
-    qs = q._array if isinstance(q, Tensor) else q
-    return wrap(np.asarray(np.quantile(input._array, qs, axis=dim, keepdims=keepdim), input._array.dtype))
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:

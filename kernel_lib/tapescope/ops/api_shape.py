@@ -318,12 +318,18 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     return shape.roll(input, tuple(s), dims_of(dims, input._array.ndim))
 
 
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    return shape.tril(input, diagonal)
+def tril(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
+    """The lower triangle of the last two dimensions, zeros elsewhere."""
+    if input._array.ndim < 2:
+        raise RuntimeError("tril: input tensor must have at least 2 dimensions")
+    return pointwise.given(shape.tril(input, diagonal), out)
 
 
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    return shape.triu(input, diagonal)
+def triu(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
+    """The upper triangle of the last two dimensions, zeros elsewhere."""
+    if input._array.ndim < 2:
+        raise RuntimeError("triu: input tensor must have at least 2 dimensions")
+    return pointwise.given(shape.triu(input, diagonal), out)
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:

@@ -6,11 +6,16 @@ from typing import Any
 
 from ..core.inplace import assign
 from ..core.tensor import Tensor
+from . import api_reduce as ar
+from . import api_scan as asn
 from . import api_scatter as asc
+from . import api_search as asr
 from . import api_shape as ash
 from . import api_view as av
 
 METHODS: dict[Any, str] = {
+    asn: "cummax cummin logcumsumexp kthvalue median nanmedian mode msort nansum nanmean aminmax dist renorm quantile nanquantile diff cov corrcoef",
+    asr: "isin argwhere nonzero_static unique_consecutive histogram is_same_size",
     asc: "index_add index_copy index_fill index_reduce scatter_reduce index_put put take masked_scatter select_scatter slice_scatter diagonal_scatter "
          "as_strided as_strided_scatter storage_offset scatter scatter_add",
     av: "tensor_split hsplit vsplit dsplit split split_with_sizes unsafe_split unsafe_chunk rot90 fliplr flipud unfold diag_embed diag diagflat narrow_copy "
@@ -18,6 +23,9 @@ METHODS: dict[Any, str] = {
         "unbind_copy unfold_copy unsqueeze_copy view_copy as_strided_copy resize_ resize_as_ set_",
 }
 INPLACE: dict[Any, str] = {
+    asn: "renorm",
+    ar: "cumsum cumprod",
+    ash: "tril triu",
     asc: "index_add index_copy index_fill index_reduce scatter_reduce index_put put masked_scatter scatter scatter_add",
 }
 

@@ -211,6 +211,8 @@ def sort(x: Any, dim: int, descending: bool) -> Any:
 
 @op(r"\operatorname{topk}({x})", name="topk", aux=("indices",), grad_tex=r"\bar{x}[\text{chosen}] = \bar{y}")
 def topk(x: Any, k: int, dim: int, largest: bool) -> Any:
+    if not x.ndim:
+        return x[...].copy() if isinstance(x, np.ndarray) else np.array(x), np.zeros((), np.int64)
     i = _sorted(x, dim, largest)[(slice(None),) * dim + (slice(0, k),)]
     return np.take_along_axis(x, i, dim), i
 

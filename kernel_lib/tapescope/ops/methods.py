@@ -91,8 +91,8 @@ for _module, _names in {
 for _module, _names in {
     ap: "add sub mul div pow square clamp clamp_min clamp_max round lerp addcmul addcdiv remainder fmod floor_divide nan_to_num float_power positive "
         "frexp",
-    ar: "sum mean prod max min amax amin argmax argmin var std logsumexp norm cumsum cumprod all any sort argsort topk median unique nonzero "
-        "count_nonzero bincount histc quantile isclose allclose equal numel is_floating_point",
+    ar: "sum mean prod max min amax amin argmax argmin var std logsumexp norm cumsum cumprod all any sort argsort topk unique nonzero "
+        "count_nonzero bincount histc isclose allclose equal numel is_floating_point",
     ash: "view reshape flatten ravel unflatten transpose t permute movedim expand broadcast_to unsqueeze squeeze chunk unbind narrow select repeat "
          "tile flip roll tril triu diagonal clone contiguous to size stride",
     al: "matmul mm bmm mv dot outer addmm baddbmm trace",

@@ -237,12 +237,14 @@ norm.vjp(_norm_grad)
 
 @op(r"\operatorname{cumsum}({x})", name="cumsum", grad_tex=r"\bar{x}_i = \sum_{j \ge i} \bar{y}_j")
 def cumsum(x: Any, dim: int) -> Any:
-    return np.add.accumulate(x, dim, _sum_dtype(x))
+    return np.add.accumulate(x, dim, _sum_dtype(x)) if x.ndim else np.asarray(x, _sum_dtype(x)).copy()
 
 
 def _reverse_cumsum(g: Any, dim: int) -> Any:
     from .shape import flip
 
+    if not len(g.shape):
+        return g
     return flip(cumsum(flip(g, (dim,)), dim), (dim,))
 
 
@@ -251,12 +253,14 @@ cumsum.vjp(lambda g, dim: _reverse_cumsum(g, dim))
 
 @op(r"\operatorname{cumprod}({x})", name="cumprod", grad_tex=r"\bar{x}_i = \sum_{j \ge i} \bar{y}_j\,\frac{y_j}{x_i}")
 def cumprod(x: Any, dim: int) -> Any:
-    return np.multiply.accumulate(x, dim, _sum_dtype(x))
+    return np.multiply.accumulate(x, dim, _sum_dtype(x)) if x.ndim else np.asarray(x, _sum_dtype(x)).copy()
 
 
 def _cumprod_grad(g: Any, x: Any, y: Any, dim: int) -> Any:
     from .pointwise import where
 
+    if not len(x.shape):
+        return g
     # y_j / x_i is exact while x_i is not 0; where x holds zeros the derivative is summed term by term
     if not np.any((x._array if hasattr(x, "_array") else x) == 0):
         return _reverse_cumsum(g * y, dim) / x

@@ -204,3 +204,11 @@ SAMPLES |= {
 from op_samples_nn import LAYERS  # noqa: E402
 
 SAMPLES.update(LAYERS(n, pos, prob, raw))
+SAMPLES |= {
+    "cummax": [(lambda x: F.cummax(x, 1)[0], (n(2, 4),))], "cummin": [(lambda x: F.cummin(x, 0)[0], (n(4),))], "logcumsumexp": [(lambda x: F.logcumsumexp(x, 1), (n(2, 4),))],
+    "kthvalue": [(lambda x: F.kthvalue(x, 2, 1)[0], (n(2, 4),))], "median": [(lambda x: F.median(x, 1)[0], (n(2, 4),))], "nanmedian": [(lambda x: F.nanmedian(x, 1)[0], (n(2, 4),))],
+    "median_all": [(F.median, (n(2, 3),))], "nanmedian_all": [(F.nanmedian, (n(2, 3),))], "mode": [(lambda x: F.mode(x, 1)[0], (n(2, 4),))],
+    "nansum": [(F.nansum, (n(2, 3),)), (lambda x: F.nansum(x, 1), (n(2, 3),))], "var_mean": [(lambda x, i=i: F.var_mean(x, 1)[i], (n(2, 3),)) for i in (0, 1)],
+    "std_mean": [(lambda x, i=i: F.std_mean(x, 1)[i], (n(2, 3),)) for i in (0, 1)], "aminmax": [(lambda x, i=i: F.aminmax(x, dim=1)[i], (n(2, 3),)) for i in (0, 1)],
+    "dist": [(F.dist, (n(2, 3), n(3))), (lambda a, b: F.dist(a, b, 3), (n(3), n(3)))], "renorm": [(lambda x: F.renorm(x, 2, 0, 0.5), (n(2, 3),))],
+}
