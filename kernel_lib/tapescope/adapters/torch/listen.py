@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from time import perf_counter_ns as clock
 from typing import Any
@@ -147,12 +148,16 @@ class _Ears:
         self.engine: Any = None
         self.apply: Any = None
         self.stance: Any = None
+        self.filter: Any = None
 
     def open(self) -> None:
         with self.lock:
             self.users += 1
             if self.users > 1:
                 return
+            # a compiled module's wrapper is called as a module of its own: known, and nothing to the user
+            warnings.filterwarnings("ignore", r"Using `torch\.compile\(module\)` when there are global hooks", UserWarning)
+            self.filter = warnings.filters[0]
             self.handles = [_modules.register_module_forward_pre_hook(_enter), _modules.register_module_forward_hook(_leave, always_call=True),
                             register_optimizer_step_pre_hook(_step_begins), register_optimizer_step_post_hook(_step_ended)]
             engine = self.engine = torch.autograd._engine_run_backward
@@ -180,6 +185,8 @@ class _Ears:
             for h in self.handles:
                 h.remove()
             self.handles = []
+            if self.filter in warnings.filters:
+                warnings.filters.remove(self.filter)  # type: ignore[attr-defined]
             torch.autograd._engine_run_backward = self.engine
             torch.autograd.Function.apply = self.apply
             if self.stance is not None:

@@ -1,0 +1,43 @@
+"""`transformers.Trainer` on the tape: `Trainer(..., callbacks=[TapescopeCallback()])`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from transformers import TrainerCallback
+
+from .torch import TorchTape, record
+
+
+class TapescopeCallback(TrainerCallback):  # type: ignore[misc]
+    """Records a Trainer's training, from its begin to its end; `tape` is the recording, live while it trains and kept afterwards.
+
+    The arguments are those of `tapescope.adapters.torch.record`. A step is an optimizer step: with gradient accumulation its batches are one.
+    What the Trainer logs becomes series "train/loss", "train/learning_rate", "eval/loss" ... When training raises, `callback.tape.stop()` ends the recording.
+    """
+
+    def __init__(self, *, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None) -> None:
+        self._options: dict[str, Any] = {"values": values, "every": every, "module": module, "op": op, "name": name}
+        self.tape: TorchTape | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        if self.tape is not None:
+            self.tape.stop()
+        self.tape = record(model, **self._options)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        if self.tape is None:
+            return
+        at = max(int(state.global_step) - 1, 0)
+        for key, value in (logs or {}).items():
+            if isinstance(value, (int, float)) and math.isfinite(value) and key != "epoch":
+                place, _, rest = key.partition("_")
+                self.tape.log_scalar(f"{place}/{rest}" if place in ("eval", "train", "test") and rest else f"train/{key}", value, step=at)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.tape is not None:
+            self.tape.stop()
+
+
+__all__ = ["TapescopeCallback"]
