@@ -93,7 +93,23 @@ def gpt(lib: Any, length: int = 64, d: int = 128, heads: int = 4, layers: int = 
     return step_of(lib, GPT(), ids[:, :-1], ids[:, 1:].reshape(-1))
 
 
-MODELS = {"MLP": (mlp, 200), "LeNet": (lenet, 10), "CNN": (cnn, 8), "GPT-mini": (gpt, 5)}
+def lstm(lib: Any, length: int = 35, d: int = 128, vocabulary: int = 256) -> Step:
+    """Word language model: two LSTM layers of width 128, 35 tokens, batch 20."""
+    nn = lib.nn
+
+    class Words(nn.Module):                                # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.lstm, self.head = nn.Embedding(vocabulary, d), nn.LSTM(d, d, 2), nn.Linear(d, vocabulary)
+
+        def forward(self, ids: Any) -> Any:
+            return self.head(self.lstm(self.words(ids))[0])
+
+    ids = lib.randint(0, vocabulary, (length + 1, 20))
+    return step_of(lib, Words(), ids[:-1], ids[1:].reshape(-1))
+
+
+MODELS = {"MLP": (mlp, 200), "LeNet": (lenet, 10), "CNN": (cnn, 8), "GPT-mini": (gpt, 5), "LSTM": (lstm, 8)}
 
 
 def libraries() -> dict[str, Any]:

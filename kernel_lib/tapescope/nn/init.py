@@ -11,7 +11,7 @@ from ..core.device import module_of
 from ..core.grad_mode import no_grad
 from ..core.tensor import Tensor, wrap
 from ..ops.api_pointwise import where
-from ..ops.creation import empty_like, eye
+from ..ops.creation import empty_like, eye, randperm
 from ..ops.pointwise import gt, lt
 
 
@@ -149,3 +149,51 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     q, r = xp.linalg.qr(flat.T if rows < cols else flat)
     q = q * xp.sign(xp.diag(r))
     return tensor.copy_(wrap((q.T if rows < cols else q).reshape(tensor.shape) * gain))
+
+
+@no_grad()
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Convolutions that give back their input: 1 in the middle of kernel i of channel i, in every group."""
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    if tensor.shape[0] % groups:
+        raise ValueError("dim 0 must be divisible by groups")
+    a = tensor._array
+    each = a.shape[0] // groups
+    middle = tuple(n // 2 for n in a.shape[2:])
+    a[...] = 0
+    for g in range(groups):
+        for d in range(min(each, a.shape[1])):
+            a[(g * each + d, d, *middle)] = 1
+    tensor.bump()
+    return tensor
+
+
+@no_grad()
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
+    """N(0, std²) with a fraction of every column set to 0. Martens, 2010."""
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    rows, cols = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    normal_(tensor, 0, std, generator)
+    for column in range(cols):
+        tensor._array[randperm(rows)._array[:zeros], column] = 0
+    tensor.bump()
+    return tensor
+
+
+def _older(name: str) -> Any:
+    function = globals()[name + "_"]
+
+    def older(*args: Any, **kwargs: Any) -> Any:
+        warnings.warn(f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.", FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    older.__name__ = older.__qualname__ = name
+    older.__doc__ = f"{name}_, under its older name."
+    return older
+
+
+uniform, normal, constant, dirac, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal, sparse = (
+    _older(n) for n in ("uniform", "normal", "constant", "dirac", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal", "sparse"))

@@ -1,6 +1,6 @@
 """`torch.optim`."""
 
-from . import lr_scheduler
+from . import lr_scheduler, swa_utils
 from .adam import Adam, AdamW
 from .adaptive import Adadelta, Adamax, NAdam, RAdam, SparseAdam
 from .averaged import ASGD, Rprop
@@ -11,4 +11,4 @@ from .rmsprop import Adagrad, RMSprop
 from .sgd import SGD
 
 __all__ = ["ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop",
-           "SparseAdam", "lr_scheduler"]
+           "SparseAdam", "lr_scheduler", "swa_utils"]

@@ -27,7 +27,7 @@ ARROWS: Mapping[str, set[str]] = {
     "autograd": {"core", "ops"},
     "cuda": {"core"},
     "nn": {"core", "ops"},
-    "optim": {"core", "ops"},
+    "optim": {"core", "ops", "nn"},          # swa_utils averages modules; nn knows no optimizer
     "utils": {"core", "ops", "formats"},
     "serialization": {"core", "formats", "nn"},
     "safetensors": {"core"},

@@ -265,6 +265,15 @@ class Module(Tree):
     def cuda(self: M, device: Any = None) -> M:
         return self.to(device="cuda" if device is None else device)
 
+    def to_empty(self: M, *, device: Any = None, recurse: bool = True) -> M:
+        """Moves to a device without copying: parameters and buffers hold anything."""
+        from ...ops.creation import empty_like
+
+        return self._apply(lambda t: empty_like(t, device=device), recurse)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Marks the module to be compiled; what runs is the same, and so are its results."""
+
     def train(self: M, mode: bool = True) -> M:
         """Switches dropout, batch norm and the like to training; `train(False)` is `eval()`."""
         if not isinstance(mode, bool):
