@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core import dtype as dt
@@ -12,15 +12,18 @@ from ..core.random import default_generator
 from ..core.state import set_sink
 from ..core.tensor import Tensor
 from ..ops.creation import rand, zeros
+from . import layer_tree
 
 _MB = 1024.0 ** 2
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")        # by name: utils does not import nn
 
 
-def summary(model: Any, input_size: Any, batch_size: int = -1, device: Any = None, dtypes: Sequence[Any] | None = None) -> None:
+def summary(model: Any, input_size: Any, batch_size: int = -1, device: Any = None, dtypes: Sequence[Any] | None = None,
+            depth: int | None = None) -> None:
     """Prints every layer with its output shape and number of parameters.
 
     `input_size` leaves out the batch: `(1, 28, 28)`, or a list of such for several inputs; `dtypes` says what they hold (float32).
+    With `depth` the layers are shown as a tree so many levels deep, in torchinfo's table, and the model runs with a batch of `batch_size` (1).
     The model runs once in evaluation, unrecorded; its mode and the random numbers are afterwards as before.
 
     >>> import tapescope as ts
@@ -44,6 +47,9 @@ def summary(model: Any, input_size: Any, batch_size: int = -1, device: Any = Non
     kinds = list(dtypes) if dtypes is not None else [dt.float32] * len(sizes)
     if len(kinds) != len(sizes):
         raise ValueError(f"summary() got {len(sizes)} input sizes but {len(kinds)} dtypes")
+    if depth is not None:
+        print(_quietly(model, lambda: layer_tree.table(model, _inputs(model, sizes, kinds, max(batch_size, 1), device), depth)))
+        return
     rows = _run(model, sizes, kinds, batch_size, device)
     params = {id(p): p for p in model.parameters()}.values()
     total = sum(p.numel() for p in params)
@@ -76,22 +82,35 @@ def _run(model: Any, sizes: list[tuple[int, ...]], kinds: list[Any], batch_size:
         rows.append((f"{type(module).__name__}-{len(rows) + 1}", shape, sum(p.numel() for p in module.parameters(recurse=False)),
                      sum(abs(math.prod(s)) for s in shapes)))
 
-    modes = [(m, m.training) for m in model.modules()]
-    device = device if device is not None else next((p.device for p in model.parameters()), None)
-    state, sink = default_generator.get_state(), set_sink(None)
     handles = [m.register_forward_hook(seen) for m in model.modules()
                if type(m).__name__ not in _CONTAINERS and (m is not model or not list(m.children()))]
-    try:
-        model.eval()
-        inputs = [rand((2, *s), device=device).to(k) if dt.as_dtype(k).is_floating_point else zeros((2, *s), dtype=k, device=device)
-                  for s, k in zip(sizes, kinds, strict=True)]
+    def forward() -> None:
         with no_grad():
-            model(*inputs)
+            model(*_inputs(model, sizes, kinds, 2, device))
+
+    try:
+        _quietly(model, forward)
     finally:
         for handle in handles:
             handle.remove()
+    return rows
+
+
+def _inputs(model: Any, sizes: list[tuple[int, ...]], kinds: list[Any], batch: int, device: Any) -> list[Tensor]:
+    device = device if device is not None else next((p.device for p in model.parameters()), None)
+    return [rand((batch, *s), device=device).to(k) if dt.as_dtype(k).is_floating_point else zeros((batch, *s), dtype=k, device=device)
+            for s, k in zip(sizes, kinds, strict=True)]
+
+
+def _quietly(model: Any, run: Callable[[], Any]) -> Any:
+    """Runs something in evaluation, unrecorded; modes and random numbers are afterwards as before."""
+    modes = [(m, m.training) for m in model.modules()]
+    state, sink = default_generator.get_state(), set_sink(None)
+    try:
+        model.eval()
+        return run()
+    finally:
         for m, training in modes:
             m.training = training
         default_generator.set_state(state)
         set_sink(sink)
-    return rows

@@ -182,3 +182,18 @@ for e in range(3):
         if k == 2: break
     say(show(b))
 """)
+
+
+STACKS = """
+a, b = data.TensorDataset(torch.arange(5)), [10, 11, 12, 13, 14]
+pair, named = data.StackDataset(a, b), data.StackDataset(x=data.Subset(b, [4, 3, 2, 1, 0]), y=b)
+say(len(pair), pair[1], pair.__getitems__([0, 2]), named[0], named.__getitems__([3]))
+for batch in data.DataLoader(named, 2): say(batch)
+for batch in data.DataLoader(pair, 5): say(batch)
+"""
+
+
+@pytest.mark.parametrize("program", [STACKS, "data.StackDataset()", "data.StackDataset([1], [1, 2])", "data.StackDataset([1], x=[1])",
+                                     "class Odd(list):\n    def __getitems__(self, i): return []\ndata.StackDataset(Odd([1])).__getitems__([0])"])
+def test_stacks(program: str, says_the_same: Callable[[str], None]) -> None:
+    says_the_same(program)

@@ -56,6 +56,39 @@ def test_several_inputs_shared_layers_and_what_stays(capsys: Any) -> None:
     assert not m.fc._forward_hooks
 
 
+def net(lib: Any) -> Any:
+    class Small(lib.nn.Module):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            same = lib.nn.Linear(10, 10)
+            self.a = lib.nn.Sequential(lib.nn.Conv2d(1, 4, 3), lib.nn.ReLU(), lib.nn.Sequential(lib.nn.BatchNorm2d(4), lib.nn.MaxPool2d(2)))
+            self.f, self.l, self.again = lib.nn.Flatten(), lib.nn.Linear(144, 10), lib.nn.Sequential(same, lib.nn.ReLU(), same)
+            self.scale = lib.nn.Parameter(lib.ones(3))
+            self.a[0].bias.requires_grad = False
+
+        def forward(self, x: Any) -> Any:
+            return self.again(self.l(self.f(self.a(x)))) * self.scale.sum()
+
+    return Small()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_tree_is_torchinfos(depth: int, capsys: Any) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing is compared with it")
+    torchinfo = pytest.importorskip("torchinfo", reason="torchinfo is not installed: its table is not compared")
+    theirs = str(torchinfo.summary(net(torch), (2, 1, 14, 14), depth=depth, verbose=0)).replace("Units.MEGABYTES", "M")
+    ours = table(capsys, net(ts), (1, 14, 14), 2, depth=depth)
+    assert [line.rstrip() for line in ours] == theirs.splitlines()
+
+
+def test_the_table_is_torchsummarys(capsys: Any) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing is compared with it")
+    torchsummary = pytest.importorskip("torchsummary", reason="torchsummary is not installed: its table is not compared")
+    torchsummary.summary(torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(576, 2)), (1, 14, 14), 3, "cpu")
+    theirs = str(capsys.readouterr().out).splitlines()
+    assert table(capsys, nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(576, 2)), (1, 14, 14), 3) == theirs
+
+
 def test_a_single_layer_and_errors(capsys: Any) -> None:
     assert table(capsys, nn.Linear(4, 2), (4,))[3].split() == ["Linear-1", "[-1,", "2]", "10"]
     with pytest.raises(ValueError, match="2 input sizes but 1 dtypes"):

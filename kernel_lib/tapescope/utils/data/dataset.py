@@ -98,6 +98,43 @@ class Subset(Dataset[Any]):
         return len(self.indices)
 
 
+class StackDataset(Dataset[Any]):
+    """Datasets side by side: a sample is the tuple of theirs, or with names the dict."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args and kwargs:
+            raise ValueError("Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, but both types are given.")
+        if not args and not kwargs:
+            raise ValueError("At least one dataset should be passed")
+        self.datasets: Any = args or kwargs
+        sizes = [len(d) for d in self._all()]
+        if len(set(sizes)) > 1:
+            raise ValueError(f"Size mismatch between datasets (their sizes are {sizes})")
+        self._length = sizes[0]
+
+    def _all(self) -> list[Any]:
+        return list(self.datasets.values()) if isinstance(self.datasets, dict) else list(self.datasets)
+
+    def _sample(self, parts: Any) -> Any:
+        return dict(zip(self.datasets, parts, strict=True)) if isinstance(self.datasets, dict) else tuple(parts)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._sample([d[index] for d in self._all()])
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        columns = []
+        for d in self._all():
+            many = getattr(d, "__getitems__", None)
+            items = many(indices) if callable(many) else [d[i] for i in indices]
+            if len(items) != len(indices):
+                raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(items)}")
+            columns.append(items)
+        return [self._sample(parts) for parts in zip(*columns, strict=True)]
+
+    def __len__(self) -> int:
+        return self._length
+
+
 class ConcatDataset(Dataset[Any]):
     """Datasets one after another."""
 
