@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from .debugger import Debugger, debug
+from .link import providers  # noqa: F401  (findings and projections are kinds of every tape, one that is written to disk included)
 from .tape import Tape, record, registry
 
 _VIEWS = ("graph", "backward", "histograms", "metrics", "projector", "tensor", "findings_view", "dashboard")
@@ -65,6 +66,17 @@ def recordings() -> list[Tape]:
     return registry.list()
 
 
+def load_tape(path: Any) -> Tape:
+    """Opens a recording that was written to the folder `path`, or is still being written there: it then follows live.
+
+    Every view shows it, and findings, projections and recorded backward passes are there without the model. Raises `tape.store.TapeError` for a folder
+    that is no recording, is damaged, or was written by a newer version.
+    """
+    from .tape.store import load_tape
+
+    return load_tape(path)
+
+
 def tensor_bundle(self: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
     """A Tensor in a notebook: its text as PyTorch prints it, with a heat map beneath."""
     text = repr(self)
@@ -89,4 +101,4 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 
 open_house()
-__all__ = ["Debugger", "Tape", "debug", "record", "recordings"]
+__all__ = ["Debugger", "Tape", "debug", "load_tape", "record", "recordings"]

@@ -69,12 +69,13 @@ def findings(tape: Tape) -> list[Finding]:
     with state.lock:
         if state.version != tape.version:
             state.version = tape.version
-            state.read(tape)
-            for rule in RULES:
-                for f in rule(tape, state):
-                    if f.id not in state.found:
-                        state.found[f.id] = f
-                        state.count += 1
+            kept = tape.kept_findings()
+            if kept is None:
+                state.read(tape)
+            for f in (f for rule in RULES for f in rule(tape, state)) if kept is None else map(Finding.from_dict, kept):
+                if f.id not in state.found:
+                    state.found[f.id] = f
+                    state.count += 1
         shown = [f for f in state.found.values() if f.id not in state.muted]
     return sorted(shown, key=lambda f: SEVERITIES.index(f.severity))
 

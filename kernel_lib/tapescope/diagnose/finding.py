@@ -38,6 +38,15 @@ class Finding:
         found["source"] = None if self.source is None else list(self.source)
         return found
 
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Finding:
+        """A finding again from what `as_dict` made; what is not known here is left out."""
+        known = {name: found[name] for name in cls.__slots__ if name in found}
+        if known.get("source") is not None:
+            file, line, cell = known["source"]
+            known["source"] = (str(file), int(line), str(cell))
+        return cls(**{"rule": "", "severity": "info", "title": "", "cause": "", "fix": "", "id": "", **known})
+
     def __repr__(self) -> str:
         value = "" if self.value is None else f", value={_short(self.value)}"
         threshold = "" if self.threshold is None else f", threshold={_short(self.threshold)}"

@@ -202,6 +202,13 @@ def dead_relu(tape: Tape, state: Any) -> Iterator[Finding]:
                       value=share, threshold=DEAD, step=last, **place(tape, unit.graph, unit.row))
 
 
+def on_disk(tape: Tape, state: Any) -> Iterator[Finding]:
+    """What the disk of a recording with a path has refused."""
+    if tape.follower is not None:
+        for id, (severity, title, cause, fix) in tape.follower.troubles.items():
+            yield Finding("recording-to-disk", severity, title, cause, fix, f"recording-to-disk/{id}", step=max(tape.step_number - 1, 0))
+
+
 def _layers(tape: Tape, state: Any) -> list[tuple[Any, dict[int, float]]]:
     """Weight matrices in the order of the forward pass, with the norms of their gradients by step."""
     best: Graph | None = max(tape.graphs.values(), key=lambda g: (len(g.acc_node), g.count), default=None)
@@ -230,4 +237,4 @@ def _of_param(tape: Tape, p: Any) -> dict[str, Any]:
     return {}
 
 
-RULES = (non_finite, no_gradient, vanishing, exploding, dead_relu)
+RULES = (non_finite, no_gradient, vanishing, exploding, dead_relu, on_disk)

@@ -94,7 +94,7 @@ def _start(tape: Tape | None, args: dict[str, Any]) -> Any:
 
 
 def _stop(tape: Tape | None, args: dict[str, Any]) -> Any:
-    running = [t for t in registry.list() if t.state == "recording"]
+    running = [t for t in registry.list() if t.state == "recording" and t.here]
     if not running:
         raise RuntimeError("no recording is running")
     running[-1].stop()

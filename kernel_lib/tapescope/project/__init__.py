@@ -43,7 +43,7 @@ def frames(tape: Tape, key: str, cursor: Any = None, most: int | None = None) ->
     if not key:
         return [], cursor
     bases = tape.memory.setdefault("project", {})
-    items, after = tape.recorder.values.probes.read(key, cursor, 1 << 20, most=most)
+    items, after = tape.copies(key, cursor, 1 << 20, most=most)
     found = []
     for item in items:
         copy, shape, _ = item.data
@@ -59,7 +59,7 @@ def frames(tape: Tape, key: str, cursor: Any = None, most: int | None = None) ->
         basis.add(x)
         xyz = (x - basis.mean) @ basis.basis
         columns = {"xyz": xyz.astype(np.float32).ravel(), "row": pick.astype(np.int32)}
-        labels = tape.recorder.values.labels.get(item.step)
+        labels = tape.labels_of(item.step)
         if labels is not None and len(labels) == shape[0] == len(copy):
             columns["label"] = np.asarray(labels)[pick].astype(np.int32)
         found.append(Frame("projection", {"key": key, "step": item.step, "n": len(pick), "method": "PCA", "explained": [float(s) for s in basis.share],

@@ -48,3 +48,12 @@ def ints(rows: list[int]) -> Column:
 
 def refs(rows: list[int]) -> Column:
     return np.array(rows, dtype=np.uint32)
+
+
+def rows_here(rows: Any, same: bool) -> Column:
+    """Node rows of a pass: those of nodes from the pass before count only where it had the same structure, else -1."""
+    at = np.array(rows, np.int32)
+    old = at < 0
+    if old.any():
+        at[old] = -2 - at[old] if same else -1
+    return at

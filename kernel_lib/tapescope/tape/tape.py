@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from time import perf_counter_ns as clock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.site import user_frame
 from . import recordings as reg
-from .frame import LEVELS, Frame, level_of
+from .frame import LEVELS, Frame, level_of, rows_here
 from .graph import Counts, Graph
+from .log import Block, Item, RowLog
 from .recorder import Recorder
 from .recordings import registry
 from .reduce import MOMENTS, array_of, host
 from .strings import Strings
 
 CAPABILITIES = {"can_step": True, "can_rewind": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
+
+if TYPE_CHECKING:
+    from .store.follow import Follower
 
 Provider = Callable[["Tape", str | None, Any, int, int | None], "tuple[list[Frame], Any]"]
 _providers: dict[str, Provider] = {}
@@ -31,21 +37,39 @@ def provide(kind: str, provider: Provider) -> None:
     _providers[kind] = provider
 
 
+def provided(kind: str) -> bool:
+    """Whether a room above answers this kind."""
+    return kind in _providers
+
+
 class Tape:
     """A recording: events of a training run, readable while it goes on.
 
     It is its own context manager; leaving the block ends it, whatever the reason. `record()` makes one.
     """
 
+    here = True                                                # its events come from this process
+
     def __init__(self, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None,
                  name: str | None = None) -> None:
         level = level_of(values)
         if not isinstance(every, int) or every < 1:
             raise ValueError(f"every must be a whole number of steps, at least 1, not {every!r}")
+        self._hold(name, values)
+        self.recorder = self._recorder(level, every, module, op)
+
+    def _recorder(self, level: int, every: int, module: str | None, op: str | None) -> Recorder:
+        return Recorder(self, level, every, module, op)
+
+    def _hold(self, name: str | None, values: str) -> None:
+        """What every tape has, wherever its events come from."""
         self.id = registry.new_id()
         self.name = name or f"run {self.id[1:]}"
         self.state = "recording"
         self.values = values
+        self.path: Path | None = None                          # the folder that it is written to, or was read from
+        self.params: dict[str, Any] = {}                       # what the run was started with, as `runs` filters by it
+        self.follower: Follower | None = None                  # brings it to disk
         self.intern = Strings()
         self.notes: dict[str, str] = {}                        # what the recording has to say: a budget used up, rows dropped
         self.error: BaseException | None = None
@@ -61,10 +85,6 @@ class Tape:
         self._rate: list[tuple[int, int, int]] = []            # (clock, step, ns spent) now and then
         self._stopped_at = 0
         self._lock = threading.Lock()
-        self.recorder = self._recorder(level, every, module, op)
-
-    def _recorder(self, level: int, every: int, module: str | None, op: str | None) -> Recorder:
-        return Recorder(self, level, every, module, op)
 
     # -- running --------------------------------------------------------------------------------------------------------
 
@@ -92,6 +112,8 @@ class Tape:
             self.recorder.finish()
         else:
             self.recorder.stopped = True                       # its own thread takes it away at the next event
+        if self.follower is not None:
+            self.follower.close()
         self.changed()
         registry.changed()
         return self
@@ -112,8 +134,19 @@ class Tape:
         self.state = "stopped"
         self._stopped_at = self._stopped_at or clock()
         reg.pop(self)
+        if self.follower is not None:
+            self.follower.end()
         self.changed()
         registry.changed()
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes what this recording holds into the folder `path`, for `load_tape`; gives the folder back.
+
+        A folder that holds a recording already is left alone, and a free name beside it is taken. Raises TapeError when it cannot be written.
+        """
+        from .store.follow import save
+
+        return save(self, path)
 
     # -- what the user says -----------------------------------------------------------------------------------------------
 
@@ -145,6 +178,17 @@ class Tape:
         """Enters a logged value of any kind: "scalar", "histogram", "embedding"; of others ("image", "text", "audio", ...) bytes, text or an array."""
         if self.state == "recording":
             self.recorder.log(kind, tag, value, step, meta or {})
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Says what the run was started with: numbers, text, booleans. Anything else raises TypeError."""
+        for name, value in params.items():
+            if value is not None and not isinstance(value, (bool, int, float, str)):
+                item = getattr(value, "item", None)
+                if item is None or getattr(value, "size", 1) not in (0, 1):
+                    raise TypeError(f"the parameter {name!r} must be a number, text or a boolean, not {type(value).__name__}")
+                value = item()
+            self.params = {**self.params, str(name): value}
+        self.changed()
 
     def labels(self, y: Any) -> None:
         """Says which class each row of the current batch belongs to, for projections. Shape [n]."""
@@ -339,7 +383,7 @@ class Tape:
             op_us = np.full(max(n, len(ops)), np.nan, np.float32)
             op_us[:len(ops)] = np.frombuffer(ops, np.float32) * np.float32(1e-3)
             node_us = np.full(n_nodes, np.nan, np.float32)
-            at = _rows_here(rows, same)
+            at = rows_here(rows, same)
             good = (at >= 0) & (at < n_nodes)
             node_us[at[good]] = np.frombuffer(ticks, np.float32)[good] * np.float32(1e-3)
             found.append(Frame("clocks", {"graph": item.key, "step": item.step}, {"op_us": op_us, "node_us": node_us}))
@@ -351,7 +395,7 @@ class Tape:
         found = []
         for item in items:
             rows, energies, same = item.data
-            at = _rows_here(rows, same)
+            at = rows_here(rows, same)
             good = at >= 0
             with np.errstate(all="ignore"):
                 norm = np.sqrt(np.frombuffer(energies, np.float64)[good])
@@ -367,18 +411,25 @@ class Tape:
         known = self.intern.index.get(id)
         return set() if known is None else {known}
 
-    def _read_scalars(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+    def _rows(self, log: RowLog, cursor: Any, limit: int, id: str | None, steps: Any) -> tuple[Block | None, int]:
+        """Rows of a series; None only when there are no more."""
         self.recorder.values.flush()
-        block, cursor = self.recorder.values.scalars.read(cursor or 0, max(max_bytes // 24, 1), self._keys(id), steps)
-        if block is None or not len(block.key):
+        keys, at = self._keys(id), cursor or 0
+        while True:
+            block, at = log.read(at, max(limit, 1), keys, steps)
+            if block is None or len(block.key):
+                return block, at
+
+    def _read_scalars(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        block, cursor = self._rows(self.recorder.values.scalars, cursor, max_bytes // 24, id, steps)
+        if block is None:
             return [], cursor
         return [Frame("scalars", {}, {"tag": block.key.astype(np.uint32), "step": block.step.astype(np.int32),
                                       "time": block.time.astype(np.float64), "value": block.values[:, 0].astype(np.float64)})], cursor
 
     def _read_stats(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
-        self.recorder.values.flush()
-        block, cursor = self.recorder.values.stats.read(cursor or 0, max(max_bytes // 48, 1), self._keys(id), steps)
-        if block is None or not len(block.key):
+        block, cursor = self._rows(self.recorder.values.stats, cursor, max_bytes // 48, id, steps)
+        if block is None:
             return [], cursor
         columns = {"key": block.key.astype(np.uint32), "step": block.step.astype(np.int32)}
         columns |= {name: np.ascontiguousarray(block.values[:, i], np.float32) for i, name in enumerate(MOMENTS)}
@@ -402,6 +453,18 @@ class Tape:
                 return self._read_histograms(cursor, id, steps, max_bytes)
         return [Frame("histograms", {}, columns | {"count": count})], cursor
 
+    def copies(self, key: str | None, cursor: Any, max_bytes: int, steps: tuple[int, int] | None = None, most: int | None = None) -> tuple[list[Item], Any]:
+        """Probed values since `cursor` as they were copied: `item.data` is (array, shape of the whole, its dtype)."""
+        return self.recorder.values.probes.read(key, cursor, max_bytes, steps, most)
+
+    def labels_of(self, step: int) -> Any:
+        """The classes of a step's rows, or None."""
+        return self.recorder.values.labels.get(step)
+
+    def kept_findings(self) -> list[dict[str, Any]] | None:
+        """Findings that came with the recording; None where the rules can look themselves."""
+        return None
+
     def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
         return self.recorder.values.probes.frames(id, cursor, steps, max_bytes, most)
 
@@ -422,26 +485,27 @@ class Tape:
         return text + ">"
 
 
-def _rows_here(rows: Any, same: bool) -> Any:
-    """Node rows of a pass: those of nodes from the pass before count only where it had the same structure, else -1."""
-    at = np.array(rows, np.int32)
-    old = at < 0
-    if old.any():
-        at[old] = -2 - at[old] if same else -1
-    return at
-
-
-def record(path: str | None = None, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None,
-           name: str | None = None) -> Tape:
+def record(path: str | os.PathLike[str] | None = None, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None,
+           name: str | None = None, params: Mapping[str, Any] | None = None) -> Tape:
     """Starts a recording of this thread: `with record() as tape: ...`, or `tape = record()` and later `tape.stop()`.
 
     `values` says what is read of values: "none" < "health" < "stats" < "histogram" < "full"; `every` reads them every k-th step.
     `module` and `op` are globs (several with commas) that limit whose values are read; structure is always complete.
-    Recordings nest; the innermost gets the events. Raises ValueError for an unknown level, NotImplementedError for a path.
+    With `path` it is written to that folder while it goes on, for `load_tape`, by a thread that training does not wait for; a folder that holds
+    a recording already is left alone, and a free name beside it taken (`tape.path`). What the disk refuses becomes a finding, and the recording
+    goes on in memory. `params` are what the run is started with, by which `runs` finds it again.
+    Recordings nest; the innermost gets the events. Raises ValueError for an unknown level, TypeError for a parameter that is no number or text.
     """
+    place = _place()
+    tape = Tape(values, every, module, op, name or (os.path.basename(os.path.normpath(path)) if path is not None else registry.name_for(place)))
+    if params is not None:
+        tape.log_params(params)
     if path is not None:
-        raise NotImplementedError("recording to disk (path=...) is not there yet: record in memory, with record() alone")
-    tape = Tape(values, every, module, op, name or registry.name_for(_place()))
+        from .store.follow import Follower
+
+        tape.follower = Follower(tape, path)
+        tape.path = tape.follower.path if tape.follower.disk is not None else None
+        tape.follower.start()
     return tape.start()
 
 

@@ -45,6 +45,7 @@ ARROWS: Mapping[str, set[str]] = {
 # Against the arrows, and only inside a function that runs when the house stands.
 LATER: Mapping[str, set[str]] = {
     "": {"facade"},             # record(), debug(), a Tensor's picture: looked up when they are used
+    "tape": {""},               # __version__, which stands in every recording on disk
     "link": {""},               # __version__, which is told to a page that attaches
     "adapters": {"facade"},     # a recording of theirs gets its views, as one of ours does
 }

@@ -1,0 +1,414 @@
+"""A recording read from its folder: the same reader as a tape in memory, without the model, and without loading more than is asked for."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..frame import Column, Frame
+from ..graph import Graph
+from ..log import Item
+from ..probes import tensor_frame
+from ..recorder import Recorder
+from ..recordings import registry
+from ..reduce import MOMENTS
+from ..strings import Strings
+from ..tape import Tape, provided
+from .follow import free
+from .passes import clock_frames, gradient_frames
+from .rebuild import graphs_of
+from .shelf import Block, Shelf
+
+LOOK = 0.1                       # seconds between two looks at a folder that is still being written
+FLAT = {"count": "length"}
+
+
+class StoredTape(Tape):
+    """What `load_tape` gives: a tape whose events lie on disk. It follows a recording that is still being written."""
+
+    here = False
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._shelf = Shelf(Path(path))
+        meta = self._shelf.meta
+        self._hold(str(meta.get("name") or Path(path).name), str(meta.get("values", "stats")))
+        self.recorder = Recorder(self, 0, 1, None, None)       # hears nothing, and has nothing to tell
+        self.recorder.stopped = True
+        self.intern = Strings()
+        self.path = Path(path)
+        self.meta = meta
+        self.rank = int(meta.get("rank", 0))
+        self.capabilities = {**{k: bool(v) for k, v in (meta.get("capabilities") or {}).items()}, "can_step": False, "can_rewind": False, "can_edit_grad": False}
+        self._strings_lock = threading.Lock()
+        self._seen = -1
+        self._graphs: tuple[int, dict[int, Graph]] = (-1, {})
+        self._status: dict[str, Any] = {}
+        self.refresh()
+
+    # -- following ------------------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> bool:
+        """Looks whether something new is in the folder."""
+        version = self._shelf.version()
+        if version == self._seen and (self.state == "stopped" or self._shelf.alive()):
+            return False
+        before = self.state
+        ended = self._shelf.written_state() == "stopped" or not self._shelf.alive()
+        if ended and self._shelf.written_state() != "stopped":
+            self.note("cut", "the program that wrote this recording ended without closing it: its last moments may be missing")
+        self._seen = version
+        self._sync()
+        _, status = self._shelf.state("status")
+        self._status = status or {}
+        _, params = self._shelf.state("params")
+        self.params = dict(params or {})
+        self.state = "stopped" if ended else "recording"
+        self.changed()
+        if before != self.state:
+            registry.changed()
+        return True
+
+    def _sync(self) -> None:
+        with self._strings_lock:
+            add = self.intern.list
+            for text in self._shelf.strings(1 if len(add) == 1 else len(add)):
+                add.append(text)
+                self.intern.index.setdefault(text, len(add) - 1)
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls `callback()` when something new can be read; while the recording is being written, its folder is watched for that."""
+        if self.state == "recording":
+            _watch(self)
+        return super().listen(callback)
+
+    # -- what it is not -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Tape:
+        registry.add(self)
+        return self
+
+    def stop(self) -> Tape:
+        """A recording that was read has ended, or is ended by the program that writes it."""
+        return self
+
+    def _over(self, what: str) -> NoReturn:
+        raise RuntimeError(f"{what}: the recording {self.name!r} was read from {self.path}, and its model is not here")
+
+    def step(self) -> None:
+        self._over("step() ends a step of a running recording")
+
+    def log(self, kind: str, tag: str, value: Any, step: int | None = None, meta: dict[str, Any] | None = None) -> None:
+        self._over(f"{tag!r} cannot be logged")
+
+    def log_scalar(self, tag: str, value: Any, step: int | None = None) -> None:
+        self._over(f"{tag!r} cannot be logged")
+
+    def labels(self, y: Any) -> None:
+        self._over("labels belong to a running recording")
+
+    def probe(self, key: str) -> None:
+        """Of a recording that was read, only what was copied can be looked at. Raises RuntimeError for anything else."""
+        if key not in self._shelf.snapshot_keys():
+            self._over(f"{key} was not copied and cannot be now")
+
+    def unprobe(self, key: str) -> None:
+        return
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Copies the recording into another folder."""
+        target = free(Path(path))
+        self._shelf.copy_to(target)
+        return target
+
+    def copies(self, key: str | None, cursor: Any, max_bytes: int, steps: tuple[int, int] | None = None, most: int | None = None) -> tuple[list[Item], Any]:
+        rows = self._shelf.snapshots(cursor or 0, key, steps)
+        after = cursor or 0
+        if most is not None:
+            after = max(after, self._shelf.last_snapshot())
+            if len(rows) > most:
+                rows = [rows[len(rows) * (k + 1) // most - 1] for k in range(most)]
+        found: list[Item] = []
+        size = 0
+        for id, name, step, length in rows:
+            if most is None:
+                if found and size + length > max_bytes:
+                    break
+                after = id
+            size += length
+            found.append(Item(id, name, step, length, self._shelf.copy(id)))
+        return found, after
+
+    def labels_of(self, step: int) -> Any:
+        return self._shelf.labels(step)
+
+    def kept_findings(self) -> list[dict[str, Any]] | None:
+        found = self._shelf.state("findings")[1]
+        return [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
+
+    # -- reading ----------------------------------------------------------------------------------------------------------------
+
+    @property
+    def step_number(self) -> int:
+        return int(self._status.get("step", 0))
+
+    @property
+    def graphs(self) -> dict[int, Graph]:
+        if self._graphs[0] != self._seen:
+            self._graphs = (self._seen, graphs_of(self))
+        return self._graphs[1]
+
+    def status(self) -> dict[str, Any]:
+        known = self._status
+        empty: dict[str, Any] = {"step": 0, "level": self.values, "every": 1, "overhead": 0.0, "step_rate": 0.0, "dropped": {}, "thinned": {}, "graphs": 0, "graph": -1,
+                                 "elapsed": 0.0, "ops": 0, "rank": self.rank}
+        return {**empty, **known, "id": self.id, "name": self.name, "state": self.state, "capabilities": self.capabilities,
+                "probes": self._shelf.snapshot_keys(), "notes": [*known.get("notes", []), *self.notes.values()], "path": str(self.path)}
+
+    def frames(self, kind: str, cursor: Any = None, *, id: str | None = None, steps: tuple[int, int] | None = None,
+               max_bytes: int = 262_144, most: int | None = None) -> tuple[list[Frame], Any]:
+        self.refresh()
+        if kind in ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tensor", "status") or provided(kind):
+            return super().frames(kind, cursor, id=id, steps=steps, max_bytes=max_bytes, most=most)
+        if kind not in self._shelf.kinds():
+            return [], cursor                                  # a recording of before this kind, or without it
+        with self._shelf.moment():
+            return self._as_written(kind, cursor or 0, id, steps, max_bytes)
+
+    def _as_written(self, kind: str, cursor: int, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], int]:
+        """Frames of a kind that is written as it is read."""
+        found: list[Frame] = []
+        size = 0
+        for b in self._shelf.blocks(kind, cursor, steps=steps):
+            cursor = b.last
+            if id is not None and id not in (str((b.meta or {}).get("key")), str((b.meta or {}).get("tag"))):
+                continue
+            found.append(Frame(kind, dict(b.meta or {}), b.columns))
+            size += found[-1].nbytes
+            if size >= max_bytes:
+                break
+        self._sync()
+        return found, cursor
+
+    def _read_graph(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        found: list[Frame] = []
+        size, at = 0, cursor or 0
+        with self._shelf.moment():
+            for b in self._shelf.blocks("graph", at, keys=None if id is None else {int(id)}, fresh=False):
+                at = b.last
+                meta = dict(b.meta or {})
+                if not b.columns and not meta.get("closed") and found and found[-1].meta.get("graph") == meta.get("graph") and not found[-1].columns:
+                    found.pop()                                # trained and evaluated in turns: only the newest turn counts
+                found.append(Frame("graph", meta, b.columns))
+                size += found[-1].nbytes + 64
+                if size >= max_bytes:
+                    break
+            self._sync()
+        return found, at
+
+    def _passes(self, kind: str, decode: Any, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None) -> tuple[list[Frame], Any]:
+        at, key = cursor or 0, None if id is None else int(id)
+        with self._shelf.moment():
+            if most is not None:
+                groups = self._shelf.newest(kind, most, at, key)
+                found: list[Frame] = []
+                per = max(most // max(len(groups), 1), 1)
+                for blocks in groups:
+                    there = sorted((b.first + s, j, i) for j, b in enumerate(blocks) for i, s in enumerate(b.columns["seq"].tolist()) if b.first + s >= at)
+                    k = min(per, len(there))
+                    for _, j, i in (there[len(there) * (m + 1) // k - 1] for m in range(k)):
+                        found += [f for _, f in decode(blocks[j].key, blocks[j].columns, [i])]
+                return found, max(at, self._shelf.ends(kind))
+            ready: list[tuple[int, Frame]] = []
+            group, size = -1, 0
+            for b in self._shelf.blocks(kind, at, keys=None if key is None else {key}, steps=steps, fresh=False):
+                if b.first != group and size >= max_bytes:
+                    break
+                group = b.first
+                seq = b.columns["seq"].astype(np.int64) + b.first
+                keep = seq >= at
+                if steps is not None:
+                    keep &= (b.columns["step"] >= steps[0]) & (b.columns["step"] <= steps[1])
+                new = [(b.first + s, f) for s, f in decode(b.key, b.columns, np.flatnonzero(keep).tolist())]
+                size += sum(f.nbytes for _, f in new)
+                ready += new
+            ready.sort(key=lambda sf: sf[0])
+        return _cut(ready, at, max_bytes)
+
+    def _read_clocks(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
+        return self._passes("clocks", clock_frames, cursor, id, steps, max_bytes, most)
+
+    def _read_gradients(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
+        return self._passes("gradients", gradient_frames, cursor, id, steps, max_bytes, most)
+
+    def _series(self, kind: str, cursor: Any, id: str | None, steps: tuple[int, int] | None, max_bytes: int, size: int) -> tuple[dict[str, Column], int]:
+        """Rows of a series from number `cursor` on, in their order of arrival, of about `max_bytes`."""
+        at, limit = cursor or 0, max(max_bytes // size, 1)
+        parts: list[tuple[Any, dict[str, Column]]] = []
+        held, group = 0, -1
+        with self._shelf.moment():
+            self._sync()
+            keys = self._keys(id)
+            if keys is not None and not keys:
+                return {}, at
+            for b in self._shelf.blocks(kind, at, keys=keys, steps=steps):
+                if b.first != group and held >= limit:
+                    break
+                group = b.first
+                seq, columns = _select(b, at, keys, steps)
+                held += len(seq) if kind != "histograms" else len(seq) + columns["count"].size * 4 // size
+                if len(seq):
+                    parts.append((seq, columns))
+                end = b.last
+            if not parts:
+                return {}, max(at, self._shelf.ends(kind))
+        columns = _joined(parts)
+        order = columns.pop("at")
+        n = len(order)
+        if kind != "histograms" and n > limit:
+            columns = {name: c[:limit] for name, c in columns.items()}
+            return columns, int(order[limit - 1]) + 1
+        return columns, end
+
+    def _read_scalars(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        c, cursor = self._series("scalars", cursor, id, steps, max_bytes, 24)
+        return ([Frame("scalars", {}, {"tag": c["key"], "step": c["step"], "time": c["time"], "value": c["value"]})] if c else []), cursor
+
+    def _read_stats(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        c, cursor = self._series("stats", cursor, id, steps, max_bytes, 48)
+        if not c:
+            return [], cursor
+        columns = {"key": c["key"], "step": c["step"]}
+        return [Frame("stats", {}, columns | {name: np.ascontiguousarray(c["moments"][:, i]) for i, name in enumerate(MOMENTS)})], cursor
+
+    def _read_histograms(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        c, cursor = self._series("histograms", cursor, id, steps, max_bytes, 12)
+        return ([Frame("histograms", {}, {name: c[name] for name in ("key", "step", "first", "length", "count")})] if c else []), cursor
+
+    def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
+        items, cursor = self.copies(id, cursor, max(max_bytes, 1), steps, most)
+        return [tensor_frame(i.key, i.step, i.data, max_bytes) for i in items], cursor
+
+    def _read_status(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        now = (self._seen, self.state)
+        return ([], cursor) if cursor == now else ([Frame("status", self.status())], now)
+
+    def __repr__(self) -> str:
+        n = self.step_number
+        text = f"<Tape {self.id} {self.name!r} from {str(self.path)!r}: {self.state}, {n} step{'s' * (n != 1)}, values={self.values!r}"
+        graphs = int(self._status.get("graphs", 0))
+        return text + (f", {self._status.get('ops', 0)} ops in {graphs} structure{'s' * (graphs != 1)}>" if graphs else ">")
+
+
+def _select(b: Block, at: int, keys: set[int] | None, steps: tuple[int, int] | None) -> tuple[Any, dict[str, Column]]:
+    """Numbers and columns of the rows of a block that are asked for."""
+    c = dict(b.columns)
+    n = b.n
+    if len(c["step"]) != n:
+        raise ValueError(f"block {b.id} has {len(c['step'])} rows, not {n}")
+    if b.key == -1:
+        seq = np.arange(b.first, b.first + n)
+    else:
+        seq = c.pop("seq").astype(np.int64) + b.first
+        c["key"] = np.full(n, b.key, np.uint32)
+    if "moments" in c:
+        c["moments"] = c["moments"].reshape(n, -1)
+    keep = seq >= at
+    if keys is not None and b.key == -1:
+        keep &= np.isin(c["key"], list(keys))
+    if steps is not None:
+        keep &= (c["step"] >= steps[0]) & (c["step"] <= steps[1])
+    if keep.all():
+        return seq, c
+    for name, of in FLAT.items():
+        if name in c:
+            c[name] = c[name][np.repeat(keep, c[of])]
+    return seq[keep], {name: v if name in FLAT else v[keep] for name, v in c.items()}
+
+
+def _joined(parts: list[tuple[Any, dict[str, Column]]]) -> dict[str, Column]:
+    """Parts as one, in the order of arrival."""
+    seq = np.concatenate([s for s, _ in parts])
+    names = parts[0][1]
+    whole: dict[str, Column] = {name: np.concatenate([c[name] for _, c in parts]) for name in names}
+    whole["at"] = seq
+    if len(parts) == 1 or bool((np.diff(seq) > 0).all()):
+        return _typed(whole)
+    order = np.argsort(seq, kind="stable")
+    for name, of in FLAT.items():
+        if name in whole:
+            lengths = whole[of].astype(np.int64)
+            starts = np.cumsum(lengths) - lengths
+            ls = lengths[order]
+            whole[name] = whole[name][np.repeat(starts[order] - (np.cumsum(ls) - ls), ls) + np.arange(int(ls.sum()))]
+    return _typed({name: v if name in FLAT else v[order] for name, v in whole.items()})
+
+
+def _typed(c: dict[str, Column]) -> dict[str, Column]:
+    if "count" in c:
+        c["count"] = c["count"].astype(np.uint32)
+    return c
+
+
+def _cut(ready: list[tuple[int, Frame]], at: int, max_bytes: int) -> tuple[list[Frame], int]:
+    found: list[Frame] = []
+    size = 0
+    for seq, frame in ready:
+        if found and size + frame.nbytes > max_bytes:
+            break
+        found.append(frame)
+        size += frame.nbytes
+        at = seq + 1
+    return found, at
+
+
+# -- watching folders that are being written ------------------------------------------------------------------------------------
+
+_watched: weakref.WeakSet[StoredTape] = weakref.WeakSet()
+_watcher: list[threading.Thread] = []
+_watch_lock = threading.Lock()
+
+
+def _watch(tape: StoredTape) -> None:
+    with _watch_lock:
+        _watched.add(tape)
+        if not _watcher or not _watcher[0].is_alive():
+            _watcher[:] = [threading.Thread(target=_look, name="tapescope-watch", daemon=True)]
+            _watcher[0].start()
+
+
+def _look() -> None:
+    while True:
+        time.sleep(LOOK)
+        with _watch_lock:
+            tapes = list(_watched)
+            if not tapes:
+                _watcher.clear()
+                return
+        for tape in tapes:
+            try:
+                tape.refresh()
+            except Exception as e:                             # the folder was taken away
+                tape.note("watch", str(e))
+                tape.state = "stopped"
+                tape.changed()
+            if tape.state == "stopped":
+                with _watch_lock:
+                    _watched.discard(tape)
+        del tapes
+        tape = None                                            # type: ignore[assignment]
+
+
+def load_tape(path: str | os.PathLike[str]) -> Tape:
+    """Opens a recording that was written to the folder `path`, or is still being written there: it then follows live.
+
+    Every view shows it, and findings, projections and recorded backward passes are there without the model. Raises TapeError for a folder that is no
+    recording, is damaged, or was written by a newer version.
+    """
+    return StoredTape(path).start()
