@@ -12,7 +12,7 @@ import traitlets
 
 from ..link.widget import connect
 from ..tape import Tape
-from . import figures, static
+from . import export, figures, static
 
 BUNDLES = Path(__file__).parent.parent / "static"
 
@@ -68,6 +68,14 @@ class GraphView(TapeView):
 
     view, picture, figure = "graph", staticmethod(static.graph_svg), staticmethod(figures.graph_figure)
 
+    def to_dot(self, path: str | Path | None = None) -> str:
+        """The whole graph as Graphviz DOT, one cluster for each module call; also written to `path` where one is given."""
+        return export.to_dot(self.tape, path)
+
+    def to_model_explorer(self, path: str | Path | None = None) -> str:
+        """The whole graph as JSON for Model Explorer, module calls as namespaces; also written to `path` where one is given."""
+        return export.to_model_explorer(self.tape, path)
+
 
 class BackwardView(TapeView):
     """The backward pass: recorded, or held and moved from here."""
@@ -85,6 +93,10 @@ class MetricsView(TapeView):
     """Scalars: logged ones, and loss, gradient norms, learning rate and step time by themselves."""
 
     view, picture, figure = "metrics", staticmethod(static.metrics_svg), staticmethod(figures.metrics_figure)
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Every scalar as CSV: tag, step, time, value; also written to `path` where one is given."""
+        return export.to_csv(self.tape, path)
 
 
 class ProbedView(TapeView):

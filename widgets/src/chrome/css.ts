@@ -49,7 +49,7 @@ export const CSS = `
 .ts-slider::-webkit-slider-thumb { -webkit-appearance: none; width: 12px; height: 12px; margin-top: -4px; border-radius: 6px; border: 2px solid var(--ts-forward); background: var(--ts-bg); }
 .ts-slider::-moz-range-thumb { width: 8px; height: 8px; border-radius: 6px; border: 2px solid var(--ts-forward); background: var(--ts-bg); }
 
-.ts-tabs { display: flex; gap: 2px; align-items: center; }
+.ts-tabs { display: flex; flex-wrap: wrap; gap: 2px; align-items: center; min-width: 0; }
 .ts-tab { border: 0; background: none; color: var(--ts-muted); font: inherit; height: 24px; padding: 0 9px; border-radius: 5px; cursor: pointer; white-space: nowrap; }
 .ts-tab:hover { background: var(--ts-inset); color: var(--ts-fg); }
 .ts-tab[aria-selected='true'], .ts-tab[aria-checked='true'] { background: var(--ts-inset); color: var(--ts-fg); font-weight: 600; }
@@ -88,9 +88,9 @@ export const CSS = `
 .ts-empty pre { margin: 2px 0 0; padding: 7px 12px; border-radius: 6px; background: var(--ts-inset); color: var(--ts-fg); font: 12px/1.5 var(--ts-mono); text-align: left; white-space: pre; max-width: 100%; overflow: auto; user-select: all; }
 .ts-empty[data-tone='trouble'] > strong { color: var(--ts-trouble); }
 
-.ts-status { display: flex; align-items: center; gap: 14px; flex: none; min-height: 26px; padding: 2px 10px; border-top: 1px solid var(--ts-line); background: var(--ts-panel); color: var(--ts-muted); font-size: 11.5px; white-space: nowrap; overflow: hidden; }
+.ts-status { display: flex; flex-wrap: wrap; align-items: center; gap: 0 14px; flex: none; min-height: 26px; padding: 2px 10px; border-top: 1px solid var(--ts-line); background: var(--ts-panel); color: var(--ts-muted); font-size: 11.5px; white-space: nowrap; }
 .ts-status b { color: var(--ts-fg); font-weight: 600; }
-.ts-status > * { flex: none; } .ts-status > .ts-clip { flex: 0 1 auto; }
+.ts-status > * { flex: none; } .ts-status > .ts-clip { flex: 0 1 auto; max-width: 100%; }
 .ts-dot { width: 7px; height: 7px; border-radius: 4px; background: var(--ts-faint); flex: none; }
 .ts-dot[data-on] { background: var(--ts-forward); }
 .ts-dot[data-tone='trouble'] { background: var(--ts-trouble); border-radius: 1px; }

@@ -1,7 +1,7 @@
 export const STYLE = `
 .ts-dash { position: relative; overflow: hidden; }
 .ts-dash .ts-view { height: 100%; width: 100%; }
-.ts-panehead { display: flex; align-items: center; gap: 6px; height: 33px; padding: 0 8px; border-bottom: 1px solid var(--ts-line); background: var(--ts-panel); flex: none; overflow: hidden; }
+.ts-panehead { display: flex; align-items: center; gap: 6px; min-height: 33px; padding: 4px 8px; border-bottom: 1px solid var(--ts-line); background: var(--ts-panel); flex: none; }
 .ts-panebody { position: relative; flex: 1 1 auto; min-height: 0; min-width: 0; overflow: hidden; }
 .ts-panebody > div { position: absolute; inset: 0; }
 .ts-panebody > div[hidden] { display: none; }
