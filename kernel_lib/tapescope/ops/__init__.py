@@ -31,6 +31,24 @@ from .api_activation import (
 )
 from .api_attention import scaled_dot_product_attention
 from .api_conv import conv1d, conv2d, conv3d, conv_tbc, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from .api_create import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    bernoulli,
+    empty_permuted,
+    empty_strided,
+    from_dlpack,
+    normal,
+    randint_like,
+    scalar_tensor,
+)
 from .api_drop import alpha_dropout, dropout, feature_alpha_dropout
 from .api_embed import embedding, embedding_bag, one_hot
 from .api_image import channel_shuffle, grid_sample, pad, pixel_shuffle, pixel_unshuffle
@@ -257,7 +275,6 @@ from .api_view import (
 from .creation import (
     arange,
     as_tensor,
-    bernoulli,
     empty,
     empty_like,
     eye,
@@ -267,7 +284,6 @@ from .creation import (
     linspace,
     logspace,
     multinomial,
-    normal,
     ones,
     ones_like,
     rand,

@@ -360,7 +360,7 @@ def to(t: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blockin
     out = t
     if dtype is not None and dt.as_dtype(dtype) is not out.dtype:
         target = dt.as_dtype(dtype)
-        out = pointwise.to_copy(out if target.category >= 2 else out.detach(), target.dtype)
+        out = pointwise.to_copy(out if target.category >= 2 else out.detach(), target.dtype, out._array.dtype)
     if device is not None:
         where = dev.device(device)
         if where.type != out.device.type or (where.index is not None and where.index != out.device.index):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.inplace import assign
+from ..core.layout import strided
 from ..core.tensor import Tensor
+from . import api_create as ac
 from . import api_reduce as ar
 from . import api_scan as asn
 from . import api_scatter as asc
@@ -14,6 +16,7 @@ from . import api_shape as ash
 from . import api_view as av
 
 METHODS: dict[Any, str] = {
+    ac: "geometric_ cauchy_ log_normal_ exponential_ new_empty_strided bernoulli",
     asn: "cummax cummin logcumsumexp kthvalue median nanmedian mode msort nansum nanmean aminmax dist renorm quantile nanquantile diff cov corrcoef",
     asr: "isin argwhere nonzero_static unique_consecutive histogram is_same_size",
     asc: "index_add index_copy index_fill index_reduce scatter_reduce index_put put take masked_scatter select_scatter slice_scatter diagonal_scatter "
@@ -50,3 +53,8 @@ for _module, _names in METHODS.items():
 for _module, _names in INPLACE.items():
     for _name in _names.split():
         setattr(Tensor, _name + "_", assigned(getattr(_module, _name)))
+
+
+setattr(Tensor, "__dlpack__", ac.dlpack)
+setattr(Tensor, "__dlpack_device__", ac.dlpack_device)
+setattr(Tensor, "layout", property(lambda t: strided))

@@ -315,24 +315,6 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
     return finish(_generator(generator).permutation(n), dtype or dt.int64, device)
 
 
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, **_: Any) -> Tensor:
-    """Normal numbers with the given means and standard deviations."""
-    shape = shape_of((size,)) if size is not None else np.broadcast_shapes(
-        mean.shape if isinstance(mean, Tensor) else (), std.shape if isinstance(std, Tensor) else ())
-    z = randn(shape, generator=generator)
-    m, s = (v._array if isinstance(v, Tensor) else v for v in (mean, std))
-    return wrap(z._array * s + m)
-
-
-def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that `input` says, else 0."""
-    p = input._array
-    if p.size and (float(p.min()) < 0 or float(p.max()) > 1):
-        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
-    u = _generator(generator).uniform(p.size, np.float64).reshape(p.shape)
-    return wrap((u < dev.move(p, dev.CPU)).astype(p.dtype))
-
-
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn with the probabilities (not necessarily normalised) of each row."""
     p: Any = np.atleast_2d(input._array).astype(np.float64)

@@ -270,8 +270,8 @@ def type_as(t: Tensor, other: Tensor) -> Tensor:
 
 
 for _name, _d in {"float": dt.float32, "double": dt.float64, "half": dt.float16, "int": dt.int32, "long": dt.int64, "short": dt.int16,
-                  "bool": dt.bool_, "byte": dt.uint8, "char": dt.int8}.items():
-    def _cast(t: Tensor, _d: Any = _d) -> Tensor:
+                  "bool": dt.bool_, "byte": dt.uint8, "char": dt.int8, "cfloat": dt.complex64, "cdouble": dt.complex128}.items():
+    def _cast(t: Tensor, memory_format: Any = None, _d: Any = _d) -> Tensor:
         return ash.to(t, _d)
     setattr(Tensor, _name, _cast)
 
@@ -332,7 +332,9 @@ def share_memory_(t: Tensor) -> Tensor:
 
 
 def _new(make: Any) -> Any:
-    def call(t: Tensor, *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    def call(t: Tensor, *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
+             **size: Any) -> Tensor:
+        args = (*args, *size.values())
         return make(*args, dtype=dtype or t.dtype, device=device or t.device, requires_grad=requires_grad)
     return call
 

@@ -333,8 +333,10 @@ clone.vjp(lambda g: g)
 
 
 @op(r"\operatorname{cast}({x})", name="to_copy", node="ToCopy", grad_tex=r"\bar{x} = \operatorname{cast}(\bar{y})")
-def to_copy(x: Any, dtype: Any) -> Any:
+def to_copy(x: Any, dtype: Any, own: Any) -> Any:
+    if x.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+        x = x.real
     return x.astype(dtype)
 
 
-to_copy.vjp(lambda g: g)                                  # the engine casts it back
+to_copy.vjp(lambda g, dtype, own: to_copy(g, own, dtype))

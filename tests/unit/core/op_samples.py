@@ -78,7 +78,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[Any, ...]]]] = {
     "clamp": [(lambda x: F.clamp(x, -0.5, 0.5), (n(6),)), (lambda x: F.clamp(x, max=0.1), (n(6),))],
     "where": [(lambda a, b: F.where(T([[True], [False]]), a, b), (n(2, 3), n(3)))],
     "masked_fill": [(lambda a: F.masked_fill(a, T([True, False, True]), 2.0), (n(2, 3),))],
-    "clone": [(F.clone, (n(2),))], "to_copy": [(lambda a: a.to(ts.float64) if a.dtype is ts.float32 else raw("to_copy", np.dtype("f8"))(a), (n(2),))],
+    "clone": [(F.clone, (n(2),))], "to_copy": [(lambda a: a.to(ts.float64) if a.dtype is ts.float32 else raw("to_copy", np.dtype("f8"), np.dtype("f8"))(a), (n(2),))],
     "sum_all": [(F.sum, (n(2, 3),))], "sum": [(lambda a: F.sum(a, (0, 2)), (n(2, 3, 2),)), (lambda a: F.sum(a, -1, keepdim=True), (n(2, 3),))],
     "mean_all": [(F.mean, (n(2, 3),))], "mean": [(lambda a: F.mean(a, 0), (n(2, 3),)), (lambda a: F.mean(a, (0, 1), True), (n(2, 3),))],
     "prod": [(F.prod, (n(4),)), (lambda a: F.prod(a, 1), (n(2, 3),)), (lambda a: F.prod(a * T([0.0, 1.0, 1.0], dtype=ts.float64)), (n(3),))],
