@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .debugger import Debugger, debug
+from .debugger import Breakpoint, Debugger, breakpoints, debug
+from .debugger import pause as _pause
+from .debugger.watch import break_on
 from .link import providers  # noqa: F401  (findings and projections are kinds of every tape, one that is written to disk included)
 from .tape import Tape, record, registry
 
@@ -58,7 +60,15 @@ def open_house() -> None:
     setattr(Debugger, "view", _held_view)
     setattr(Debugger, "_repr_mimebundle_", _held_bundle)
     setattr(Tape, "findings", findings)
+    _pause.hosts.append(_wait_here)
     setattr(Tape, "_repr_mimebundle_", _tape_bundle)
+
+
+def _wait_here(machine: Any) -> bool:
+    """A paused cell waits for pages, when there are any; the link loads when a pass has paused."""
+    from .link import hold
+
+    return hold.serve(machine, _pause.settings)
 
 
 def recordings() -> list[Tape]:
@@ -101,4 +111,4 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 
 open_house()
-__all__ = ["Debugger", "Tape", "debug", "load_tape", "record", "recordings"]
+__all__ = ["Breakpoint", "Debugger", "Tape", "break_on", "breakpoints", "debug", "load_tape", "record", "recordings"]

@@ -1,7 +1,8 @@
 """The backward engine: a generator over the graph, newest node first.
 
 `backward()` exhausts it; the debugger holds it. With `observe` it yields a `Stop` before and after every node; what the holder writes to
-`stop.grads` at a `before` replaces the incoming gradients.
+`stop.grads` at a `before` replaces the incoming gradients. An `observe` that is a function is asked at every node, with its gradients, whether to stop
+before it; `keep` is shown the place before every node that is no leaf, and `resume` goes on from such a place.
 
 The order is PyTorch's: by creation sequence, newest first, and a leaf as soon as everything that flows to it has arrived.
 """
@@ -24,7 +25,8 @@ from .state import mode, set_grad
 from .tensor import Tensor, accumulator, wrap
 
 _BY_SEQ = attrgetter("seq")
-Writer = Callable[[Tensor, Any], None]
+Writer = Callable[[Tensor, Any], Any]                       # a true result: it is kept for later, and so is what follows the writing
+Place = tuple[Sequence[Node], dict[Node, Any], dict[Node, int]]      # nodes yet to come, gradients that wait, edges that leaves wait for
 
 
 class Stop:
@@ -52,9 +54,10 @@ def discover(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
     return order, leaves
 
 
-def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False, create: bool = False, observe: bool = False,
-         captures: dict[tuple[Node, int], list[Any]] | None = None, accumulate: bool = True, write: Writer | None = None,
-         site: Site | None = None) -> Generator[Stop, None, None]:
+def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False, create: bool = False,
+         observe: bool | Callable[[Node, list[Any]], bool] = False, captures: dict[tuple[Node, int], list[Any]] | None = None,
+         accumulate: bool = True, write: Writer | None = None, site: Site | None = None,
+         keep: Callable[[Node, Any, dict[Node, Any], dict[Node, int]], None] | None = None, resume: Place | None = None) -> Generator[Stop, None, None]:
     """Runs the vjps from `roots` down. `grads` are raw arrays, or Tensors when `create`.
 
     `captures` receives the gradients at chosen places instead of (`accumulate=False`) or beside `.grad`.
@@ -70,6 +73,8 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
         if node.__class__ is AccumulateGrad:
             leaves[node] = leaves.get(node, 0) + 1
     needed = _needed(order, captures) if captures is not None and not accumulate else None
+    if resume is not None:
+        order, buffer, leaves, starts = list(resume[0]), resume[1], resume[2], []
     write = write or (_write_connected if create else _write)
 
     def leaf(node: Node, g: Any) -> Generator[Stop, None, None]:
@@ -85,18 +90,14 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
         if not accumulate:
             return
         if observe:
-            stop = Stop("before", node, [g])
-            yield stop
-            g = stop.grads[0]
-        write(variable, g)
-        if node.extra is not None and node.extra.post:
-            _post_hooks(node, (), (g,), create)
-        if variable._extra is not None and variable._extra.post_accumulate:
-            _quietly(create, lambda: [h(variable) for h in list(variable._extra.post_accumulate.values())])
-        sink = mode.sink
-        if sink is not None:
-            sink.accumulate(variable, g)
-        if observe:
+            given = [g]
+            if observe is True or observe(node, given):
+                yield Stop("before", node, given)
+            g = given[0]
+            del given
+        if not write(variable, g):
+            written(node, g, create)
+        if observe is True:
             yield Stop("after", node, [g])
 
     for node in [n for n in starts if n.__class__ is AccumulateGrad]:
@@ -113,6 +114,8 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
         g = buffer.pop(node, None)
         extra = node.extra
         outs: Any = None
+        if keep is not None:
+            keep(node, g, buffer, leaves)
         if g is not None and needed is not None and node not in needed:
             _capture(captures, node, _hooked(node, g, create))
         elif g is not None:
@@ -120,17 +123,32 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
                 g = _hooked(node, g, create)
             _capture(captures, node, g)
             if observe:
+                given = g if isinstance(g, list) else [g]
+                if observe is True or observe(node, given):
+                    yield Stop("before", node, given)
+                g = given if isinstance(g, list) else given[0]
+                del given
                 sink = mode.sink                            # whoever holds the pass may do so from another thread
-                stop = Stop("before", node, g if isinstance(g, list) else [g])
-                yield stop
-                g = stop.grads if isinstance(g, list) else stop.grads[0]
             outs = _run(node, g, create, retain, freed, sink)
-            if observe:
+            if observe is True:
                 yield Stop("after", node, g if isinstance(g, list) else [g], outs)
         ready = _pass_on(node, outs, buffer, leaves, create)
         del outs, g                                         # a gradient that nobody else holds becomes `.grad` without a copy
         for ended in ready:
             yield from leaf(ended, buffer.pop(ended, None))
+
+
+def written(node: Node, g: Any, create: bool) -> None:
+    """What follows the writing of a leaf's `.grad`: its hooks, and the tape hears of it."""
+    variable = node.variable
+    if node.extra is not None and node.extra.post:
+        _post_hooks(node, (), (g,), create)
+    extra = variable._extra
+    if extra is not None and extra.post_accumulate:
+        _quietly(create, lambda: [h(variable) for h in list(extra.post_accumulate.values())])
+    sink = mode.sink
+    if sink is not None:
+        sink.accumulate(variable, g)
 
 
 def _run(node: Node, g: Any, create: bool, retain: bool, freed: Freed, sink: Any) -> Sequence[Any]:

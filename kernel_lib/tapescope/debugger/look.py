@@ -34,7 +34,7 @@ class At:
     @property
     def row(self) -> int:
         """The node's row in the graph of the tape; -1 when it has none."""
-        return self._dbg.rows.get(self.node, -1)
+        return self._dbg.row(self.node)
 
     @property
     def parameter(self) -> str:
@@ -44,13 +44,7 @@ class At:
     @property
     def module(self) -> str:
         """The path of the module call that made this node; '' at the top level or when unknown."""
-        graph = self._dbg.tape.graphs.get(self._dbg.graph)
-        if isinstance(self.node, AccumulateGrad):
-            return self.parameter.rpartition(".")[0]
-        if graph is None or self.row < 0 or graph.node_op[self.row] < 0:
-            return ""
-        call = graph.op_module[graph.node_op[self.row]]
-        return self._dbg.tape.strings[graph.mod_path[call]] if call >= 0 else ""
+        return self._dbg.where.module(self.node)
 
     @property
     def source(self) -> SiteInfo | None:
@@ -97,15 +91,14 @@ class At:
         return Explanation(self)
 
     def shares(self) -> list[dict[str, Any]]:
-        """Where several gradients meet at this node: each consumer's part of the sum, by norm."""
-        sources: dict[Node, Any] = self._dbg_contributions()
-        total = sum(v for v in sources.values() if v == v) or 1.0
-        return [{"from": n.name(), "row": self._dbg.rows.get(n, -1), "share": v / total} for n, v in sources.items()] if len(sources) > 1 else []
+        """Where several gradients meet at this node, what each consumer sent: `{from, row, module, norm, share, cosine, along}`.
 
-    def _dbg_contributions(self) -> dict[Node, float]:
-        from .shares import contributions
+        `share` is the part of the sum of norms, `cosine` the angle to the sum, `along` the part of the sum that it makes: those add up to 1.
+        """
+        from .shares import contributions, shares
 
-        return contributions(self._dbg, self.node)
+        dbg = self._dbg
+        return [{"row": dbg.row(n := s.pop("node")), "module": dbg.where.module(n), **s} for s in shares(contributions(dbg._pass, self.node))]
 
     def __repr__(self) -> str:
         d = self._dbg
@@ -115,6 +108,8 @@ class At:
         for label, many in (("grad in", self.grad_in), ("grad out", self.grad_out)):
             lines += [f"  {label}: {one_line(t)}" for t in many if t is not None]
         lines += [f"  saved {n}: {one_line(v) if isinstance(v, Tensor) else v}" for n, v in self.saved.items()]
+        lines += [f"  from {s['from']}{' in ' + s['module'] if s['module'] else ''}: norm {s['norm']:.4g}, {s['share']:.0%}, cosine {s['cosine']:.2f} to the sum"
+                  for s in (self.shares() if not d._pass.hooked else ())]
         return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:

@@ -1,40 +1,87 @@
-"""Where gradients meet: what each consumer sent to a node of a held pass."""
+"""Where gradients meet: what each consumer sent to a node of a held pass, its size and how far it points the way of the sum."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..core.engine import walk
-from ..core.node import Node
+from ..core.engine import fit, walk
+from ..core.node import AccumulateGrad, Node, meta_of
+from .passes import Kept
 
 if TYPE_CHECKING:
-    from .stepper import Debugger
+    from .passes import Pass
 
 
-def contributions(dbg: Debugger, target: Node) -> dict[Node, float]:
-    """The norm of what every node that leads to `target` gave it; found by running the pass up to there once more."""
-    parents = _parents(dbg, target)
+class Part(NamedTuple):
+    """One consumer's part: the node it comes from, and the gradient that it sent, in float64."""
+
+    node: Node
+    grad: Any
+
+
+def parents_of(pass_: Pass, target: Node) -> list[Node]:
+    """The nodes of the pass that lead to `target`, in the order in which they run."""
+    if pass_.consumers is None:
+        pass_.consumers = {}
+        for n in pass_.order:
+            for m in dict.fromkeys(n.next):
+                if m is not None:
+                    pass_.consumers.setdefault(m, []).append(n)
+    return pass_.consumers.get(target, [])
+
+
+def contributions(pass_: Pass, target: Node) -> list[Part]:
+    """What every node that leads to `target` gave it, where there are several; found by running a piece of the pass once more."""
+    parents = set(parents_of(pass_, target))
     if len(parents) < 2:
-        return {}
-    found: dict[Node, float] = {}
-    pass_ = walk(dbg.roots, list(dbg._start), retain=True, observe=True, write=lambda t, g: None, site=dbg.site)
-    for stop in pass_:
-        if stop.when == "before":
-            if stop.node in dbg.edits:
-                stop.grads[:] = dbg.edits[stop.node]
-            if stop.node is target:
-                break
-        elif stop.node in parents:
-            parts = [np.asarray(o, np.float64).ravel() for o, m in zip(stop.grads_out, stop.node.next, strict=False) if m is target and o is not None]
-            found[stop.node] = float(np.sqrt(sum(float(np.dot(p, p)) for p in parts)))
-    pass_.close()
+        return []
+    now = Kept(pass_, 0, 0, {}, {})
+    first = min(pass_.order.index(n) for n in parents)
+    place = next((k for k in reversed(pass_.kept) if k.position <= first), None)
+    options: dict[str, Any] = {"retain": True, "create": pass_.create, "observe": True, "write": lambda t, g: True, "site": pass_.site}
+    if place is None and pass_.beginning:
+        return []                                               # what sent them has been freed
+    if place is None:
+        pass_.put_back_beside(pass_.first)
+        again = walk(pass_.roots, [g.copy() if pass_.hooked and not pass_.create else g for g in pass_.start], **options)
+    else:
+        again = walk(pass_.roots, pass_.start, resume=(pass_.order[place.position:], dict(place.buffer), dict(place.leaves)), **options)
+    found: list[Part] = []
+    try:
+        for stop in again:
+            if stop.when == "before":
+                if stop.node in pass_.edits:
+                    stop.grads[:] = pass_.edits[stop.node]
+                if stop.node is target:
+                    break
+            elif stop.node in parents:
+                part = None
+                for o, m, nr in zip(stop.grads_out, stop.node.next, stop.node.nrs, strict=False):
+                    if m is target and o is not None and (nr == 0 or isinstance(target, AccumulateGrad)):
+                        o = np.asarray(getattr(fit(o, *meta_of(m, nr), stop.node, m), "_array", o), np.float64)
+                        part = o if part is None else part + o
+                if part is not None:
+                    found.append(Part(stop.node, part))
+    finally:
+        again.close()
+        pass_.put_back_beside(now)
+    return found if len(found) > 1 else []
+
+
+def shares(parts: list[Part]) -> list[dict[str, Any]]:
+    """Of each part: `norm`; `share` of the sum of the norms; `cosine` to the sum; `along`, the part of the sum that it makes (they add up to 1)."""
+    if not parts:
+        return []
+    total = sum(p.grad for p in parts)
+    whole = float(np.sqrt(np.vdot(total, total)))
+    norms = [float(np.sqrt(np.vdot(p.grad, p.grad))) for p in parts]
+    length = math.fsum(n for n in norms if math.isfinite(n)) or 1.0
+    found = []
+    for p, n in zip(parts, norms, strict=True):
+        dot = float(np.vdot(p.grad, total))
+        found.append({"node": p.node, "from": p.node.name(), "norm": n, "share": n / length, "cosine": dot / (n * whole) if n and whole else 0.0,
+                      "along": dot / whole**2 if whole else 0.0})
     return found
-
-
-def _parents(dbg: Debugger, target: Node) -> set[Node]:
-    from ..core.engine import discover
-
-    order, _ = discover([t._node for t in dbg.roots if t._node is not None])
-    return {n for n in order if any(m is target for m in n.next)}

@@ -1,27 +1,34 @@
-"""The held backward pass.
+"""The held pass: a cursor over the nodes of a backward pass, which steps in both directions.
 
-The engine is a generator; here it is exhausted one node at a time. Saved values are kept, so that any earlier node can be reached again by running the
-pass from its start: deterministic, and bit-equal. Nothing of `.grad` is written before the pass has completed.
+Going back is running the pass again from a place that was kept (see `passes`), so nothing of it is written before it is complete. What a hook does
+outside its gradient it does once per arrival. A pass that a breakpoint stopped inside `loss.backward()` is the same machine, with the call still open.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import threading
+import zlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.autograd import first_grads
-from ..core.engine import Stop, _write, discover, walk
-from ..core.node import AccumulateGrad, Freed, Node
+from ..core.engine import Stop
+from ..core.node import AccumulateGrad, Node
 from ..core.site import Site, here
-from ..core.state import mode, set_sink
-from ..core.tensor import Tensor, accumulator, wrap
-from ..tape import Tape, active, from_root, registry
+from ..core.state import mode
+from ..core.tensor import Tensor, wrap
+from ..tape import Tape, from_root
 from .look import At
+from .passes import Pass
+from .points import Measure
+from .where import Where, inside, recording_of
 
 _number = itertools.count(1).__next__
+FINGER = 16_384                    # elements of a parameter that are looked at to see whether it has changed
+StopHere = Callable[[Node, list[Any]], bool]
 
 
 class Aborted(RuntimeError):
@@ -29,61 +36,75 @@ class Aborted(RuntimeError):
 
 
 class Debugger:
-    """A backward pass from `roots`, paused before its first node. Made by `tapescope.debug(loss)`.
+    """A backward pass from `roots`, paused before its first node. Made by `tapescope.debug(loss)`, or by a breakpoint that a pass has met.
 
-    `step`, `step_back`, `into`, `out`, `run_to`, `continue_`, `abort` move it; `at` is what stands at the cursor. Each returns the debugger's `at`
-    (None when the pass is over), so that a cell shows where it stands.
+    `step`, `step_back`, `into`, `out`, `next_module`, `run_to`, `go`, `continue_`, `abort` move it; `at` is what stands at the cursor. Each returns the
+    debugger's `at` (None when the pass is over), so that a cell shows where it stands.
     """
 
     def __init__(self, roots: Sequence[Tensor], gradients: Any = None, *, module: Any = None, site: Site | None = None) -> None:
-        self.roots = tuple(roots)
-        self._start = first_grads(self.roots, gradients, False)
-        self.site = site
-        self.number = _number()
-        order, leaves = discover([t._node if t._node is not None else accumulator(t) for t in self.roots])
-        for node in order:
-            if isinstance(node.saved, Freed):
-                from ..core import errors
-
-                raise errors.freed(node)
-        self.total = len(order) + len(leaves)
-        self.tape, self.rows = _tape_of(self.roots[0], order, module)
-        self.module = module
-        self.state = "held"
+        self._set(Pass(tuple(roots), first_grads(tuple(roots), gradients, False), site=site), module)
         self.reason = "the pass is held before its first node"
+        self._pass.rewind(0)
+
+    @classmethod
+    def inside(cls, running: Pass, reason: str) -> Debugger:
+        """A pass that runs inside `backward()`, and has stopped where it is."""
+        dbg = cls.__new__(cls)
+        dbg._set(running, None)
+        dbg.live, dbg.reason = True, reason
+        return dbg
+
+    def _set(self, pass_: Pass, module: Any) -> None:
+        self._pass, self.module = pass_, module
+        self.roots, self.site = pass_.roots, pass_.site
+        self.number = _number()
+        self.tape, self.rows = _tape_of(self.roots[0], pass_.order, module)
+        self.where = Where(self.tape, module, self.rows)
+        self.graph = int(self.tape.recorder.current)            # of the tape: the one that this pass walks
+        self.state, self.live = "held", False
+        self.reason = ""
+        self.error: BaseException | None = None
+        self.hits: list[Any] = []                               # breakpoints that have stopped it here
+        self.met: set[int] = set()                              # breakpoints of no place that it has met on its way
+        self.shown: set[int] = set()                            # nodes whose exception somebody has seen
+        self.watch: Callable[[], StopHere | None] = lambda: None     # what stops it on the way
+        self.catch: Callable[[Exception], bool] = lambda error: False
         self.version = 0
-        self.edits: dict[Node, list[Any]] = {}
-        self.arrived: list[tuple[Tensor, Any]] = []
+        self.lock = threading.RLock()                           # held while it moves, and while somebody describes it
         self._before: list[tuple[Tensor, Any]] | None = None
-        self._stop: Stop | None = None
-        self.index = 0
-        self._rewind(0)
+        self._norms: list[tuple[Any, float]] = []
+        self._fingers = self._fingerprints()
 
     # -- moving ---------------------------------------------------------------------------------------------------------------
 
     def step(self, n: int = 1) -> At | None:
         """Runs the current node (n of them) and stops before the next; after the last one the pass is complete."""
         self._must_be_held()
-        for _ in range(n):
-            if not self._advance():
-                return self._complete()
-        return self._moved(f"stepped over {n} node{'s' if n > 1 else ''}")
+        target = self.index + n
+        return self._run(lambda node, grads: self._pass.index >= target, f"stepped over {n} node{'s' if n > 1 else ''}")
 
     over = step
 
     def step_back(self, n: int = 1) -> At | None:
         """Stops before the node that ran last; what has been edited stays edited. After completion `.grad` is put back first."""
-        if self.state == "aborted":
-            raise Aborted("this pass was aborted; call debug(loss) again")
-        if self.state == "done":
-            self._restore()
-            self.index = self.total
-        if self.index == 0:
-            raise RuntimeError("this is the first node of the pass: there is nothing before it")
-        self._rewind(max(0, self.index - n))
-        return self._moved("stepped back")
+        with self.lock:
+            self._reopen()
+            if self.index == 0:
+                raise RuntimeError("this is the first node of the pass: there is nothing before it")
+            return self._to(max(0, self.index - n), "stepped back")
 
     back = step_back
+
+    def go(self, index: int) -> At | None:
+        """Stands before node `index`, behind or before the cursor: what a scrubber does. No breakpoint stops it."""
+        with self.lock:
+            if not 0 <= index < self.total:
+                raise IndexError(f"index {index} is out of range: the pass has {self.total} nodes")
+            self._reopen()
+            if index < self.index or self.at is None:
+                return self._to(index, f"went to node {index + 1}")
+        return self._run(lambda node, grads: self._pass.index >= index, f"went to node {index + 1}", watched=False)
 
     def into(self) -> At | None:
         """Into the next node: at this level every node is one step."""
@@ -92,8 +113,14 @@ class Debugger:
     def out(self) -> At | None:
         """Runs until the pass leaves the module of the current node."""
         self._must_be_held()
-        path = self.at.module if self.at is not None else ""
-        return self._until(lambda at: not (at.module == path or (path and at.module.startswith(path + "."))), f"left {path or 'the top level'}")
+        path = self._path()
+        return self._run(lambda node, grads: not (inside(self.where.module(node), path) if path else not self.where.module(node)), f"left {path or 'the top level'}")
+
+    def next_module(self) -> At | None:
+        """Runs until the pass comes to another module."""
+        self._must_be_held()
+        path = self._path()
+        return self._run(lambda node, grads: self.where.module(node) != path, f"came from {path or 'the top level'}")
 
     def run_to(self, node: Node | int | None = None, *, module: str | None = None, op: str | None = None, parameter: str | None = None,
                index: int | None = None) -> At | None:
@@ -101,78 +128,94 @@ class Debugger:
 
         A place that lies behind the cursor is reached by running the pass again from its start. Raises RuntimeError when it does not occur.
         """
-        if self.state == "aborted":
-            raise Aborted("this pass was aborted; call debug(loss) again")
-        wanted = {"node": node, "module": module, "op": op, "parameter": parameter, "index": index}
-        given = {k: v for k, v in wanted.items() if v is not None}
-        if len(given) != 1:
-            raise TypeError(f"run_to takes one of node, module, op, parameter, index; got {sorted(given) or 'none'}")
-        what: str
-        value: Any
-        (what, value), = given.items()
-        if what == "index" and not 0 <= value < self.total:
-            raise IndexError(f"index {value} is out of range: the pass has {self.total} nodes")
+        with self.lock:
+            self._reopen(check_only=True)
+            wanted = {"node": node, "module": module, "op": op, "parameter": parameter, "index": index}
+            given = {k: v for k, v in wanted.items() if v is not None}
+            if len(given) != 1:
+                raise TypeError(f"run_to takes one of node, module, op, parameter, index; got {sorted(given) or 'none'}")
+            what: str
+            value: Any
+            (what, value), = given.items()
+            if what == "index":
+                return self.go(value)
 
-        def there(at: At) -> bool:
-            if what == "node":
-                return at.node is value or at.row == value
-            if what == "module":
-                return at.module == value or at.module.startswith(f"{value}.")
-            if what == "op":
-                return value in (at.node.op.name, at.node.op.label, at.name)
-            return at.parameter == value if what == "parameter" else self.index == value
+            def there(n: Node) -> bool:
+                if what == "node":
+                    return n is value or self.row(n) == value
+                if what == "module":
+                    return inside(self.where.module(n), value)
+                if what == "op":
+                    return value in (n.op.name, n.op.label, n.name())
+                return isinstance(n, AccumulateGrad) and self.name_of(n.variable) == value
 
-        start = self.index if self.state == "held" else self.total
-        if self.state == "done":
-            self._restore()
-        for first in ((start + 1, 0) if start + 1 < self.total else (0,)):
-            self._rewind(first)
-            while self.at is not None:
-                if there(self.at):
-                    return self._moved(f"ran to {what} {value if what != 'node' else self.at.name}")
-                if not self._advance():
-                    break
-        self._rewind(min(start, self.total - 1))
-        raise RuntimeError(f"no node of this pass has {what} {value!r}; it has {self._known(what)}")
+            nodes = self._nodes()
+            if not any(there(n) for n in nodes):
+                raise RuntimeError(f"no node of this pass has {what} {value!r}; it has {self._known(what)}")
+            start = self.index if self.state == "held" else self.total
+            self._reopen()
+            ahead = start + 1 < self.total and self._try(lambda n, g: there(n), from_here=self.at is not None)
+            if not ahead:
+                self._pass.rewind(self._pass.beginning)
+                if not there(self._pass.stop.node) and not self._try(lambda n, g: there(n), from_here=True):      # type: ignore[union-attr]
+                    self._to(min(start, self.total - 1), self.reason)
+                    raise RuntimeError(f"no gradient comes to {what} {value!r} in this pass")
+            at = self.at
+            assert at is not None
+            return self._moved(f"ran to {what} {value if what != 'node' else at.name}")
 
     def continue_(self) -> At | None:
-        """Runs to the end and writes `.grad`, as `loss.backward()` does."""
+        """Runs to the next breakpoint, or to the end; there `.grad` is written, as `loss.backward()` does."""
         self._must_be_held()
-        while self._advance():
-            pass
-        return self._complete()
+        return self._run(lambda node, grads: False, "")
+
+    def replay(self) -> At | None:
+        """Runs the same pass again from its start to where it stands, or to its end when it was complete."""
+        with self.lock:
+            if self.state == "done":
+                self._reopen()
+                self._pass.kept.clear()
+                self._pass.rewind(0)
+                return self.continue_()
+            self._must_be_held()
+            if not self._pass.beginning:
+                self._pass.kept.clear()
+            return self._to(self.index, "ran again from the start")
 
     def abort(self) -> None:
         """Abandons the pass. No `.grad` was written; the graph is still whole, so `debug(loss)` or `loss.backward()` can be called."""
-        if self.state == "done":
-            raise RuntimeError("the pass is complete and its .grad are written; step back to undo it")
-        self._close()
-        self.state, self.reason = "aborted", "aborted: no .grad was written"
-        self._tell()
+        with self.lock:
+            if self.state == "done":
+                raise RuntimeError("the pass is complete and its .grad are written; step back to undo it")
+            self._pass.abandon()
+            self.state, self.reason = "aborted", "aborted: no .grad was written"
+            self._tell()
 
     def edit(self, *grads: Any) -> At | None:
         """Replaces the gradient that comes into the current node (one per output); `edit(scale=0)` style changes are `edit(0 * dbg.at.grad_in[0])`."""
         self._must_be_held()
-        assert self._stop is not None
-        if len(grads) != len(self._stop.grads):
-            raise ValueError(f"{self._stop.node.name()} has {len(self._stop.grads)} incoming gradient(s), got {len(grads)}")
-        new: list[Any] = []
-        for old, g in zip(self._stop.grads, grads, strict=True):
-            a = g._array if isinstance(g, Tensor) else g if g is None or hasattr(g, "shape") else np.asarray(g)
-            if a is not None and old is not None and np.shape(a) != np.shape(old):
-                raise ValueError(f"the gradient at {self._stop.node.name()} has shape {list(np.shape(old))}, the replacement {list(np.shape(a))}")
-            new.append(None if a is None else a.astype(old.dtype) if old is not None else a)
-        self._stop.grads[:] = new
-        self.edits[self._stop.node] = new
-        return self._moved("edited the incoming gradient")
+        with self.lock:
+            stop = self._pass.stop
+            assert stop is not None
+            if len(grads) != len(stop.grads):
+                raise ValueError(f"{stop.node.name()} has {len(stop.grads)} incoming gradient(s), got {len(grads)}")
+            self._pass.edit([self._fit(old, g, stop.node) for old, g in zip(stop.grads, grads, strict=True)])
+            return self._moved("edited the incoming gradient")
+
+    def _fit(self, old: Any, g: Any, node: Node) -> Any:
+        if self._pass.create:
+            return g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g, getattr(old, "_array", np.zeros(0, "f4")).dtype))
+        a = g._array if isinstance(g, Tensor) else g if g is None or hasattr(g, "shape") else np.asarray(g)
+        if a is not None and old is not None and np.shape(a) != np.shape(old):
+            raise ValueError(f"the gradient at {node.name()} has shape {list(np.shape(old))}, the replacement {list(np.shape(a))}")
+        return None if a is None else a.astype(old.dtype) if old is not None else a
 
     def reset(self) -> At | None:
         """Forgets all edits and stands before the first node again."""
-        if self.state == "done":
-            self._restore()
-        self.edits.clear()
-        self._rewind(0)
-        return self._moved("started again")
+        with self.lock:
+            self._reopen()
+            self._pass.forget_edits()
+            return self._to(0, "started again")
 
     # -- looking --------------------------------------------------------------------------------------------------------------
 
@@ -182,35 +225,78 @@ class Debugger:
         return None if self._stop is None else At(self, self._stop)
 
     @property
+    def index(self) -> int:
+        """How many nodes have run: the cursor stands before this one."""
+        return self._pass.index
+
+    @property
+    def total(self) -> int:
+        return self._pass.total
+
+    @property
+    def edits(self) -> dict[Node, list[Any]]:
+        """What has been put in the place of gradients, by node."""
+        return self._pass.edits
+
+    @property
+    def arrived(self) -> list[tuple[Tensor, Any]]:
+        """What leaves have been given so far, in order."""
+        return [(n.variable, g) for n, g in self._pass.arrived]
+
+    @property
     def grads(self) -> dict[str, Tensor]:
         """What has arrived at the leaves so far, by parameter name."""
-        return {self.name_of(t): wrap(np.asarray(g)) for t, g in self.arrived}
+        return {self.name_of(t): g if isinstance(g, Tensor) else wrap(np.asarray(g)) for t, g in self.arrived}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held so that the pass can go back."""
+        return self._pass.nbytes
 
     def name_of(self, leaf: Tensor) -> str:
         """A leaf's name: as its module calls it, or by shape."""
-        if self.module is not None:
-            for name, p in self.module.named_parameters():
-                if p is leaf:
-                    return str(name)
-        known = self._leaf_names().get(id(leaf))
-        return known or leaf.name or f"leaf{list(leaf._array.shape)}"
+        return self.where.leaf(leaf)
 
-    def _leaf_names(self) -> dict[int, str]:
-        names: dict[int, str] | None = getattr(self, "_names", None)
-        if names is None:
-            names = {}
-            self._names: dict[int, str] = names
-            graph = self.tape.graphs.get(self.graph) if self.rows else None
-            if graph is not None:
-                for node, row in self.rows.items():
-                    if isinstance(node, AccumulateGrad) and graph.node_src[row] >= 0:
-                        names[id(node.variable)] = self.tape.strings[graph.src_name[graph.node_src[row]]]
-        return names
+    def row(self, node: Node) -> int:
+        """A node's row in the graph of the tape; -1 when it has none."""
+        return self.rows.get(node, -1)
 
     @property
-    def graph(self) -> int:
-        """The number of the graph, on `tape`, that this pass walks."""
-        return int(self.tape.recorder.current)
+    def _stop(self) -> Stop | None:
+        return self._pass.stop
+
+    def _path(self) -> str:
+        return "" if self._pass.stop is None else self.where.module(self._pass.stop.node)
+
+    def _nodes(self) -> list[Node]:
+        return [*self._pass.order, *self._pass.leaves]
+
+    def norms(self) -> list[float]:
+        """The norm of every gradient that has arrived; each is worked out once."""
+        known, arrived = self._norms, self._pass.arrived
+        if len(known) > len(arrived) or any(g is not a for (g, _), (_, a) in zip(known, arrived, strict=False)):
+            known.clear()
+        for _, g in arrived[len(known):]:
+            known.append((g, Measure([g]).energy ** 0.5))
+        return [norm for _, norm in known]
+
+    def describe(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a view is told: meta and columns of a `debug` frame."""
+        from .frames import describe
+
+        return describe(self)
+
+    def waiting(self) -> bool:
+        """Whether somebody has to say how it goes on."""
+        return self.state == "held"
+
+    def place(self) -> str:
+        """'node 12 of 80: LogBackward0 in head (In [3], line 4: y = x.log())'."""
+        at = self.at
+        if at is None:
+            return "the end of the pass"
+        what = at.name + (f" of {at.parameter}" if at.parameter else f" in {at.module}" if at.module else "")
+        return f"node {self.index + 1} of {self.total}: {what}" + (f" ({at.source})" if at.source else "")
 
     def __repr__(self) -> str:
         at = self.at
@@ -219,76 +305,83 @@ class Debugger:
 
     # -- the machine ------------------------------------------------------------------------------------------------------------
 
-    def _passes(self) -> Iterator[Stop]:
-        arrived: list[tuple[Tensor, Any]] = []
-        self.arrived = arrived
-        for stop in walk(self.roots, list(self._start), retain=True, observe=True, write=lambda t, g: arrived.append((t, g)), site=self.site):
-            if stop.when == "before":
-                if stop.node in self.edits:
-                    stop.grads[:] = self.edits[stop.node]
-                yield stop
+    def _run(self, until: StopHere, reason: str, watched: bool = True) -> At | None:
+        """Runs on to where `until` or a breakpoint holds, or to the end."""
+        with self.lock:
+            self._must_be_held()
+            self._changed_meanwhile()
+            self.hits = []
+            self.error = None
+            watch = self.watch() if watched else None
 
-    def _advance(self) -> bool:
-        """Runs the current node; False when it was the last."""
-        sink = set_sink(None)
+            def here(node: Node, grads: list[Any]) -> bool:
+                met = watch is not None and watch(node, grads)
+                return until(node, grads) or met
+
+            if not self._advance(here):
+                return self._complete()
+            if self.hits:
+                reason = "; ".join(f"breakpoint {b.id}: {b}" for b in self.hits)
+            return self._moved(reason)
+
+    def _advance(self, until: StopHere) -> bool:
         try:
-            stop = next(self._walk, None)
+            return self._pass.advance(until)
+        except BaseException as e:
+            if not (isinstance(e, Exception) and self._caught(e)):
+                self._pass.abandon()
+                self.state, self.reason = "aborted", f"the pass raised {type(e).__name__}" if isinstance(e, Exception) else "interrupted: no .grad was written"
+                self._tell()
+                raise
+            return True
+
+    def _caught(self, error: Exception) -> bool:
+        """Whether a breakpoint waits for exceptions: the pass then stands before the node that raised this one."""
+        return self.catch(error)
+
+    def _try(self, until: StopHere, from_here: bool) -> bool:
+        """Like `advance`, but the end of the pass is no completion."""
+        return from_here and self._pass.advance(until)
+
+    def _to(self, index: int, reason: str) -> At | None:
+        self._pass.check(index)
+        self._changed_meanwhile()
+        self.hits = []
+        self.met.clear()
+        try:
+            self._pass.rewind(index)
         except BaseException:
-            self._close()
-            self.state, self.reason = "aborted", "the pass raised an exception"
+            self._pass.abandon()
+            self.state, self.reason = "aborted", "the pass raised an exception when it was run again"
             self._tell()
             raise
-        finally:
-            set_sink(sink)
-        self._stop = stop
-        if stop is None:
-            return False
-        self.index += 1
-        return True
-
-    def _rewind(self, index: int) -> None:
-        """Stands before node `index`, by running the pass again from its start."""
-        self._close()
-        self.state = "held"
-        self._walk = self._passes()
-        self.index = -1
-        while self.index < index:
-            if not self._advance():
-                raise RuntimeError("the pass has become shorter than it was: something it depends on has changed")
-
-    def _until(self, stop_here: Any, reason: str) -> At | None:
-        while self._advance():
-            at = self.at
-            if at is not None and stop_here(at):
-                return self._moved(reason)
-        return self._complete()
+        return self._moved(reason)
 
     def _complete(self) -> At | None:
-        self._before = [(t, None if t._grad is None else t._grad._array.copy()) for t, _ in self.arrived]
+        p = self._pass
         sink = mode.sink
-        if sink is not None:
+        if sink is not None and not self.live:
             sink.backward_begin(self.roots, self.site)
-        for t, g in self.arrived:
-            _write(t, g)
-            if sink is not None:
-                sink.accumulate(t, g)
-        if sink is not None:
+        self._before = p.write()
+        if sink is not None and not self.live:
             sink.backward_end(None)
-        self.state, self.reason, self.index = "done", f"complete: .grad of {len({id(t) for t, _ in self.arrived})} leaves is written", self.total
-        self._stop = None
+        p.free()
+        self.state, self.reason = "done", f"complete: .grad of {len({id(t) for t, _ in self.arrived})} leaves is written"
         self._tell()
         return None
 
-    def _restore(self) -> None:
-        for t, g in self._before or []:
-            t._grad = None if g is None else wrap(g)
-        self._before = None
-
-    def _close(self) -> None:
-        walk = getattr(self, "_walk", None)
-        if walk is not None:
-            walk.close()
-        self._stop = None
+    def _reopen(self, check_only: bool = False) -> None:
+        """Makes a complete pass a held one again: `.grad` is put back."""
+        if self.state == "aborted":
+            raise Aborted("this pass was aborted; call debug(loss) again")
+        if self.state == "done":
+            if not self._pass.retain:
+                raise RuntimeError("backward() has returned and freed the graph: there is nothing to go back to; retain_graph=True keeps it")
+            if not check_only:
+                for t, g in self._before or []:
+                    t._grad = g
+                self._before = None
+                self.state = "held"
 
     def _moved(self, reason: str) -> At | None:
         self.reason = reason
@@ -306,33 +399,57 @@ class Debugger:
             raise Aborted("this pass was aborted; call debug(loss) again")
 
     def _known(self, what: str) -> str:
-        order, leaves = discover([t._node for t in self.roots if t._node is not None])
         if what == "op":
-            return ", ".join(sorted({n.name() for n in order})[:12])
+            return ", ".join(sorted({n.name() for n in self._pass.order})[:12])
         if what == "parameter":
-            return ", ".join(sorted(self.name_of(n.variable) for n in leaves if isinstance(n, AccumulateGrad))[:12])
+            return ", ".join(sorted(self.name_of(n.variable) for n in self._pass.leaves if isinstance(n, AccumulateGrad))[:12])
+        if what == "module":
+            return ", ".join(sorted({self.where.module(n) for n in self._nodes()} - {""})[:12]) or "no modules that are known here"
         return f"{self.total} nodes"
+
+    # -- parameters that change while it is held ---------------------------------------------------------------------------------
+
+    def _fingerprints(self) -> dict[AccumulateGrad, tuple[int, int, int]]:
+        return {n: _finger(n.variable) for n in self._pass.leaves if isinstance(n, AccumulateGrad)}
+
+    @property
+    def changed(self) -> list[str]:
+        """Leaves whose values have been changed since the pass was held: what runs from here on sees the new ones."""
+        return [self.name_of(n.variable) for n, f in self._fingers.items() if _finger(n.variable) != f]
+
+    def _changed_meanwhile(self) -> None:
+        changed = self.changed
+        if changed:
+            if not self._pass.beginning:
+                self._pass.kept.clear()                             # they were reached with the old values
+            self._fingers = self._fingerprints()
+            self.note = f"changed while the pass was held: {', '.join(changed[:6])}{' and more' if len(changed) > 6 else ''}"
+
+    note = ""
+
+
+def _finger(t: Tensor) -> tuple[int, int, int]:
+    a = t._array
+    if not isinstance(a, np.ndarray):
+        return t._version, id(a), 0
+    flat = a.ravel("K")[:: max(1, a.size // FINGER)]
+    return t._version, id(a), zlib.crc32(np.ascontiguousarray(flat).tobytes())
 
 
 def _tape_of(root: Tensor, order: list[Node], module: Any) -> tuple[Tape, dict[Node, int]]:
     """The recording that knows this graph, or one made by walking it; with the row of every node."""
-    for tape in [t for t in (active(), registry.newest()) if t is not None]:
-        rows = tape.recorder.rows
-        if order and all(n.seq in rows for n in order):
-            return tape, _rows(rows, order)
-    if root._node is None:
-        raise RuntimeError(f"debug() needs a tensor with a grad_fn; this one is a leaf of shape {list(root._array.shape)}")
-    tape = from_root(root, module=module)
-    return tape, _rows(tape.recorder.rows, order)
-
-
-def _rows(rows: dict[int, int], order: list[Node]) -> dict[Node, int]:
+    tape = recording_of(order)
+    if tape is None:
+        if root._node is None:
+            raise RuntimeError(f"debug() needs a tensor with a grad_fn; this one is a leaf of shape {list(root._array.shape)}")
+        tape = from_root(root, module=module)
+    rows = tape.recorder.rows
     found: dict[Node, int] = {}
     for n in order:
         for m in (n, *n.next):
             if m is not None and m.seq in rows:
                 found[m] = rows[m.seq]
-    return found
+    return tape, found
 
 
 def debug(loss: Any, gradient: Any = None, *, module: Any = None) -> Debugger:
@@ -343,6 +460,8 @@ def debug(loss: Any, gradient: Any = None, *, module: Any = None) -> Debugger:
     roots = (loss,) if isinstance(loss, Tensor) else tuple(loss)
     dbg = Debugger(roots, None if gradient is None else (gradient,) if isinstance(gradient, Tensor) else gradient, module=module, site=here())
     from .frames import hold
+    from .watch import until_of
 
+    dbg.watch = lambda: until_of(dbg)
     hold(dbg)
     return dbg

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import commands, providers
+    from . import commands, hold, providers
     from .client import KERNEL, PROTOCOL, Client
     from .commands import drain
     from .door import install
@@ -21,7 +21,7 @@ _HOME = {"KERNEL": "client", "PROTOCOL": "client", "Client": "client", "drain": 
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("commands", "providers"):
+    if name in ("commands", "hold", "providers"):
         return importlib.import_module("." + name, __name__)
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -29,4 +29,4 @@ def __getattr__(name: str) -> Any:
     return found
 
 
-__all__ = ["KERNEL", "PROTOCOL", "Client", "Pump", "commands", "drain", "install", "providers", "service", "wait_for"]
+__all__ = ["KERNEL", "PROTOCOL", "Client", "Pump", "commands", "drain", "hold", "install", "providers", "service", "wait_for"]

@@ -122,9 +122,17 @@ def _mute(tape: Tape | None, args: dict[str, Any]) -> Any:
 
 def _debug(verb: str) -> Verb:
     def run(tape: Tape | None, args: dict[str, Any]) -> Any:
-        from ..debugger.frames import command
+        from ..debugger.commands import command
 
         return command(_need(tape), verb, args)
+    return run
+
+
+def _break(verb: str) -> Verb:
+    def run(tape: Tape | None, args: dict[str, Any]) -> Any:
+        from ..debugger.commands import break_command
+
+        return break_command(tape, verb, args)
     return run
 
 
@@ -133,5 +141,7 @@ register("record.stop", _stop)
 register("probe.set", _probe, anywhere=True)
 register("probe.clear", _unprobe, anywhere=True)
 register("findings.mute", _mute, anywhere=True)
-for _name in ("step", "over", "back", "into", "out", "continue", "abort", "reset", "run_to", "edit"):
+for _name in ("step", "over", "back", "into", "out", "next_module", "continue", "abort", "reset", "replay", "run_to", "go", "edit"):
     register(f"debug.{_name}", _debug(f"debug.{_name}"))
+for _name in ("add", "edit", "remove", "clear"):
+    register(f"break.{_name}", _break(f"break.{_name}"))

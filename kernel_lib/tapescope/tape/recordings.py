@@ -87,6 +87,7 @@ class _Stack(threading.local):
     def __init__(self) -> None:
         self.tapes: list[Tape] = []
         self.below: Any = None                                 # what listened before the first of them
+        self.ear: Any = None                                   # who hears everything before they do: a breakpoint's
 
 
 _stack = _Stack()
@@ -96,9 +97,9 @@ def push(tape: Tape) -> None:
     """From now on `tape` hears this thread."""
     stack = _stack
     if not stack.tapes:
-        stack.below = mode.sink
+        stack.below = None if mode.sink is stack.ear else mode.sink
     stack.tapes.append(tape)
-    set_sink(tape.recorder)
+    _settle()
 
 
 def pop(tape: Tape) -> bool:
@@ -109,13 +110,28 @@ def pop(tape: Tape) -> bool:
     stack.tapes.remove(tape)
     while stack.tapes and stack.tapes[-1].state != "recording":
         stack.tapes.pop()
-    if mode.sink is tape.recorder or mode.sink is None:
-        if stack.tapes:
-            set_sink(stack.tapes[-1].recorder)
-        else:
-            set_sink(stack.below)
+    if mode.sink is tape.recorder or mode.sink is None or mode.sink is stack.ear:
+        _settle()
+        if not stack.tapes:
             stack.below = None
     return True
+
+
+def overhear(ear: Any) -> None:
+    """Puts `ear` before whatever hears this thread, or takes it away (None). `ear.over(sink)` is what then listens."""
+    stack = _stack
+    if not stack.tapes and mode.sink is not stack.ear:
+        stack.below = mode.sink
+    stack.ear = ear
+    _settle()
+    if not stack.tapes and ear is None:
+        stack.below = None
+
+
+def _settle() -> None:
+    stack = _stack
+    top = stack.tapes[-1].recorder if stack.tapes else stack.below
+    set_sink(top if stack.ear is None else stack.ear.over(top))
 
 
 def active() -> Tape | None:

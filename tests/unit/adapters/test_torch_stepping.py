@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: there is 
 
 from tapescope.adapters import torch as tst  # noqa: E402
 from tapescope.debugger import Aborted, frames  # noqa: E402
-from tapescope.debugger.frames import command  # noqa: E402
+from tapescope.debugger.commands import command  # noqa: E402
 
 from .torch_models import MODELS, gradients, same, traces  # noqa: E402
 

@@ -1,0 +1,96 @@
+"""What a page or another cell may ask of a held pass and of the breakpoints: verbs with structured arguments, nothing that is evaluated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..tape import Tape
+from .frames import held
+from .points import FIELDS, breakpoints
+
+MOVES = ("step", "over", "back", "into", "out", "next_module", "continue", "abort", "reset", "replay")
+VERBS = (*MOVES, "run_to", "go", "edit")
+BREAK = ("add", "edit", "remove", "clear")
+
+
+def command(tape: Tape, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    """Carries out `debug.<verb>` on the pass that is held on a recording."""
+    dbg = held(tape)
+    if dbg is None:
+        raise RuntimeError("no backward pass is held on this recording; type `dbg = ts.debug(loss)`")
+    name = verb.removeprefix("debug.")
+    if not hasattr(dbg, "step_back"):
+        if name not in ("step", "over", "into", "out", "next_module", "continue", "abort"):
+            raise RuntimeError("the forward pass goes only forward: step, into, out, next module, continue or abort it")
+        getattr(dbg, "continue_" if name == "continue" else name)()
+        return {"state": dbg.state}
+    if name == "run_to":
+        dbg.run_to(**{k: args[k] for k in ("node", "module", "op", "parameter", "index") if args.get(k) is not None})
+    elif name == "go":
+        dbg.go(int(args["index"]))
+    elif name == "edit":
+        at = dbg.at
+        if at is None:
+            raise RuntimeError("the pass is over: there is no gradient to edit")
+        scale = 0.0 if args.get("zero") else float(args.get("scale", 1.0))
+        if hasattr(dbg, "scale"):                               # an adapter's pass has tensors of its own kind
+            dbg.scale(scale)
+            return {"state": dbg.state, "index": dbg.index, "total": dbg.total}
+        dbg.edit(*[None if g is None else np.zeros_like(g._array) if scale == 0 else g * scale for g in at.grad_in])
+    elif name in MOVES:
+        move = getattr(dbg, {"continue": "continue_", "back": "step_back"}.get(name, name), None)
+        if move is None:
+            raise RuntimeError(f"this pass cannot {name.replace('_', ' ')}")
+        move()
+    else:
+        raise ValueError(f"unknown verb {verb!r}; known are {', '.join('debug.' + m for m in VERBS)}")
+    return {"state": dbg.state, "index": dbg.index, "total": dbg.total}
+
+
+def break_command(tape: Tape | None, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    """Carries out `break.<verb>` on the list of breakpoints."""
+    name = verb.removeprefix("break.")
+    fields = {k: v for k, v in args.items() if k in FIELDS}
+    if name == "add":
+        if args.get("node") is not None:
+            fields = {**place_of(tape, int(args["node"])), **fields}
+        return {"id": breakpoints.add(**fields).id}
+    if name == "clear":
+        breakpoints.clear()
+        return {}
+    if name == "remove":
+        breakpoints[int(args["id"])].delete()
+        return {}
+    if name == "edit":
+        return {"id": breakpoints[int(args["id"])].edit(**fields).id}
+    raise ValueError(f"unknown verb {verb!r}; known are {', '.join('break.' + b for b in BREAK)}")
+
+
+def place_of(tape: Tape | None, row: int) -> dict[str, Any]:
+    """A node of a recording's graph as a place that later passes have, too: op, module, line, and which of those that are alike."""
+    graph = None if tape is None else tape.graphs.get(tape.recorder.current)
+    if graph is None or not 0 <= row < len(graph.node_op):
+        raise ValueError(f"the graph of this recording has no node {row}")
+    strings = graph.strings
+    op = graph.node_op[row]
+    if op < 0:
+        if graph.node_src[row] < 0:
+            raise ValueError("this node is of an earlier step: nothing of it is known")
+        return {"parameter": strings[graph.src_name[graph.node_src[row]]]}
+
+    def key(o: int) -> tuple[int, int, int]:
+        call = graph.op_module[o]
+        return graph.op_name[o], graph.mod_path[call] if call >= 0 else -1, graph.op_site[o]
+
+    alike = sorted((n for n in range(len(graph.node_op)) if graph.node_op[n] >= 0 and key(graph.node_op[n]) == key(op)), key=lambda n: -graph.node_op[n])
+    found: dict[str, Any] = {"op": strings[graph.op_name[op]]}
+    if graph.op_module[op] >= 0 and strings[graph.mod_path[graph.op_module[op]]]:
+        found["module"] = strings[graph.mod_path[graph.op_module[op]]]
+    where = graph.where(op)
+    if where is not None:
+        found["line"] = (where[0], where[1])
+    if len(alike) > 1:
+        found["nth"] = alike.index(row)
+    return found

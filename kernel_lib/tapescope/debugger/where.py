@@ -1,0 +1,78 @@
+"""Where nodes are: the module call that made them, and what leaves are called. Told by a recording, by an ear that follows module calls, or by a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..core.node import AccumulateGrad, Node
+from ..core.tensor import Tensor
+from ..tape import Tape, active, registry
+from .ear import ear
+
+
+def recording_of(order: Iterable[Node]) -> Tape | None:
+    """The recording that knows all these nodes, if there is one."""
+    nodes = list(order)
+    for tape in dict.fromkeys([t for t in (active(), registry.newest()) if t is not None]):
+        rows = tape.recorder.rows
+        if nodes and all(n.seq in rows for n in nodes):
+            return tape
+    return None
+
+
+class Where:
+    """Module paths of nodes and names of leaves."""
+
+    def __init__(self, tape: Tape | None = None, module: Any = None, rows: dict[Node, int] | None = None) -> None:
+        self.tape, self._rows = tape, rows or {}
+        self.number = -1 if tape is None else int(tape.recorder.current)
+        self._given: dict[int, str] = {} if module is None else {id(p): str(n) for n, p in module.named_parameters()}
+        self._leaves: dict[int, str] | None = None
+
+    @property
+    def graph(self) -> Any:
+        return None if self.tape is None else self.tape.graphs.get(self.number)
+
+    def row(self, node: Node) -> int:
+        """The node's row in the recording's graph; -1 when it has none."""
+        found = self._rows.get(node)
+        if found is None and self.tape is not None:
+            found = self.tape.recorder.rows.get(node.seq)
+        return -1 if found is None else found
+
+    def module(self, node: Node) -> str:
+        """The path of the module call that made a node; '' at the top level or when unknown."""
+        if isinstance(node, AccumulateGrad):
+            return self.leaf(node.variable).rpartition(".")[0]
+        graph, row = self.graph, self.row(node)
+        if graph is not None and 0 <= row < len(graph.node_op) and graph.node_op[row] >= 0:
+            call = graph.op_module[graph.node_op[row]]
+            if call >= 0:
+                return str(graph.strings[graph.mod_path[call]])
+        return ear.module_of(node.seq)
+
+    def leaf(self, leaf: Tensor) -> str:
+        """A leaf's name: as its module calls it, or by shape."""
+        known = self._given.get(id(leaf)) or self._known(leaf)
+        if known is None or known.startswith("param"):          # numbered, because that recording has met no module
+            known = ear.name_of(leaf) or known
+        return known or leaf.name or f"leaf{list(leaf._array.shape)}"
+
+    def _known(self, leaf: Tensor) -> str | None:
+        if self.tape is None:
+            return None
+        p = self.tape.recorder.names.by_id.get(leaf._id) if leaf._id else None
+        if p is not None and p.ref() is leaf:
+            return p.name
+        if self._leaves is None:
+            graph, self._leaves = self.graph, {}
+            for node, row in self._rows.items():
+                if isinstance(node, AccumulateGrad) and graph is not None and graph.node_src[row] >= 0:
+                    self._leaves[id(node.variable)] = graph.strings[graph.src_name[graph.node_src[row]]]
+        return self._leaves.get(id(leaf))
+
+
+def inside(path: str, pattern: str) -> bool:
+    """Whether a module path is `pattern` or lies below it."""
+    return path == pattern or path.startswith(pattern + ".")

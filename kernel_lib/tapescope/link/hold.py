@@ -1,0 +1,39 @@
+"""A paused cell: the thread that runs waits here, and carries out what pages ask, until the pass has moved on."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from .loop import service
+from .pump import wait_for
+
+
+def anybody(grace: float) -> bool:
+    """Whether a page is here that could send a command: one that looks at something, or has just spoken."""
+    now = time.monotonic()
+    return any(not c.closed and (not c.idle(now) or now - c.heard < grace) for c in service.clients)
+
+
+def serve(machine: Any, settings: Any) -> bool:
+    """Waits until the machine has left the stop at which it is; False when no page is here. An interrupt of the kernel ends it.
+
+    A page that goes may come back within `settings.grace` seconds (a reload); after `settings.timeout` the pass goes on by itself.
+    """
+    if not anybody(settings.grace):
+        return False
+    began = seen = time.monotonic()
+
+    def over() -> bool:
+        nonlocal seen
+        now = time.monotonic()
+        if not machine.waiting():
+            return True
+        if anybody(settings.grace):
+            seen = now
+        return now - seen > settings.grace or (settings.timeout is not None and now - began > settings.timeout)
+
+    wait_for(over)
+    if machine.waiting():
+        machine.note = "went on by itself: nobody has answered"
+    return True
