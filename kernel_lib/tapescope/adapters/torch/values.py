@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...tape.reduce import host
+from ...tape.reduce import SAMPLE, flat, host
 from ...tape.values import Values
 from ...tape.walk import NOTE, Step
 from .mirror import Mirror
@@ -37,6 +37,12 @@ class TorchValues(Values):
             self.troubles.noted.append((step, op.name, Alive(outputs[0])))
             w &= ~NOTE
         super().op(step, w, op, inputs, outputs, node)
+
+    def _histogram(self, key: int, array: Any) -> None:
+        if array.size > 2 * SAMPLE:            # activations of real models are large, and there are many
+            stride = -(-array.size // SAMPLE) | 1
+            array = flat(array)[self.r.step_no % stride::stride]
+        super()._histogram(key, array)
 
     def _targets(self, node: Any) -> None:
         if len(node.inputs) > 1:
