@@ -364,3 +364,11 @@ def test_nothing_is_pickled_and_meta_is_plain(tmp_path: Path) -> None:
             json.loads(text)
     db.close()
 
+
+
+def test_what_is_logged_in_words(tmp_path: Path) -> None:
+    with ts.record(tmp_path / "a") as tape:
+        tape.log("text", "notes", "first line", 0)
+        tape.step()
+    same(gather(tape, "media"), gather(ts.load_tape(tmp_path / "a"), "media"))
+    assert columns(gather(tape, "media"))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..frame import Column
-from .schema import BLOB_BYTES, BLOCK_COLUMNS, DATABASE, LOCK, NEEDS, SCHEMA, TABLES, TapeError, blob_name, kind_of, pack
+from .schema import BLOB_BYTES, BLOCK_COLUMNS, DATABASE, LOCK, NEEDS, SCHEMA, TABLES, TapeError, blob_name, checksum, kind_of, pack
 
 _BATCHES = (256, 64, 16, 4, 1)                                # rows of one INSERT: each is one call for which the interpreter's lock is let go
 _INSERT = {n: "INSERT INTO block(kind, key, first, last, step0, step1, n, layout, crc, meta, data) VALUES "
@@ -148,8 +148,8 @@ class Disk:
             meta: dict[str, Any] | None = None) -> Row:
         """A block of columns, to be given to `insert`."""
         layout, data = pack(columns)
-        return Row(self.kind(kind), key, first, last, steps[0], steps[1], n, self.layout(layout), zlib.crc32(data),
-                   None if meta is None else json.dumps(meta), data)
+        text = None if meta is None else json.dumps(meta)
+        return Row(self.kind(kind), key, first, last, steps[0], steps[1], n, self.layout(layout), checksum(key, first, last, n, layout, text, data), text, data)
 
     def insert(self, rows: list[Row]) -> int:
         """Writes blocks in a few statements; the id of the last."""

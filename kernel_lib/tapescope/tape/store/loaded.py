@@ -21,9 +21,10 @@ from ..recordings import registry
 from ..reduce import MOMENTS
 from ..strings import Strings
 from ..tape import Tape, provided
-from .follow import free
+from .follow import OWN, free
 from .passes import clock_frames, gradient_frames
 from .rebuild import graphs_of
+from .schema import DATABASE, TapeError
 from .shelf import Block, Shelf
 
 LOOK = 0.1                       # seconds between two looks at a folder that is still being written
@@ -174,8 +175,13 @@ class StoredTape(Tape):
     def frames(self, kind: str, cursor: Any = None, *, id: str | None = None, steps: tuple[int, int] | None = None,
                max_bytes: int = 262_144, most: int | None = None) -> tuple[list[Frame], Any]:
         self.refresh()
-        if kind in ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tensor", "status") or provided(kind):
+        if provided(kind):
             return super().frames(kind, cursor, id=id, steps=steps, max_bytes=max_bytes, most=most)
+        if kind in OWN:
+            try:
+                return super().frames(kind, cursor, id=id, steps=steps, max_bytes=max_bytes, most=most)
+            except (LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError) as e:
+                raise TapeError(f"{self._shelf.file}: a block of {kind} does not hold what it must: {type(e).__name__}: {e}") from e
         if kind not in self._shelf.kinds():
             return [], cursor                                  # a recording of before this kind, or without it
         with self._shelf.moment():
@@ -411,4 +417,7 @@ def load_tape(path: str | os.PathLike[str]) -> Tape:
     Every view shows it, and findings, projections and recorded backward passes are there without the model. Raises TapeError for a folder that is no
     recording, is damaged, or was written by a newer version.
     """
-    return StoredTape(path).start()
+    try:
+        return StoredTape(path).start()
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError) as e:
+        raise TapeError(f"{Path(path) / DATABASE} is damaged: {type(e).__name__}: {e}") from e

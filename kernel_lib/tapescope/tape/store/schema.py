@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,11 @@ def unpack(layout: list[list[str]], data: bytes) -> dict[str, Column]:
     if at != len(data):
         raise ValueError(f"{len(data) - at} bytes are left over")
     return columns
+
+
+def checksum(key: Any, first: Any, last: Any, n: Any, layout: str, meta: str | None, data: bytes) -> int:
+    """Of a block and of what says how it is read."""
+    return zlib.crc32(data, zlib.crc32(f"{key},{first},{last},{n},{layout},{meta}".encode()))
 
 
 def read_layout(text: Any) -> list[list[str]]:

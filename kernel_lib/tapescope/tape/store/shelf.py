@@ -18,7 +18,7 @@ import numpy as np
 
 from ..frame import Column
 from .disk import being_written
-from .schema import DATABASE, DTYPES, SCHEMA, TABLES, TapeError, blob_name, read_layout, unpack
+from .schema import DATABASE, DTYPES, SCHEMA, TABLES, TapeError, blob_name, checksum, read_layout, unpack
 
 COPY = 1 << 30                   # bytes of a database that is copied where its folder does not let it be read in place
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Shelf:
         self._db = self._connect()
         self._blobs: dict[int, int] = {}
         self._kinds: dict[str, int] = {}
-        self._layouts: dict[int, list[list[str]]] = {}
+        self._layouts: dict[int, tuple[str, list[list[str]]]] = {}
         try:
             self.meta = self._guard(self._opened)
         except BaseException:
@@ -224,15 +224,15 @@ class Shelf:
         id, key, first, last, step0, step1, n, layout, crc, meta, data = row
         place = f"block {id} ({kind}, steps {step0} to {step1})"
         try:
-            if not isinstance(data, bytes) or zlib.crc32(data) != crc:
-                raise ValueError("its checksum is wrong")
             if layout not in self._layouts:
                 found = self._db.execute("SELECT columns FROM layout WHERE id = ?", (layout,)).fetchone()
                 if found is None:
                     raise ValueError(f"its layout {layout} is missing")
-                self._layouts[layout] = read_layout(found[0])
+                self._layouts[layout] = (str(found[0]), read_layout(found[0]))
+            if not isinstance(data, bytes) or checksum(key, first, last, n, self._layouts[layout][0], meta, data) != crc:
+                raise ValueError("its checksum is wrong")
             return Block(int(id), int(key), int(first), int(last), (int(step0), int(step1)), int(n), None if meta is None else dict(json.loads(meta)),
-                         unpack(self._layouts[layout], data))
+                         unpack(self._layouts[layout][1], data))
         except (ValueError, TypeError) as e:
             raise TapeError(f"{self.file}: {place} is damaged: {e}") from e
 
