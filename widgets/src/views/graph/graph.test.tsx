@@ -2,6 +2,7 @@
 import { act } from 'preact/test-utils';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { graph } from '.';
+import { GraphModel } from '../../engines/graphmodel';
 import { decoder, sampleOf } from '../../engines/graphmodel.samples';
 import { KIND, planOf } from '../../engines/graphmodel_plan';
 import { layoutPlan } from '../../engines/layout_plan';
@@ -43,6 +44,24 @@ describe('the graph view', () => {
     expect(el.querySelector('[role=application]')).not.toBeNull();
     await stop();
     expect(el.childElementCount).toBe(0);
+  });
+
+  it('paints what modules give and how much weights move, asked for only while it is shown', async () => {
+    for (const [overlay, kind, words] of [['std', 'stats', 'std of the activation'], ['zeros', 'stats', 'share of zeros'], ['ratio', 'scalars', 'update / weight']] as const) {
+      const { el, sent, at, stop } = await mounted({ steps: 20 }, { overlay });
+      await wait(500);
+      expect(sent.filter(m => m.type === 'subscribe' && m.kind === kind)).toHaveLength(1);
+      expect(el.querySelector('.ts-graph-legend')!.textContent).toContain(`${words}, step`);
+      const store = at.store()!, model = new GraphModel(store.graph!, i => store.text(i)), measure = measureOf(store, model, overlay, 'forward');
+      const act1 = [...Array(model.modules).keys()].find(m => store.text(store.graph!.modules.path[m]!) === 'act1')!, value = measure!.ops[model.last(act1)]!;
+      if (overlay === 'ratio') expect(measure!.sources.some(v => v > 0)).toBe(true);
+      else {
+        const { fields, step } = store.stats.get('activation/act1')!, i = step.length - 1;
+        expect(value).toBeCloseTo(overlay === 'std' ? fields.std.data[i]! : fields.zero.data[i]! / fields.count.data[i]!);
+        expect(measureOf(store, model, overlay, 'forward', step.data[0]!)!.step).toBe(step.data[0]!);
+      }
+      await stop();
+    }
   });
 
   it('selects on the whole page and shows what is selected', async () => {

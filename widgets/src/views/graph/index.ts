@@ -3,15 +3,15 @@
 import { h } from 'preact';
 import { addStyle } from '../../theme';
 import { viewOf } from '../mount';
-import type { Flow, Overlay } from './look';
+import { OVERLAYS, type Flow, type Overlay } from './look';
 import { GRAPH_CSS } from './style';
 import { GraphView } from './view';
 
 const oneOf = <T extends string>(value: unknown, all: readonly T[]): T => (all.includes(value as T) ? (value as T) : all[0]!);
 
-/** Options: `flow` "forward" | "grad", `overlay` "none" | "time" | "gradient" | "nonfinite". */
+/** Options: `flow` "forward" | "grad", `overlay` "none" | "time" | "gradient" | "nonfinite" | "std" | "zeros" | "ratio". */
 export const graph = viewOf(({ at, host, root }) => {
   addStyle(root, 'tapescope-graph', GRAPH_CSS);
   const { flow, overlay } = host.options ?? {};
-  return h(GraphView, { at, host, root, wish: { flow: oneOf<Flow>(flow, ['forward', 'grad']), overlay: oneOf<Overlay>(overlay, ['none', 'time', 'gradient', 'nonfinite']) } });
+  return h(GraphView, { at, host, root, wish: { flow: oneOf<Flow>(flow, ['forward', 'grad']), overlay: oneOf<Overlay>(overlay, OVERLAYS.map(o => o.value)) } });
 });

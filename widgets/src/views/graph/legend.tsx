@@ -13,7 +13,7 @@ export function Legend({ measure, trace, flow, theme }: { measure: Measure | nul
       {trace && <span><i style={{ background: theme.series[2] }} />▲ made of <i style={{ background: theme.series[3], marginLeft: '8px' }} />▼ influences</span>}
       {measure?.kind === 'nonfinite' && <span>{measure.found ? <><b style={{ color: theme.trouble }}>✕</b> {measure.found} with nan or inf</> : 'No nan, no inf'}</span>}
       {measure && measure.kind !== 'nonfinite' && (Number.isFinite(measure.low)
-        ? <span title={`${measure.what}, logarithmic`}>{show(measure.low, 2)}<i data-ramp style={{ background: `linear-gradient(to right, color-mix(in srgb, ${hue} 8%, ${theme.bg}), ${hue})` }} />{show(measure.high, 2)}{measure.unit}<em>{measure.what}, step {measure.step}</em></span>
+        ? <span title={`${measure.what}, ${measure.kind === 'zeros' ? 'linear' : 'logarithmic'}`}>{show(measure.low, 2)}<i data-ramp style={{ background: `linear-gradient(to right, color-mix(in srgb, ${hue} 8%, ${theme.bg}), ${hue})` }} />{show(measure.high, 2)}{measure.unit}<em>{measure.what}, step {measure.step}</em></span>
         : <span>No {measure.what} for this structure yet</span>)}
       {flow === 'grad' && <span><i style={{ background: theme.backward }} />gradients flow up <i style={{ background: theme.line, marginLeft: '8px' }} />no gradient</span>}
     </div>

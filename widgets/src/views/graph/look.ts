@@ -4,12 +4,17 @@ import { show } from '../../chrome';
 import { FLAG, SOURCE, type GraphModel } from '../../engines/graphmodel';
 import { KIND } from '../../engines/graphmodel_plan';
 import type { Look } from '../../engines/painter';
+import { lowerBound } from '../../engines/pyramid';
 import { LINE, MARK, STEPS, STYLE } from '../../engines/painter_style';
 import type { Scene } from '../../engines/scene';
 import type { RunStore } from '../../store/types';
 import { prefixOf, type Trace } from './trace';
 
-export type Overlay = 'none' | 'time' | 'gradient' | 'nonfinite';
+export const OVERLAYS = [
+  { value: 'none', label: 'No overlay' }, { value: 'time', label: 'Time' }, { value: 'gradient', label: 'Gradient norm' }, { value: 'nonfinite', label: 'nan and inf' },
+  { value: 'std', label: 'Activation std' }, { value: 'zeros', label: 'Zero share' }, { value: 'ratio', label: 'Update / weight' },
+] as const;
+export type Overlay = (typeof OVERLAYS)[number]['value'];
 export type Flow = 'forward' | 'grad';
 
 /** A measured value for each op and source; NaN where there is none. */
@@ -101,7 +106,7 @@ function applyTrace(scene: Scene, trace: Trace, style: Uint8Array, mark: Uint8Ar
 }
 
 function applyMeasure(scene: Scene, m: Measure, style: Uint8Array, mark: Uint8Array, notes: Map<number, string>): void {
-  const level = logScale(m.low, m.high), base = STYLE.ramp + (m.kind === 'gradient' ? STEPS : 0);
+  const level = m.kind === 'zeros' ? (share: number) => share : logScale(m.low, m.high), base = STYLE.ramp + (m.kind === 'gradient' ? STEPS : 0);
   for (let i = 0; i < scene.count; i++) {
     const kind = scene.kind[i]!, source = kind === KIND.chip || kind === KIND.input;
     if (kind === KIND.entry || kind === KIND.exit) continue;
@@ -138,7 +143,7 @@ export function logScale(low: number, high: number): (value: number) => number {
   return value => (value <= 0 ? 0 : b > a ? Math.min(1, Math.max(0, (Math.log(value) - a) / (b - a))) : 0.5);
 }
 
-export function measureOf(store: RunStore, model: GraphModel, kind: Overlay, flow: Flow): Measure | null {
+export function measureOf(store: RunStore, model: GraphModel, kind: Overlay, flow: Flow, at: number | null = null): Measure | null {
   if (kind === 'none') return null;
   const ops = new Float32Array(model.ops).fill(NaN), sources = new Float32Array(model.sources).fill(NaN), bad = new Uint8Array(model.ops), { nodes } = model.graph;
   const place = (node: number, value: number) => { const op = nodes.op[node]!, source = nodes.source[node]!; if (op >= 0) ops[op] = value; else if (source >= 0) sources[source] = value; };
@@ -151,6 +156,24 @@ export function measureOf(store: RunStore, model: GraphModel, kind: Overlay, flo
       step = clocks.step;
       if (flow === 'grad') for (let n = 0; n < Math.min(model.nodes, clocks.nodeUs.length); n++) place(n, clocks.nodeUs[n]!);
       else ops.set(clocks.opUs.subarray(0, model.ops));
+    }
+  } else if (kind === 'std' || kind === 'zeros') {
+    what = kind === 'std' ? 'std of the activation' : 'share of zeros';
+    for (let m = 0; m < model.modules; m++) {
+      const stats = store.stats.get(`activation/${model.text(model.graph.modules.path[m]!)}`), i = lastUpTo(stats, at), last = model.last(m);
+      if (!stats || i < 0 || last < 0) continue;
+      const { std, zero, count } = stats.fields;
+      ops[last] = kind === 'std' ? std.data[i]! : zero.data[i]! / Math.max(1, count.data[i]!);
+      step = Math.max(step, stats.step.data[i]!);
+    }
+  } else if (kind === 'ratio') {
+    what = 'update / weight';
+    for (let s = 0; s < model.sources; s++) {
+      const series = store.series.get(`update_ratio/${model.text(model.graph.sources.name[s]!)}`), i = lastUpTo(series, at);
+      if (!series || i < 0) continue;
+      const value = (sources[s] = series.value.data[i]!);
+      for (const op of model.usersOf(s)) ops[op] = Math.max(ops[op] || 0, value);
+      step = Math.max(step, series.step.data[i]!);
     }
   } else if (gradients?.graph === model.graph.id) {
     step = gradients.step;
@@ -167,7 +190,15 @@ export function measureOf(store: RunStore, model: GraphModel, kind: Overlay, flo
   }
   let low = Infinity, high = -Infinity;
   for (const list of [ops, sources]) for (const v of list) if (v > 0) { low = Math.min(low, v); high = Math.max(high, v); }
+  if (kind === 'zeros' && step >= 0) [low, high] = [0, 1];
   return { kind, ops, sources, low, high, unit, step, what, bad, found: bad.reduce((sum, v) => sum + v, 0) };
+}
+
+/** The last row at or before a step; of all rows where none is chosen. */
+function lastUpTo(table: { step: { data: Int32Array; length: number } } | undefined, step: number | null): number {
+  if (!table) return -1;
+  const { data, length } = table.step;
+  return step === null ? length - 1 : lowerBound(data, length, step + 1) - 1;
 }
 
 function detailOf(scene: Scene, i: number): string | undefined {

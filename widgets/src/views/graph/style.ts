@@ -7,7 +7,7 @@ export const STAGE_CSS = `
 .ts-stage .ts-tip { max-width: min(420px, 90%); }
 .ts-minimap { position: absolute; right: 10px; bottom: 10px; border: 1px solid var(--ts-line); border-radius: 4px; cursor: pointer; touch-action: none; box-shadow: var(--ts-shadow); }
 .ts-minimap[hidden] { display: none !important; }
-.ts-graph-legend { position: absolute; left: 10px; bottom: 10px; max-width: calc(100% - 180px); display: flex; flex-direction: column; gap: 3px; padding: 5px 9px; border: 1px solid var(--ts-line); border-radius: 6px;
+.ts-graph-legend { position: absolute; z-index: 5; left: 10px; bottom: 10px; max-width: calc(100% - 180px); display: flex; flex-direction: column; gap: 3px; padding: 5px 9px; border: 1px solid var(--ts-line); border-radius: 6px;
   background: color-mix(in srgb, var(--ts-bg) 92%, transparent); font-size: 11.5px; color: var(--ts-muted); pointer-events: none; }
 .ts-graph-legend > span { display: flex; align-items: center; gap: 5px; flex-wrap: wrap; }
 .ts-graph-legend i { width: 12px; height: 3px; border-radius: 2px; flex: none; }

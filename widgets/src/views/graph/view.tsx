@@ -12,7 +12,7 @@ import { onTheme, readTheme, type Theme } from '../../theme';
 import { cardOf, isParameter, spoken } from './describe';
 import { GRAPH_KEYS, Help } from './help';
 import { Legend } from './legend';
-import { lookOf, measureOf, type Flow, type Overlay, type Wish } from './look';
+import { lookOf, measureOf, OVERLAYS, type Flow, type Overlay, type Wish } from './look';
 import { outlineOf, parseId } from './outline';
 import { SearchBox } from './searchbox';
 import { Side, type Chosen } from './side';
@@ -20,7 +20,6 @@ import { Stage } from './stage';
 import { traceOf, type Trace } from './trace';
 
 const RECORD = 'with ts.record() as tape:\n    loss = F.cross_entropy(model(x), y)\n    loss.backward()';
-const OVERLAYS = [{ value: 'none', label: 'No overlay' }, { value: 'time', label: 'Time' }, { value: 'gradient', label: 'Gradient norm' }, { value: 'nonfinite', label: 'nan and inf' }] as const;
 /** Below this width outline and properties lie over the canvas. */
 const NARROW = 760;
 
@@ -56,7 +55,14 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
   const chosen = chosenOf(selection, model), chosenKey = chosen ? `${chosen.kind}${chosen.row}` : '';
   const traced = tracing ? anchorOf(chosen, model) : -1;
   const trace = useMemo<Trace | null>(() => (traced >= 0 ? traceOf(model, traced) : null), [model, version, traced]);
-  const measure = useMemo(() => measureOf(store, model, overlay, flow), [store, model, version, overlay, flow, store.clocks, store.gradients, store.findings]);
+  const [arrived, setArrived] = useState(0);
+  useEffect(() => {                                     // asked for only while it is shown
+    const kind = overlay === 'ratio' ? 'scalars' : overlay === 'std' || overlay === 'zeros' ? 'stats' : null;
+    if (!kind) return;
+    const offs = [store.on(kind, () => setArrived(n => n + 1)), at.need(kind)];
+    return () => offs.forEach(off => off());
+  }, [at, store, overlay]);
+  const measure = useMemo(() => measureOf(store, model, overlay, flow, selection.step), [store, model, version, overlay, flow, store.clocks, store.gradients, store.findings, arrived, selection.step]);
   const narrow = width < NARROW, showOutline = outlined ?? width >= 1000;
 
   // What the stage asks for, readable from callbacks that outlive a render.
