@@ -30,6 +30,7 @@ ARROWS: Mapping[str, set[str]] = {
     "optim": {"core", "ops", "nn"},          # swa_utils averages modules; nn knows no optimizer
     "utils": {"core", "ops", "formats"},
     "serialization": {"core", "formats", "nn"},
+    "distributions": {"core", "ops", "nn"},
     "safetensors": {"core"},
     "tape": {"core", "formats"},
     "debugger": ANALYSIS,
