@@ -68,6 +68,20 @@ def break_command(tape: Tape | None, verb: str, args: dict[str, Any]) -> dict[st
     raise ValueError(f"unknown verb {verb!r}; known are {', '.join('break.' + b for b in BREAK)}")
 
 
+def break_on_finding(finding: Any, tape: Tape | None) -> dict[str, Any]:
+    """A breakpoint where a finding lies: at its parameter, its node or its line; for values that are not finite, at the first gradient that has some."""
+    fields: dict[str, Any] = {"text": f"break here next time: {finding.title}"}
+    if finding.rule == "non-finite":
+        fields["when"] = "nonfinite"                            # wherever it shows first: the node that made it was given finite values
+    elif finding.parameter:
+        fields["parameter"] = finding.parameter
+    elif finding.node is not None and finding.node >= 0:
+        fields.update(place_of(tape, finding.node))
+    elif finding.source is not None:
+        fields["line"] = (finding.source[0], finding.source[1])
+    return {"id": breakpoints.add(**fields).id}
+
+
 def place_of(tape: Tape | None, row: int) -> dict[str, Any]:
     """A node of a recording's graph as a place that later passes have, too: op, module, line, and which of those that are alike."""
     graph = None if tape is None else tape.graphs.get(tape.recorder.current)

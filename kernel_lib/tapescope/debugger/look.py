@@ -13,6 +13,7 @@ from ..core.node import AccumulateGrad, Node, meta_of
 from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.tensor import Tensor, wrap
+from .passes import dice, throw_again
 
 if TYPE_CHECKING:
     from .stepper import Debugger
@@ -54,7 +55,7 @@ class At:
     @property
     def grad_in(self) -> tuple[Tensor | None, ...]:
         """The gradient of every output of the op; what `edit` replaces."""
-        return tuple(None if g is None else wrap(np.asarray(g) if isinstance(g, np.generic) else g) for g in self._stop.grads)
+        return tuple(g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g) if isinstance(g, np.generic) else g) for g in self._stop.grads)
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -72,13 +73,17 @@ class At:
             return ()
         g = list(self._stop.grads) if self.node.extra is not None and self.node.extra.outs is not None else self._stop.grads[0]
         found: list[Tensor | None] = []
-        for o, m, nr in zip(run_node(self.node, g, False), self.node.next, self.node.nrs, strict=True):
+        state = dice() if self.node.plan is None else None
+        outs = run_node(self.node, g, self._dbg._pass.create)
+        if state is not None:
+            throw_again(state)                                  # a Function's backward may have drawn some: looking leaves no trace
+        for o, m, nr in zip(outs, self.node.next, self.node.nrs, strict=True):
             if o is None or m is None:
                 found.append(None)
                 continue
             shape, dtype = meta_of(m, nr)
             o = fit(o, shape, dtype, self.node, m)
-            found.append(wrap(np.asarray(o) if isinstance(o, np.generic) else o))
+            found.append(o if isinstance(o, Tensor) else wrap(np.asarray(o) if isinstance(o, np.generic) else o))
         return tuple(found)
 
     @property

@@ -136,6 +136,17 @@ def _break(verb: str) -> Verb:
     return run
 
 
+def _break_on(tape: Tape | None, args: dict[str, Any]) -> Any:
+    from .. import diagnose
+    from ..debugger.commands import break_on_finding
+
+    found = next((f for f in diagnose.findings(_need(tape)) if f.id == args.get("finding")), None)
+    if found is None:
+        raise ValueError(f"there is no finding {args.get('finding')!r} in this recording")
+    return break_on_finding(found, tape)
+
+
+register("debug.break_on", _break_on)
 register("record.start", _start)
 register("record.stop", _stop)
 register("probe.set", _probe, anywhere=True)

@@ -23,7 +23,7 @@ from .recordings import registry
 from .reduce import MOMENTS, array_of, host
 from .strings import Strings
 
-CAPABILITIES = {"can_step": True, "can_rewind": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
+CAPABILITIES = {"can_step": True, "can_rewind": True, "can_break": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
 
 if TYPE_CHECKING:
     from .store.follow import Follower
