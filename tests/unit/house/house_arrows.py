@@ -40,6 +40,7 @@ ARROWS: Mapping[str, set[str]] = {
     "views": BELOW_LINK | {"link"},
     "facade": BELOW_LINK | {"link", "views"},
     "adapters": {"core", "tape", "debugger"},
+    "__main__": {"facade", "tape"},
     "": {"core", "ops"},
 }
 
