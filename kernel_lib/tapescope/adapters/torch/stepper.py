@@ -407,5 +407,5 @@ def debug(loss: Any, gradient: Any = None, *, module: Any = None) -> TorchDebugg
 
     open_house()
     dbg = TorchDebugger((loss,) if isinstance(loss, torch.Tensor) else tuple(loss), gradient, module=module)
-    hold(dbg)  # type: ignore[arg-type]
+    hold(dbg)
     return dbg
