@@ -58,7 +58,7 @@ def compare(info: Any, sample: Any, training: bool, dtype: Any = torch.float32, 
         grads.append([g for g in first if g is not None])
         if second:
             total = sum((g * g).sum() for g in grads[-1] if g.requires_grad)
-            twice = lib.autograd.grad(total, leaves, allow_unused=True) if isinstance(total, lib.Tensor) and total.requires_grad else ()
+            twice = lib.autograd.grad(total, leaves, allow_unused=True) if isinstance(total, lib.Tensor) and total.requires_grad else [None] * len(leaves)
             grads[-1] = [*grads[-1], *[lib.zeros_like(t) if g is None else g for t, g in zip(leaves, twice)]]
     same("gradients", *reversed(grads), **tight)
     same("state afterwards", mine.state_dict(), theirs.state_dict(), **tight)
