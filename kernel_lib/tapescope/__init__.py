@@ -57,7 +57,7 @@ bool, float, double, half = _dtype.bool_, float32, float64, float16
 int, long, short = int32, int64, int16
 
 # Rooms that load when they are used.
-_ROOMS = ("autograd", "cuda", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
+_ROOMS = ("autograd", "cuda", "linalg", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
           "serialization", "safetensors", "distributions")
 _LATER = {"save": "serialization", "load": "serialization"}          # names that are used seldom, and the room that has them
 _FACADE = ("record", "debug", "break_on", "breakpoints", "recordings", "load_tape", "load_ipython_extension", "_jupyter_labextension_paths")
@@ -82,13 +82,16 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("." + name, __name__)
     if name in _LATER:
         return getattr(importlib.import_module("." + _LATER[name], __name__), name)
+    if name in ops.lazy.WHERE:
+        found = globals()[name] = ops.lazy.find(name)
+        return found
     if name in _FACADE:
         return getattr(importlib.import_module(".facade", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_ROOMS, *_LATER, *_FACADE]
+    return [*globals(), *_ROOMS, *_LATER, *_FACADE, *ops.lazy.WHERE]
 
 
 if "ipykernel" in sys.modules:                              # an open panel is waiting to hear that we are here

@@ -21,7 +21,7 @@ from . import errors
 from .node import AccumulateGrad, Freed, Node, meta_of, same
 from .saved import arrays, tensors
 from .site import Site
-from .state import mode, set_grad
+from .state import mode, numbers, set_grad
 from .tensor import Tensor, accumulator, wrap
 
 _BY_SEQ = attrgetter("seq")
@@ -107,7 +107,7 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
 
     sink = mode.sink
     freed = Freed(site)
-    if not (create or observe or captures):
+    if not (create or observe or captures or numbers.complex):
         _sweep(order, buffer, leaves, leaf, retain, freed)
         return
     for node in order:
@@ -174,7 +174,7 @@ def _pass_on(node: Node, outs: Sequence[Any] | None, buffer: dict[Node, Any], le
         if out is not None:
             nr = node.nrs[i]
             shape, dtype = meta_of(m, nr)
-            if out.shape != shape or (out.dtype is not dtype and not create):
+            if out.shape != shape or (numbers.complex if create else out.dtype is not dtype):
                 out = fit(out, shape, dtype, node, m)
             _put(buffer, m, nr, out, create)
         if m.__class__ is AccumulateGrad:
@@ -268,6 +268,8 @@ def run_node(node: Node, g: Any, create: bool) -> Sequence[Any]:
     plan = node.plan
     if plan is None:                                                # a user's autograd.Function brings its own
         return node.run(g, create)
+    if numbers.complex and node.op.holomorphic and _is_complex(g):
+        return _conjugated(node, plan, g, create)
     if create:
         values = tensors(node)
         before = set_grad(True)
@@ -276,6 +278,21 @@ def run_node(node: Node, g: Any, create: bool) -> Sequence[Any]:
         finally:
             set_grad(before)
     return _vjps(node, plan, g, arrays(node))
+
+
+def _is_complex(g: Any) -> bool:
+    return any(_is_complex(x) for x in g if x is not None) if isinstance(g, list) else (g._array if isinstance(g, Tensor) else g).dtype.kind == "c"
+
+
+def _conjugated(node: Node, plan: Any, g: Any, create: bool) -> Sequence[Any]:
+    """PyTorch's gradient of a complex number is the conjugate of the derivative: for a holomorphic op, the real rule between two conjugations."""
+    before = set_grad(create)
+    try:
+        g = [x if x is None else x.conj() for x in g] if isinstance(g, list) else g.conj()
+        outs = _vjps(node, plan, g, tensors(node) if create else arrays(node))
+        return [o.conj() if o is not None and _is_complex(o) else o for o in outs]
+    finally:
+        set_grad(before)
 
 
 def _vjps(node: Node, plan: Any, g: Any, values: list[Any]) -> Sequence[Any]:
@@ -312,7 +329,9 @@ def fit(g: Any, shape: tuple[int, ...], dtype: Any, node: Node, to: Node) -> Any
         else:
             g = np.add.reduce(g, dims).reshape(shape) if dims else g.reshape(shape)
     if isinstance(g, Tensor):
-        return g if g._array.dtype == dtype else g.to(g._array.astype(dtype).dtype)
+        if g._array.dtype == dtype:
+            return g
+        return _quietly(True, lambda: (g.real if g._array.dtype.kind == "c" and dtype.kind != "c" else g).to(np.dtype(dtype)))
     if g.dtype != dtype:
         g = (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
     return g

@@ -14,7 +14,7 @@ import numpy as np
 from . import errors
 from .node import Node, next_seq
 from .site import here
-from .state import mode
+from .state import mode, numbers
 from .symbol import Symbol
 from .tensor import Tensor, edge, wrap
 
@@ -78,8 +78,11 @@ class Op:
     """One row of the op table.
 
     `forward(*arrays, *params)` computes; `vjps[i](g, ...)` gives the gradient of operand i from the upstream gradient `g`.
-    A vjp's further parameter names say what it needs: an operand's name, `<operand>_shape`, `y` (the output), a parameter's name, or the name of
-    an auxiliary result of the forward.
+    A vjp's further parameter names say what it needs: an operand's name, `<operand>_shape`, `y` (the output; a tuple where there are several), a
+    parameter's name, or the name of an auxiliary result of the forward.
+
+    Rules are written as if everything was real. For a holomorphic op that is enough: the engine conjugates before and after the rule. An op whose
+    rules conjugate by themselves says `holomorphic=False`.
     """
 
     __slots__ = (
@@ -87,6 +90,7 @@ class Op:
         "extras",
         "forward",
         "grad_tex",
+        "holomorphic",
         "index",
         "inplace_ufunc",
         "joint",
@@ -105,7 +109,7 @@ class Op:
 
     def __init__(self, name: str, node_name: str, tex: str, forward: Callable[..., Any], operands: int, *, view: bool = False,
                  multi: bool = False, aux: tuple[str, ...] = (), variadic: bool = False, grad_tex: str | None = None,
-                 ufunc: Any = None) -> None:
+                 ufunc: Any = None, holomorphic: bool = True) -> None:
         names = tuple(inspect.signature(forward).parameters) if not isinstance(forward, np.ufunc) else ("x", "b")
         self.label = re.sub("_(all|scalar|base|tensor)$", "", name)      # what it is called where it is seen
         self.name, self.node_name, self.tex, self.forward = name, node_name, tex, forward
@@ -114,6 +118,7 @@ class Op:
         self.aux, self.view, self.multi, self.variadic = aux, view, multi, variadic
         self.extras = tuple(n + "_shape" for n in self.operands) + self.params + aux
         self.grad_tex = grad_tex
+        self.holomorphic = holomorphic
         self.inplace_ufunc = ufunc
         self.vjps: tuple[Vjp | None, ...] = ()
         self.joint: Vjp | None = None
@@ -231,6 +236,8 @@ def record(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...], needs: tu
     first = result[0] if op.multi else result
     node.shape = first.shape
     node.dtype = first.dtype
+    if first.dtype.kind == "c":
+        numbers.complex = True
     node.extra = None
     if op.multi:
         node.more().outs = tuple([(r.shape, r.dtype) for r in result])
@@ -238,8 +245,11 @@ def record(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...], needs: tu
     return node
 
 
-def _with_output(node: Node, out: Tensor) -> tuple[Any, ...]:
+def _with_output(node: Node, out: Any) -> tuple[Any, ...]:
     saved, k = node.saved, node.plan.tensors_saved
+    if out.__class__ is tuple:
+        storages = tuple([o.storage() for o in out])
+        return (*saved[:k], (tuple([o._array for o in out]), tuple([s.version for s in storages]), storages), *saved[k:])
     storage = out.storage()
     return (*saved[:k], (out._array, storage.version, storage), *saved[k:])
 
@@ -265,13 +275,13 @@ def _camel(name: str) -> str:
 
 
 def op(tex: str, *, operands: int = 1, name: str | None = None, node: str | None = None, view: bool = False, multi: bool = False,
-       aux: tuple[str, ...] = (), variadic: bool = False, grad_tex: str | None = None) -> Callable[[Callable[..., Any]], Any]:
+       aux: tuple[str, ...] = (), variadic: bool = False, grad_tex: str | None = None, holomorphic: bool = True) -> Callable[[Callable[..., Any]], Any]:
     """Declares an op by its forward; the result is called as `f(*operands, *params)` and takes its vjps by `@f.vjp`."""
 
     def declare(forward: Callable[..., Any]) -> Any:
         label = name or forward.__name__.strip("_")
         o = Op(label, (node or _camel(label)) + "Backward0", tex, forward, operands, view=view, multi=multi, aux=aux,
-               variadic=variadic, grad_tex=grad_tex)
+               variadic=variadic, grad_tex=grad_tex, holomorphic=holomorphic)
 
         def call(*args: Any) -> Any:
             if isinstance(args[0], Tensor):

@@ -1,6 +1,7 @@
 """What a node keeps for its vjps, with the check that nobody changed it in between.
 
-Entries are `(tensor, version)` for operands, `(array, version, storage)` for the node's own output, and plain values.
+Entries are `(tensor, version)` for operands, `(array, version, storage)` for the node's own output (tuples of them where it has several), and plain
+values.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ def arrays(node: Node) -> list[Any]:
         values.append(t._array)
     if node.plan.saves_output:
         array, version, storage = saved[k]
-        if storage.version != version:
-            raise changed_in_place(node, array, storage, version)
+        many = array.__class__ is tuple
+        for a, v, s in zip(array, version, storage, strict=True) if many else ((array, version, storage),):
+            if s.version != v:
+                raise changed_in_place(node, a, s, v)
         values.append(array)
         k += 1
     values.extend(saved[k:])
@@ -56,9 +59,16 @@ def tensors(node: Node) -> list[Any]:
     return values
 
 
-def _output(node: Node, array: Any) -> Tensor:
-    t = wrap(array, node)
-    t._storage = node.saved[node.plan.tensors_saved][2]
+def _output(node: Node, array: Any) -> Any:
+    storage = node.saved[node.plan.tensors_saved][2]
+    if array.__class__ is tuple:
+        return tuple([_again(a, node, i, s) for i, (a, s) in enumerate(zip(array, storage, strict=True))])
+    return _again(array, node, 0, storage)
+
+
+def _again(array: Any, node: Node, nr: int, storage: Any) -> Tensor:
+    t = wrap(array, node if array.dtype.kind in "fc" else None, nr)
+    t._storage = storage
     return t
 
 

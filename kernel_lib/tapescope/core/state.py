@@ -22,6 +22,15 @@ class Mode(threading.local):
 mode = Mode()
 
 
+class Numbers:
+    """Whether a complex number has ever needed a gradient in this process: only then does the engine ask for it at every node."""
+
+    complex: bool = False
+
+
+numbers = Numbers()
+
+
 def set_sink(sink: Sink | None) -> Sink | None:
     """Makes `sink` the one that hears of this thread's ops; returns the previous one."""
     previous, mode.sink = mode.sink, sink

@@ -14,6 +14,7 @@ from . import dtype as dt
 from .hooks import RemovableHandle, add_hook
 from .node import AccumulateGrad, Node, next_seq
 from .site import here
+from .state import numbers
 from .storage import Storage, new_storage
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ class Tensor:
         if value and self.dtype.category < 2:
             raise RuntimeError("only Tensors of floating point dtype can require gradients "
                                f"(this one is {self.dtype}, shape {list(self._array.shape)})")
+        if value and self._array.dtype.kind == "c":
+            numbers.complex = True
         self._req = bool(value)
 
     @property

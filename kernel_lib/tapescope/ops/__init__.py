@@ -1,6 +1,6 @@
 """Every op, by PyTorch's name. `tapescope` exports these at its top level, `tapescope.nn.functional` the layer ops."""
 
-from . import attach, methods
+from . import attach, lazy, methods
 from .api_activation import (
     celu,
     celu_,
@@ -382,4 +382,4 @@ arccos, arcsin, arctan, arctan2 = acos, asin, atan, atan2
 arccosh, arcsinh, arctanh = acosh, asinh, atanh
 fix, true_divide = trunc, div
 
-__all__ = [n for n in dir() if not n.startswith("_") and n not in ("attach", "methods")]
+__all__ = [n for n, f in list(globals().items()) if not n.startswith("_") and callable(f)]

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 import tapescope as ts
+import tapescope.linalg as la
 import tapescope.ops as F
+import tapescope.ops.complex
 import tapescope.ops.pointwise
 from tapescope.core.op import apply, table
 
@@ -211,4 +213,39 @@ SAMPLES |= {
     "nansum": [(F.nansum, (n(2, 3),)), (lambda x: F.nansum(x, 1), (n(2, 3),))], "var_mean": [(lambda x, i=i: F.var_mean(x, 1)[i], (n(2, 3),)) for i in (0, 1)],
     "std_mean": [(lambda x, i=i: F.std_mean(x, 1)[i], (n(2, 3),)) for i in (0, 1)], "aminmax": [(lambda x, i=i: F.aminmax(x, dim=1)[i], (n(2, 3),)) for i in (0, 1)],
     "dist": [(F.dist, (n(2, 3), n(3))), (lambda a, b: F.dist(a, b, 3), (n(3), n(3)))], "renorm": [(lambda x: F.renorm(x, 2, 0, 0.5), (n(2, 3),))],
+}
+
+# -- matrices: made regular, so that differences of 1e-6 stay what they are -------------------------------------------------------
+EYE = ts.eye(3, dtype=ts.float64)
+APART = ts.diag(T([0.0, 5.0, 12.0], dtype=ts.float64))
+
+
+def _square(z: Any) -> Any:
+    return (z * z.conj()).real
+
+
+SAMPLES |= {
+    "linalg_inv": [(lambda a: la.inv(a + 4 * EYE), (n(2, 3, 3),))],
+    "linalg_solve": [(lambda a, b: la.solve(a + 4 * EYE, b), (n(3, 3), n(3, 2))), (lambda a, b: la.solve(a + 4 * EYE, b, left=False), (n(2, 3, 3), n(2, 2, 3))),
+                     (lambda a, b: la.solve(a + 4 * EYE, b), (n(3, 3), n(3)))],
+    "linalg_solve_triangular": [(lambda a, b: la.solve_triangular(a + 4 * EYE, b, upper=True), (n(3, 3), n(3, 2))),
+                                (lambda a, b: la.solve_triangular(a, b, upper=False, left=False, unitriangular=True), (n(3, 3), n(2, 3)))],
+    "linalg_det": [(la.det, (n(2, 3, 3),))], "linalg_slogdet": [(lambda a: la.slogdet(a)[1], (n(2, 3, 3),))],
+    "linalg_pinv": [(la.pinv, (n(3, 2),)), (la.pinv, (n(2, 3),))],
+    "linalg_lstsq": [(lambda a, b: la.lstsq(a, b)[0], (n(4, 2), n(4, 2)))], "linalg_matrix_exp": [(la.matrix_exp, (n(2, 2),))],
+    "linalg_eigh": [(lambda a: la.eigh(a + a.mT)[0], (n(3, 3),)), (lambda a: la.eigh(a + a.mT + APART)[1].square(), (n(3, 3),))],
+    "linalg_eig": [(lambda a: la.eig(a + APART)[0].real, (n(3, 3),)), (lambda a: _square(la.eig(a + APART)[1]), (n(3, 3),))],
+    "linalg_svd": [(lambda a: la.svd(a)[1], (n(3, 2),)), (lambda a: la.svd(a + APART, False)[0].square(), (n(3, 3),)),
+                   (lambda a: la.svd(a, False)[2].square(), (n(2, 3),))],
+    "linalg_cholesky": [(lambda a: la.cholesky(a @ a.mT + EYE), (n(3, 3),)), (lambda a: la.cholesky(a @ a.mT + EYE, upper=True), (n(2, 3, 3),))],
+    "linalg_qr": [(lambda a: la.qr(a)[1], (n(3, 2),)), (lambda a: la.qr(a)[0], (n(3, 2),)), (lambda a: la.qr(a)[1], (n(2, 3),))],
+    "linalg_lu_factor": [(lambda a: la.lu_factor(a + 4 * EYE)[0], (n(3, 3),)), (lambda a: la.lu_factor(a)[0], (n(3, 2),)), (lambda a: la.lu_factor(a)[0], (n(2, 3),))],
+    "linalg_lu": [(lambda a: la.lu(a + 4 * EYE)[1], (n(3, 3),)), (lambda a: la.lu(a)[2], (n(3, 2),))],
+    "linalg_householder_product": [(la.householder_product, (n(3, 2), n(2)))], "linalg_cross": [(la.cross, (n(2, 3), n(2, 3)))],
+    # complex numbers come from two real ones, and go back to real ones
+    "complex": [(lambda a, b: (ts.complex(a, b) * (1 + 2j)).real, (n(3), n(3)))], "conj": [(lambda a, b: (ts.complex(a, b).conj() * (1 + 2j)).imag, (n(3), n(3)))],
+    "real": [(lambda a, b: (ts.complex(a, b) * ts.complex(b, a)).real, (n(3), n(3)))], "imag": [(lambda a, b: (ts.complex(a, b).exp()).imag, (n(3), n(3)))],
+    "polar": [(lambda r, p: ts.view_as_real(ts.polar(r, p)), (pos(3), n(3)))], "angle": [(lambda a, b: ts.complex(a, b).angle(), (pos(3), pos(3)))],
+    "view_as_real": [(lambda a, b: ts.view_as_real(ts.complex(a, b)), (n(3), n(3)))],
+    "view_as_complex": [(lambda a: (ts.view_as_complex(a) * (1 + 2j)).real, (n(3, 2),))],
 }

@@ -26,6 +26,7 @@ ARROWS: Mapping[str, set[str]] = {
     "ops": {"core"},
     "autograd": {"core", "ops"},
     "cuda": {"core"},
+    "linalg": {"ops"},
     "nn": {"core", "ops"},
     "optim": {"core", "ops", "nn"},          # swa_utils averages modules; nn knows no optimizer
     "utils": {"core", "ops", "formats"},
@@ -67,7 +68,7 @@ OTHERS_LATER: Mapping[str, set[str]] = {
 }
 
 # Modules that load their own room's parts by names that are only known as they run, and one that loads what a file names when its user trusts the file.
-BY_NAME = {"tapescope", "tapescope.link", "tapescope.serialization.save_load"}
+BY_NAME = {"tapescope", "tapescope.ops.lazy", "tapescope.link", "tapescope.serialization.save_load"}
 
 
 class Import(NamedTuple):
