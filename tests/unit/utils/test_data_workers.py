@@ -132,10 +132,10 @@ def test_an_exception_is_raised_here_with_its_traceback() -> None:
 
 
 def test_after_an_exception_no_worker_is_left() -> None:
-    before = len(multiprocessing.active_children())
+    before = set(multiprocessing.active_children())           # of a test before this one, perhaps, and about to end
     with contextlib.suppress(ValueError):
         list(DataLoader(Calls(bad), num_workers=2))
-    assert len(multiprocessing.active_children()) == before
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_the_loop_can_go_on_after_an_exception() -> None:
