@@ -10,6 +10,7 @@ from ..core.tensor import Tensor, wrap
 from . import linalg_factor as lf
 from . import linalg_solve as ls
 from . import shape
+from .api_shape import tril
 from .linalg_base import LinAlgError, floating, matrices, named, raw, same_dtype, square
 
 _inv_ex = named("linalg_inv_ex", "inverse", "info")
@@ -274,8 +275,9 @@ def pinv(A: Tensor, *limit: Any, atol: Any = None, rtol: Any = None, rcond: Any 
     if limit:
         rcond = limit[0]
     absolute, relative = _limits(A, atol, rtol, rcond)
-    if hermitian:
+    if hermitian:                                          # only one triangle is read
         square("linalg.pinv", A)
+        A = tril(A) + _adjoint(tril(A, -1))
     return ls.pinv(A, absolute, relative)
 
 
