@@ -2,7 +2,7 @@
 import { render } from 'preact';
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Button, Empty, Nothing, Select, Slider, Split, Tabs, Toggle, Tree, bytes, makeTip, show, type TreeRow } from '.';
+import { Button, Empty, FoldingTabs, Nothing, Select, Slider, Split, Tabs, Toggle, Tree, bytes, makeTip, show, type TreeRow } from '.';
 import { dress, LITERAL, luminance, parse, readTheme } from '../theme';
 
 let el: HTMLElement;
@@ -31,6 +31,27 @@ describe('controls', () => {
     expect(el.querySelector('input')!.getAttribute('aria-valuetext')).toBe('0.5');
     expect(el.querySelectorAll('option')[1]!.textContent).toBe('wall time');
     expect([...el.querySelectorAll('[role=radio]')].map(r => (r as HTMLElement).tabIndex)).toEqual([0, -1]);
+  });
+
+  it('tabs that do not fit in one row become a list to choose from, and tabs again', () => {
+    const heard: string[] = [];
+    let width = 200;
+    const sized = (name: string, get: (this: HTMLElement) => number) => Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get });
+    sized('clientWidth', function () { return this.className === 'ts-folding' ? width : 0; });
+    sized('scrollWidth', function () { return this.className === 'ts-tabs' ? this.children.length * 70 : 0; });
+    const show = (options: string[]) => draw(<FoldingTabs label="View" value="a" options={options} onChange={v => heard.push(v)} />);
+    show(['a', 'b']);
+    expect(el.querySelector('[role=tablist]')).not.toBeNull();
+    show(['a', 'b', 'c']);
+    expect(el.querySelector('[role=tablist]')).toBeNull();
+    const list = el.querySelector('select')!;
+    list.value = 'c';
+    act(() => void list.dispatchEvent(new Event('change', { bubbles: true })));
+    expect(heard).toEqual(['c']);
+    width = 300;
+    show(['a', 'b', 'd']);
+    expect(el.querySelectorAll('[role=tab]')).toHaveLength(3);
+    for (const name of ['clientWidth', 'scrollWidth']) delete (HTMLElement.prototype as any)[name];
   });
 
   it('show text from data as text', () => {

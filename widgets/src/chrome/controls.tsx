@@ -1,7 +1,7 @@
 /** Small controls: native elements where they exist, so that keyboard and screen reader come free. */
 
 import type { ComponentChildren, CSSProperties } from 'preact';
-import { useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 type Children = { children?: ComponentChildren };
 
@@ -87,6 +87,28 @@ export function Tabs<T extends string>({ label, value, options, onChange, as = '
       })}
     </div>
   );
+}
+
+/** Tabs in one row where they fit, else a list to choose from: a second row would push down what they show. */
+export function FoldingTabs<T extends string>(props: { label: string; value: T; options: readonly Option<T>[]; onChange(value: T): void }) {
+  const box = useRef<HTMLDivElement>(null), wanted = useRef(0);
+  const [folded, setFolded] = useState(false);
+  const words = props.options.map(labelOf).join('\n');
+  useLayoutEffect(() => {
+    const el = box.current!;
+    wanted.current = 0;
+    const look = () => {
+      const row = el.querySelector<HTMLElement>('.ts-tabs');
+      if (row) wanted.current = row.scrollWidth;
+      if (el.clientWidth > 0) setFolded(wanted.current > el.clientWidth);
+    };
+    setFolded(false);
+    look();
+    const observer = typeof ResizeObserver === 'function' ? new ResizeObserver(look) : null;
+    observer?.observe(el);
+    return () => observer?.disconnect();
+  }, [words]);
+  return <div class="ts-folding" ref={box}>{folded ? <Select {...props} hideLabel /> : <Tabs {...props} />}</div>;
 }
 
 export type Tone = 'forward' | 'backward' | 'trouble';

@@ -37,7 +37,7 @@ export const CSS = `
 .ts-toggle[aria-checked='true'] > i::after { transform: translateX(10px); }
 
 .ts-select, .ts-input { height: 24px; padding: 0 6px; border: 1px solid var(--ts-line); border-radius: 5px; background: var(--ts-bg); color: var(--ts-fg); font: inherit; min-width: 0; }
-.ts-select { max-width: 220px; cursor: pointer; }
+.ts-select { max-width: 220px; cursor: pointer; text-overflow: ellipsis; }
 .ts-select option { background: var(--ts-bg); color: var(--ts-fg); }
 .ts-input::placeholder { color: var(--ts-faint); opacity: 1; }
 .ts-field { display: inline-flex; align-items: center; gap: 6px; color: var(--ts-muted); white-space: nowrap; min-width: 0; }
@@ -50,6 +50,7 @@ export const CSS = `
 .ts-slider::-moz-range-thumb { width: 8px; height: 8px; border-radius: 6px; border: 2px solid var(--ts-forward); background: var(--ts-bg); }
 
 .ts-tabs { display: flex; flex-wrap: wrap; gap: 2px; align-items: center; min-width: 0; }
+.ts-folding { flex: 1 1 auto; min-width: 0; display: flex; } .ts-folding > .ts-tabs { flex-wrap: nowrap; overflow: hidden; }
 .ts-tab { border: 0; background: none; color: var(--ts-muted); font: inherit; height: 24px; padding: 0 9px; border-radius: 5px; cursor: pointer; white-space: nowrap; }
 .ts-tab:hover { background: var(--ts-inset); color: var(--ts-fg); }
 .ts-tab[aria-selected='true'], .ts-tab[aria-checked='true'] { background: var(--ts-inset); color: var(--ts-fg); font-weight: 600; }

@@ -1,7 +1,7 @@
 /** Everything at once: findings left, timeline and graph in the middle, the chosen tensor right, metrics below. */
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { Badge, Nothing, Split, Tabs, useRun, useSelection } from '../../chrome';
+import { Badge, FoldingTabs, Nothing, Split, useRun, useSelection } from '../../chrome';
 import type { Host, View } from '../../store/types';
 import { addStyle } from '../../theme';
 import { findings } from '../findings';
@@ -72,7 +72,7 @@ function Deck({ host, ids, counts = {}, wish }: { host: Host; ids: string[]; cou
     <div class="ts-column">
       {(ids.length > 1 || counts[current] !== undefined) && <div class="ts-panehead">
         {ids.length > 1
-          ? <Tabs label="View" value={current} options={ids.map(id => ({ value: id, label: name(id) }))} onChange={setShown} />
+          ? <FoldingTabs label="View" value={current} options={ids.map(id => ({ value: id, label: name(id) }))} onChange={setShown} />
           : <><span class="ts-title">{NAMES[current]}</span>{counts[current] ? <Badge tone="trouble">{counts[current]}</Badge> : null}</>}
       </div>}
       <div class="ts-panebody">

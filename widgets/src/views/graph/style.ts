@@ -7,8 +7,8 @@ export const STAGE_CSS = `
 .ts-stage .ts-tip { max-width: min(420px, 90%); }
 .ts-minimap { position: absolute; right: 10px; bottom: 10px; border: 1px solid var(--ts-line); border-radius: 4px; cursor: pointer; touch-action: none; box-shadow: var(--ts-shadow); }
 .ts-minimap[hidden] { display: none !important; }
-.ts-graph-legend { position: absolute; z-index: 5; left: 10px; bottom: 10px; max-width: calc(100% - 180px); display: flex; flex-direction: column; gap: 3px; padding: 5px 9px; border: 1px solid var(--ts-line); border-radius: 6px;
-  background: color-mix(in srgb, var(--ts-bg) 92%, transparent); font-size: 11.5px; color: var(--ts-muted); pointer-events: none; }
+.ts-graph-legend { display: flex; flex-wrap: wrap; gap: 0 14px; margin-left: auto; min-width: 0; }
+.ts-status > .ts-graph-legend { flex: 0 1 auto; }
 .ts-graph-legend > span { display: flex; align-items: center; gap: 5px; flex-wrap: wrap; }
 .ts-graph-legend i { width: 12px; height: 3px; border-radius: 2px; flex: none; }
 .ts-graph-legend i[data-ramp] { width: 84px; height: 8px; border: 1px solid var(--ts-line); }
@@ -27,7 +27,7 @@ export const STAGE_CSS = `
 export const GRAPH_CSS = STAGE_CSS + `
 .ts-graph { position: relative; height: 100%; min-height: 200px; overflow: hidden; }
 .ts-graph-icons { gap: 2px; flex: none; }
-.ts-graph > .ts-bar .ts-select { max-width: 140px; }
+.ts-graph > .ts-bar .ts-select { max-width: 172px; }
 .ts-graph-body { position: relative; display: flex; min-height: 0; }
 .ts-graph-outline { flex: 0 0 auto; width: 218px; border-right: 1px solid var(--ts-line); display: flex; flex-direction: column; min-height: 0; background: var(--ts-bg); }
 .ts-graph-outline .ts-tree { height: 100%; }

@@ -185,7 +185,6 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
           </nav>
         )}
         <div class="ts-stage ts-grow" ref={place}>
-          <Legend measure={measure} trace={trace} flow={flow} theme={theme} />
           {failure && <div class="ts-graph-failure"><Failure title="This graph could not be laid out" reason={failure} /></div>}
         </div>
         {chosen && sided && (
@@ -200,6 +199,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
         <span><b>{model.nodes.toLocaleString('en')}</b> grad_fn nodes</span>
         {growing && <span>growing</span>}
         {graph.steps && store.status?.state !== 'recording' && <span class="ts-clip">{stepsText(graph.steps)}</span>}
+        <Legend measure={measure} trace={trace} flow={flow} theme={theme} />
       </div>
       <span class="ts-hidden" role="status" aria-live="polite">{chosen ? spoken(model, chosen.kind, chosen.row) : ''}</span>
       {help && <Help title="The graph" keys={GRAPH_KEYS} onClose={() => setHelp(false)} />}

@@ -160,7 +160,7 @@ describe('words', () => {
   });
 
   it('say what a tile shows', () => {
-    expect(moments(s, 0)).toBe('\u03bc 0.5  \u03c3 2');
+    expect(moments(s, 0)).toBe('\u03bc\u00a00.5  \u03c3\u00a02');
     expect(spoken('grad/a', s, 1)).toBe('a gradient, step 1, mean 0, standard deviation 0, 3 of 100 values are nan, 1 of 100 values are inf, 40% of the values are exactly zero');
     expect(spoken('weight/a', undefined, -1)).toBe('a weight');
   });
@@ -178,7 +178,7 @@ describe('the view', () => {
     expect([...el.querySelectorAll('[role=columnheader]')].map((c) => c.textContent)).toEqual(['Weight', 'Gradient', 'Update']);
     expect([...el.querySelectorAll('.ts-hist-name b')].map((n) => n.textContent).slice(0, 3)).toEqual(['fc1.weight', 'fc1.bias', 'fc2.weight']);
     expect(tiles(el).length).toBe(23);
-    expect(tiles(el)[0]!.querySelector('.ts-hist-facts')!.textContent).toMatch(/^\u03bc \S+  \u03c3 \S+$/);
+    expect(tiles(el)[0]!.querySelector('.ts-hist-facts')!.textContent).toMatch(/^\u03bc\u00a0\S+  \u03c3\u00a0\S+$/);
     expect(tiles(el)[0]!.querySelector('.ts-hidden')!.textContent).toMatch(/^fc1.weight weight, step 11, mean/);
     await stop();
     expect(el.childElementCount).toBe(0);

@@ -219,11 +219,11 @@ export function marks(s: Stats | undefined, row: number): Mark[] {
   return found;
 }
 
-/** "μ 0.012  σ 0.34": mean and standard deviation of one row. */
+/** "μ 0.012  σ 0.34": mean and standard deviation of one row; where both do not fit beside each other, one under the other. */
 export function moments(s: Stats | undefined, row: number): string {
   if (!s || row < 0) return '';
   const { mean, std } = s.fields;
-  return `\u03bc ${short(mean.data[row]!)}  \u03c3 ${short(std.data[row]!)}`;
+  return `\u03bc\u00a0${short(mean.data[row]!)}  \u03c3\u00a0${short(std.data[row]!)}`;
 }
 
 /** What a screen reader hears of a tile. */

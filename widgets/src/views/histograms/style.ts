@@ -28,6 +28,8 @@ export const HISTOGRAM_CSS = SCRUB_CSS + `
 .ts-hist-tile[aria-selected='true'] canvas { box-shadow: 0 0 0 2px var(--ts-fg); }
 .ts-hist-facts { display: flex; gap: 8px; align-items: baseline; height: 18px; padding-top: 3px; font-size: 11px; color: var(--ts-muted); white-space: pre; overflow: hidden; }
 .ts-hist-facts > span:first-child { flex: 1 1 auto; white-space: pre; }
+.ts-hist-tile { container-type: inline-size; }
+@container (max-width: 142px) { .ts-hist-facts { height: 33px; gap: 0 6px; line-height: 15px; } .ts-hist-facts > span:first-child { white-space: pre-line; overflow-wrap: anywhere; } }
 .ts-hist-mark { flex: none; color: var(--ts-muted); }
 .ts-hist-mark[data-trouble] { color: var(--ts-trouble); font-weight: 600; }
 .ts-hist-mark[data-trouble]::before { content: '\\25BC'; font-size: 8px; margin-right: 3px; vertical-align: 1px; }
