@@ -7,6 +7,7 @@ from typing import Any
 
 from .debugger import Breakpoint, Debugger, breakpoints, debug
 from .debugger import pause as _pause
+from .debugger.held import Held
 from .debugger.watch import break_on
 from .link import providers  # noqa: F401  (findings and projections are kinds of every tape, one that is written to disk included)
 from .tape import Tape, record, registry
@@ -38,14 +39,14 @@ def _tape_bundle(self: Tape, include: Any = None, exclude: Any = None) -> dict[s
     return tape_bundle(self)
 
 
-def _held_view(self: Debugger, **options: Any) -> Any:
+def _held_view(self: Held[Any], **options: Any) -> Any:
     """The backward view of this held pass: its buttons and keys move it."""
     from .views.widgets import BackwardView
 
     return BackwardView(self.tape, **options)
 
 
-def _held_bundle(self: Debugger, include: Any = None, exclude: Any = None) -> dict[str, str]:
+def _held_bundle(self: Held[Any], include: Any = None, exclude: Any = None) -> dict[str, str]:
     from .views.static import backward_svg, html
 
     words, svg = repr(self), backward_svg(self.tape)
@@ -54,11 +55,11 @@ def _held_bundle(self: Debugger, include: Any = None, exclude: Any = None) -> di
 
 @functools.cache
 def open_house() -> None:
-    """Attaches views and findings to Tape, the backward view to Debugger; once."""
+    """Attaches views and findings to Tape, the backward view to every held pass; once."""
     for name in _VIEWS:
         setattr(Tape, name, _view_method(name))
-    setattr(Debugger, "view", _held_view)
-    setattr(Debugger, "_repr_mimebundle_", _held_bundle)
+    setattr(Held, "view", _held_view)
+    setattr(Held, "_repr_mimebundle_", _held_bundle)
     setattr(Tape, "findings", findings)
     _pause.hosts.append(_wait_here)
     setattr(Tape, "_repr_mimebundle_", _tape_bundle)

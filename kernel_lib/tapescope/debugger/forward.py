@@ -12,10 +12,10 @@ from ..core.explain import forward_formula
 from ..core.site import PACKAGES, SiteInfo, resolve
 from ..tape import Tape, active, registry
 from .ear import ear
+from .held import Aborted
 from .look import one_line
 from .pause import pause
 from .points import Breakpoint, Measure, breakpoints
-from .stepper import Aborted
 
 _number = itertools.count(1_000_000).__next__
 _busy = threading.local()

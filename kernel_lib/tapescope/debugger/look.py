@@ -13,6 +13,7 @@ from ..core.node import AccumulateGrad, Node, meta_of
 from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.tensor import Tensor, wrap
+from .held import HeldAt
 from .passes import dice, throw_again
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 SAMPLE = 4096                      # values of a tensor that are sent to a view
 
 
-class At:
+class At(HeldAt):
     """The node at the cursor of a held pass."""
 
     def __init__(self, dbg: Debugger, stop: Stop) -> None:
@@ -105,20 +106,12 @@ class At:
         dbg = self._dbg
         return [{"row": dbg.row(n := s.pop("node")), "module": dbg.where.module(n), **s} for s in shares(contributions(dbg._pass, self.node))]
 
-    def __repr__(self) -> str:
-        d = self._dbg
-        lines = [f"node {d.index + 1} of {d.total}: {self.name}" + (f"  ({self.parameter})" if self.parameter else "") + (f"  in {self.module}" if self.module else "")]
-        if self.source is not None:
-            lines.append(f"  {self.source}")
-        for label, many in (("grad in", self.grad_in), ("grad out", self.grad_out)):
-            lines += [f"  {label}: {one_line(t)}" for t in many if t is not None]
-        lines += [f"  saved {n}: {one_line(v) if isinstance(v, Tensor) else v}" for n, v in self.saved.items()]
-        lines += [f"  from {s['from']}{' in ' + s['module'] if s['module'] else ''}: norm {s['norm']:.4g}, {s['share']:.0%}, cosine {s['cosine']:.2f} to the sum"
-                  for s in (self.shares() if not d._pass.hooked else ())]
-        return "\n".join(lines)
+    def _line(self, value: Any) -> str:
+        return one_line(value) if isinstance(value, Tensor) else str(value)
 
-    def _repr_markdown_(self) -> str:
-        return "```text\n" + repr(self) + "\n```\n\n$$\\begin{gathered}" + self.formula + "\\end{gathered}$$"
+    def _more(self) -> list[str]:
+        return [f"  from {s['from']}{' in ' + s['module'] if s['module'] else ''}: norm {s['norm']:.4g}, {s['share']:.0%}, cosine {s['cosine']:.2f} to the sum"
+                for s in (self.shares() if not self._dbg._pass.hooked else ())]
 
 
 class Explanation:

@@ -7,7 +7,6 @@ outside its gradient it does once per arrival. A pass that a breakpoint stopped 
 from __future__ import annotations
 
 import itertools
-import threading
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from ..core.site import Site, here
 from ..core.state import mode
 from ..core.tensor import Tensor, wrap
 from ..tape import Tape, from_root
+from .held import Held
 from .look import At
 from .passes import Pass
 from .points import Measure
@@ -31,11 +31,7 @@ FINGER = 16_384                    # elements of a parameter that are looked at 
 StopHere = Callable[[Node, list[Any]], bool]
 
 
-class Aborted(RuntimeError):
-    """The held pass was abandoned; its `.grad` were never written."""
-
-
-class Debugger:
+class Debugger(Held[At]):
     """A backward pass from `roots`, paused before its first node. Made by `tapescope.debug(loss)`, or by a breakpoint that a pass has met.
 
     `step`, `step_back`, `into`, `out`, `next_module`, `run_to`, `go`, `continue_`, `abort` move it; `at` is what stands at the cursor. Each returns the
@@ -58,20 +54,14 @@ class Debugger:
     def _set(self, pass_: Pass, module: Any) -> None:
         self._pass, self.module = pass_, module
         self.roots, self.site = pass_.roots, pass_.site
-        self.number = _number()
+        self._begin(_number())
         self.tape, self.rows = _tape_of(self.roots[0], pass_.order, module)
         self.where = Where(self.tape, module, self.rows)
-        self.graph = int(self.tape.recorder.current)            # of the tape: the one that this pass walks
-        self.state, self.live = "held", False
-        self.reason = ""
-        self.error: BaseException | None = None
-        self.hits: list[Any] = []                               # breakpoints that have stopped it here
+        self.graph = int(self.tape.recorder.current)
         self.met: set[int] = set()                              # breakpoints of no place that it has met on its way
         self.shown: set[int] = set()                            # nodes whose exception somebody has seen
         self.watch: Callable[[], StopHere | None] = lambda: None     # what stops it on the way
         self.catch: Callable[[Exception], bool] = lambda error: False
-        self.version = 0
-        self.lock = threading.RLock()                           # held while it moves, and while somebody describes it
         self._before: list[tuple[Tensor, Any]] | None = None
         self._norms: list[tuple[Any, float]] = []
         self._fingers = self._fingerprints()
@@ -286,23 +276,6 @@ class Debugger:
 
         return describe(self)
 
-    def waiting(self) -> bool:
-        """Whether somebody has to say how it goes on."""
-        return self.state == "held"
-
-    def place(self) -> str:
-        """'node 12 of 80: LogBackward0 in head (In [3], line 4: y = x.log())'."""
-        at = self.at
-        if at is None:
-            return "the end of the pass"
-        what = at.name + (f" of {at.parameter}" if at.parameter else f" in {at.module}" if at.module else "")
-        return f"node {self.index + 1} of {self.total}: {what}" + (f" ({at.source})" if at.source else "")
-
-    def __repr__(self) -> str:
-        at = self.at
-        where = f"before node {self.index + 1} of {self.total}: {at.name}{' in ' + at.module if at.module else ''}" if at is not None else self.reason
-        return f"<Debugger {self.state}, {where}>"
-
     # -- the machine ------------------------------------------------------------------------------------------------------------
 
     def _run(self, until: StopHere, reason: str, watched: bool = True) -> At | None:
@@ -372,8 +345,7 @@ class Debugger:
 
     def _reopen(self, check_only: bool = False) -> None:
         """Makes a complete pass a held one again: `.grad` is put back."""
-        if self.state == "aborted":
-            raise Aborted("this pass was aborted; call debug(loss) again")
+        self._must_not_be_aborted()
         if self.state == "done":
             if not self._pass.retain:
                 raise RuntimeError("backward() has returned and freed the graph: there is nothing to go back to; retain_graph=True keeps it")
@@ -382,21 +354,6 @@ class Debugger:
                     t._grad = g
                 self._before = None
                 self.state = "held"
-
-    def _moved(self, reason: str) -> At | None:
-        self.reason = reason
-        self._tell()
-        return self.at
-
-    def _tell(self) -> None:
-        self.version += 1
-        self.tape.changed()
-
-    def _must_be_held(self) -> None:
-        if self.state == "done":
-            raise RuntimeError("the pass is complete; step_back() or reset() to walk it again, or debug(loss) for another")
-        if self.state == "aborted":
-            raise Aborted("this pass was aborted; call debug(loss) again")
 
     def _known(self, what: str) -> str:
         if what == "op":
@@ -424,8 +381,6 @@ class Debugger:
                 self._pass.kept.clear()                             # they were reached with the old values
             self._fingers = self._fingerprints()
             self.note = f"changed while the pass was held: {', '.join(changed[:6])}{' and more' if len(changed) > 6 else ''}"
-
-    note = ""
 
 
 def _finger(t: Tensor) -> tuple[int, int, int]:

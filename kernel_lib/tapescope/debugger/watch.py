@@ -17,10 +17,11 @@ from ..core.tensor import Tensor, accumulator
 from ..tape import active, overhear
 from . import forward
 from .ear import ear
+from .held import Aborted
 from .passes import Pass
 from .pause import pause
 from .points import Breakpoint, Measure, breakpoints
-from .stepper import Aborted, Debugger
+from .stepper import Debugger
 from .where import Where, recording_of
 
 _busy = threading.local()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ...core.site import SiteInfo, resolve
+from ...debugger.held import HeldAt
 from ...debugger.look import sample, summary
 from .arrays import Away, array_of, quietly
 from .formulas import formula
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _HEAVY = ("CheckpointFunctionBackward",)        # running these to look would write something
 
 
-class TorchAt:
+class TorchAt(HeldAt):
     """The node at the cursor of a held pass."""
 
     def __init__(self, dbg: TorchDebugger, node: Any, grads: tuple[Any, ...]) -> None:
@@ -113,18 +114,8 @@ class TorchAt:
         """The node written out: what there is to see, formula included in a notebook."""
         return self
 
-    def __repr__(self) -> str:
-        d = self._dbg
-        lines = [f"node {d.index + 1} of {d.total}: {self.name}" + (f"  ({self.parameter})" if self.parameter else "") + (f"  in {self.module}" if self.module else "")]
-        if self.source is not None:
-            lines.append(f"  {self.source}")
-        for label, many in (("grad in", self.grad_in), ("grad out", self.grad_out)):
-            lines += [f"  {label}: {_line(t)}" for t in many if t is not None]
-        lines += [f"  saved {n}: {_line(v)}" for n, v in self.saved.items()]
-        return "\n".join(lines)
-
-    def _repr_markdown_(self) -> str:
-        return "```text\n" + repr(self) + "\n```" + (f"\n\n$${self.formula}$$" if self.formula else "")
+    def _line(self, value: Any) -> str:
+        return _line(value)
 
 
 def _host(t: Any) -> Any:

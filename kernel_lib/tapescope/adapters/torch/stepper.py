@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from ...core.state import mode
-from ...debugger import Aborted
 from ...debugger.frames import hold
+from ...debugger.held import Held
 from ...tape.recordings import active, registry
 from .arrays import quietly
 from .backward import enter
@@ -25,14 +24,12 @@ from .tape import TorchTape
 _number = itertools.count(1_000_000).__next__
 
 
-class TorchDebugger:
+class TorchDebugger(Held[TorchAt]):
     """A backward pass held before its first node. It runs on PyTorch's own engine with every hook, on a thread of its own, so that the cell returns.
 
     `step`, `step_back`, `into`, `out`, `next_module`, `run_to`, `go`, `continue_`, `abort` move it; `at` is what stands at the cursor. `.grad` are written
     as the pass reaches them; `abort` and `step_back` put them back. Going back is running the pass again from its start, hooks included.
     """
-
-    live = False
 
     def __init__(self, roots: Sequence[Any], gradient: Any = None, *, module: Any = None) -> None:
         for t in roots:
@@ -46,13 +43,10 @@ class TorchDebugger:
         self.roots, self.module = tuple(roots), module
         watched = list(module.parameters()) if module is not None else ()
         self._pass = HeldPass(roots, None if gradient is None else [gradient] if isinstance(gradient, torch.Tensor) else list(gradient), watched)
-        self.number, self.version = _number(), 0
-        self.lock = threading.RLock()
+        self._begin(_number())
         self.tape: Any
         self.tape, self.graph, self.rows = _tape_of(self._pass.nodes, self.roots[0], module)
-        self.state, self.reason, self.note = "held", "the pass is held before its first node", ""
-        self.error: BaseException | None = None
-        self.hits: list[Any] = []
+        self.reason = "the pass is held before its first node"
         self._pass.start()
         self._raised()
 
@@ -252,34 +246,6 @@ class TorchDebugger:
         with quietly():
             return describe(self)
 
-    def waiting(self) -> bool:
-        """Whether somebody has to say how it goes on."""
-        return self.state == "held"
-
-    def place(self) -> str:
-        """'node 12 of 80: LogBackward0 in head (In [3], line 4: y = x.log())'."""
-        at = self.at
-        if at is None:
-            return "the end of the pass"
-        what = at.name + (f" of {at.parameter}" if at.parameter else f" in {at.module}" if at.module else "")
-        return f"node {self.index + 1} of {self.total}: {what}" + (f" ({at.source})" if at.source else "")
-
-    def view(self, **options: Any) -> Any:
-        """The backward view of this held pass: its buttons and keys move it."""
-        from ...facade import _held_view
-
-        return _held_view(self, **options)  # type: ignore[arg-type]
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from ...facade import _held_bundle
-
-        return _held_bundle(self)  # type: ignore[arg-type]
-
-    def __repr__(self) -> str:
-        at = self.at
-        where = f"before node {self.index + 1} of {self.total}: {at.name}{' in ' + at.module if at.module else ''}" if at is not None else self.reason
-        return f"<Debugger {self.state}, {where}>"
-
     def __del__(self) -> None:
         held = getattr(self, "_pass", None)
         if held is not None and getattr(self, "state", "") == "held":
@@ -301,8 +267,7 @@ class TorchDebugger:
             return self._moved(reason)
 
     def _rewind(self, index: int, reason: str) -> TorchAt | None:
-        if self.state == "aborted":
-            raise Aborted("this pass was aborted; call debug(loss) again")
+        self._must_not_be_aborted()
         self._may_run_again()
         with self.lock:
             self._pass.end()
@@ -347,21 +312,6 @@ class TorchDebugger:
                 enter(r, self.roots, [r.mirrors.of(t) for t in self._pass.reached])
         self._tell()
         return None
-
-    def _moved(self, reason: str) -> TorchAt | None:
-        self.reason = reason
-        self._tell()
-        return self.at
-
-    def _tell(self) -> None:
-        self.version += 1
-        self.tape.changed()
-
-    def _must_be_held(self) -> None:
-        if self.state == "done":
-            raise RuntimeError("the pass is complete; step_back() or reset() to walk it again, or debug(loss) for another")
-        if self.state == "aborted":
-            raise Aborted("this pass was aborted; call debug(loss) again")
 
     def _known(self, what: str) -> str:
         nodes = self._pass.nodes
