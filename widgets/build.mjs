@@ -1,5 +1,5 @@
 // Bundles: one self-contained ES module a view for anywidget (its text is imported from a blob: address, so nothing can be split off),
-// and the worker as a function whose text it runs, because a blob: module has no place to load a worker from either.
+// the script of an exported page, and the worker as a function whose text it runs, because a blob: module has no place to load a worker from either.
 import { build, context } from 'esbuild';
 import { minify } from 'terser';
 import { mkdir, readdir, writeFile, readFile, rm } from 'node:fs/promises';
@@ -39,7 +39,7 @@ async function put(name, text) {
 async function views() {
   await rm(out, { recursive: true, force: true });
   const production = flags.has('--production');
-  const { outputFiles } = await build({ ...common, entryPoints: (await list('src/anywidget', '.ts')).filter(file => basename(file) !== 'host.ts'), outdir: out, write: false, plugins: production ? [denser] : [] });
+  const { outputFiles } = await build({ ...common, entryPoints: [...(await list('src/anywidget', '.ts')).filter(file => basename(file) !== 'host.ts'), join(here, 'src/replay/page.ts')], entryNames: '[name]', outdir: out, write: false, plugins: production ? [denser] : [] });
   await mkdir(out, { recursive: true });
   for (const { path, text } of outputFiles) await writeFile(path, production ? (await minify(text, TERSER)).code : text);
 }

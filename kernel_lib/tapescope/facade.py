@@ -39,6 +39,17 @@ def _tape_bundle(self: Tape, include: Any = None, exclude: Any = None) -> dict[s
     return tape_bundle(self)
 
 
+def export_html(self: Tape, path: Any, max_bytes: int = 5_000_000, title: str | None = None) -> Any:
+    """Writes one file that replays this recording in a browser, without a kernel or a network, in at most `max_bytes`; gives its path back.
+
+    Graph, backward passes, histograms, projections of what was probed, metrics and findings are alive in it. Where the bytes do not suffice, steps are
+    thinned, and the page says which. Raises ValueError where not even the structure has room.
+    """
+    from .views.page import export_html
+
+    return export_html(self, path, max_bytes, title)
+
+
 def _held_view(self: Held[Any], **options: Any) -> Any:
     """The backward view of this held pass: its buttons and keys move it."""
     from .views.widgets import BackwardView
@@ -61,6 +72,7 @@ def open_house() -> None:
     setattr(Held, "view", _held_view)
     setattr(Held, "_repr_mimebundle_", _held_bundle)
     setattr(Tape, "findings", findings)
+    setattr(Tape, "export_html", export_html)
     _pause.hosts.append(_wait_here)
     setattr(Tape, "_repr_mimebundle_", _tape_bundle)
 

@@ -38,11 +38,12 @@ def rows_of(a: Any) -> Any:
     return a.reshape(1, 1) if a.ndim == 0 else a.reshape(-1, 1) if a.ndim == 1 else a.reshape(len(a), -1)
 
 
-def frames(tape: Tape, key: str, cursor: Any = None, most: int | None = None) -> tuple[list[Frame], Any]:
-    """Projections of the copies that a probe has made since `cursor`, all of them or `most`."""
+def frames(tape: Tape, key: str, cursor: Any = None, most: int | None = None,
+           bases: dict[str, Any] | None = None) -> tuple[list[Frame], Any]:
+    """Projections of the copies that a probe has made since `cursor`, all of them or `most`; `bases` remembers their axes, else the tape does."""
     if not key:
         return [], cursor
-    bases = tape.memory.setdefault("project", {})
+    bases = tape.memory.setdefault("project", {}) if bases is None else bases
     items, after = tape.copies(key, cursor, 1 << 20, most=most)
     found = []
     for item in items:

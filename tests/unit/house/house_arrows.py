@@ -50,6 +50,7 @@ LATER: Mapping[str, set[str]] = {
     "": {"facade"},             # record(), debug(), a Tensor's picture: looked up when they are used
     "tape": {""},               # __version__, which stands in every recording on disk
     "link": {""},               # __version__, which is told to a page that attaches
+    "views": {""},              # __version__, which stands on an exported page
     "adapters": {"facade"},     # a recording of theirs gets its views, as one of ours does
 }
 
@@ -158,6 +159,8 @@ TS_ARROWS: Mapping[str, set[str]] = {
     "views/backward": VIEW_STANDS_ON | {"views/graph", "views/tensor"},      # its picture is the graph's, mirrored; its values are the tensor's heat maps
     "views/projector": VIEW_STANDS_ON | {"views/histograms"},                # the scrubber over steps
     "views/dashboard": VIEW_STANDS_ON | VIEWS - {"views/dashboard"},
+    "replay": {"store", "wire"},                                             # a packed recording that answers as a kernel does
+    "replay/page": {"replay", "views/dashboard"},
     "anywidget": VIEWS | {"hub", "selection"},
     "index": VIEWS | {"hub", "store", "theme", "wire"},
     "testing": VIEWS | {"hub", "store", "theme", "wire"},                    # what tests and the page for developing stand on; nobody else may

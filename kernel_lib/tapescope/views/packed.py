@@ -1,0 +1,175 @@
+"""A recording in a bounded number of bytes, as an exported page or a saved notebook replays it: frames of the wire, thinned by steps until they fit."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import project
+from ..link.wire import encode, plain
+from ..tape import Frame, Tape
+from .read import gather, newest
+from .rows import Rows, rounded
+
+VERSION = 1
+FRAME = 1 << 20                      # bytes of one frame of a page
+PASSES = 512                         # steps whose clocks and gradients are looked at
+COPIES = 48                          # copies of one tensor, and steps of one projection
+
+# Kinds in the order in which they get their share, and how large it is beside those of the kinds behind them. What a kind leaves goes to the next.
+SHARES = {"scalars": 20, "projection": 15, "tensor": 10, "gradients": 20, "clocks": 10, "stats": 25, "histograms": 25}
+DERIVED = ("grad_norm/", "update_ratio/")          # series of single parameters: they come after what the user has logged
+WORDS = {"scalars": "metrics", "norms": "gradient norms and update ratios of parameters", "projection": "projections", "tensor": "copied values", "gradients": "gradient norms of nodes", "clocks": "times of ops",
+         "stats": "statistics", "histograms": "histograms"}
+_PRECISION = {"op_us": 10, "node_us": 10, "norm": 12, "xyz": 12, "mean": 14, "std": 14, "min": 14, "max": 14, "nan": 14, "inf": 14, "zero": 14, "subnormal": 14,
+              "values": 16, "value": 30, "time": 24}       # bits that are kept of a float; the rest would cost more than they tell
+
+
+class Packed:
+    """What is kept of a recording: `parts` are compressed frames of one kind (and key), `index` says what they are, what they mean and what was thinned."""
+
+    def __init__(self, tape: Tape, max_bytes: int, kinds: Iterable[str] | None = None) -> None:
+        wanted = set(SHARES if kinds is None else kinds) & set(SHARES)
+        self.tape = tape
+        self.strings: dict[int, int] = {0: 0}                # numbers in the tape -> numbers here: only what is referred to travels
+        self.texts: list[str] = [""]
+        self.parts: list[bytes] = []
+        self.entries: list[dict[str, Any]] = []
+        self.notes: list[str] = []
+        self.keys: list[str] = []
+        whole = [("graph", self._graphs()), ("findings", newest(tape, "findings")), ("status", newest(tape, "status"))]
+        for kind, found in whole:
+            if found is not None:
+                self._keep(kind, "", self._pack(found if isinstance(found, list) else [found]))
+        room = self._room(max_bytes)
+        if room < 4096:
+            raise ValueError(f"max_bytes={max_bytes:,} is too little: the structure, findings and text of this recording take {max_bytes - room:,} bytes by themselves")
+        order = [k for k in SHARES if k in wanted]
+        for i, kind in enumerate(order):
+            room = self._room(max_bytes)
+            self._fill(kind, int(room * SHARES[kind] / sum(SHARES[k] for k in order[i:])))
+        if newest(tape, "media", most=1) is not None:
+            self.notes.append("pictures, sounds and words that were logged are not on this page")
+
+    def _graphs(self) -> list[Frame]:
+        found: list[Frame] = []
+        cursor = None
+        while True:
+            frames, cursor = self.tape.frames("graph", cursor, max_bytes=4 << 20)
+            if not frames:
+                return found
+            found.extend(frames)
+
+    def _room(self, max_bytes: int) -> int:
+        texts = sum(map(len, self.texts))
+        return max_bytes - sum(map(len, self.parts)) - texts // 3 - 2048
+
+    def _keep(self, kind: str, id: str, data: bytes) -> None:
+        self.parts.append(data)
+        self.entries.append({"kind": kind, "id": id})
+
+    # -- what is thinned ----------------------------------------------------------------------------------------------------
+
+    def _fill(self, kind: str, share: int) -> None:
+        if kind in ("tensor", "projection"):
+            keys = copied(self.tape)
+            for i, key in enumerate(keys):
+                frames = project.frames(self.tape, key, None, COPIES, {})[0] if kind == "projection" else gather(self.tape, kind, id=key, most=COPIES)
+                used = self._fit(kind, key, partial(every, frames), len(frames), share // (len(keys) - i))
+                share -= used
+                if used and key not in self.keys:
+                    self.keys.append(key)
+            return
+        if kind in ("clocks", "gradients"):
+            frames = gather(self.tape, kind, most=PASSES)
+            self._fit(kind, "", partial(every, frames), max(self.tape.step_number, len(frames)), share)
+            return
+        rows = Rows(self.tape, kind)
+        groups = rows.split(lambda tag: self.tape.strings[tag].startswith(DERIVED)) if kind == "scalars" else [rows]
+        for i, (group, name) in enumerate(zip(groups, (kind, "norms"), strict=False)):
+            if group.size:
+                share -= self._fit(kind, "", partial(group.frames, nbytes=FRAME), group.steps, share // 2 if i < len(groups) - 1 else share, group.nbytes, name)
+            if rows.stride > 1:
+                self.notes.append(f"{WORDS[kind]}: a recording of this length is read at every {rows.stride}th step")
+
+    def _fit(self, kind: str, id: str, make: Callable[[int], list[Frame]], steps: int, share: int, nbytes: int = 0, name: str = "") -> int:
+        """Keeps as many steps as fit into `share` bytes; says so when these are not all. Gives back how many bytes they took."""
+        words = WORDS[name or kind] + (f" of {id}" if id else "")
+        stride, data = max(1, nbytes // max(8 * share, 1)), b""
+        while True:
+            frames = make(stride)
+            if not frames:
+                return 0
+            data = self._pack(frames)
+            if len(data) <= share:
+                break
+            if stride >= max(steps, 2) * 2:
+                self.notes.append(f"{words}: left out, one step alone takes {len(data) // 1024:,} KB")
+                return 0
+            stride = min(max(stride + 1, -(-stride * len(data) * 21 // (share * 20 + 1))), max(steps, 2) * 2)
+        self._keep(kind, id, data)
+        if stride > 1:
+            what = "the least and the greatest value" if kind == "scalars" else "one"
+            self.notes.append(f"{words}: {what} of every {stride} {'copies' if id else 'steps'}, and the newest")
+        return len(data)
+
+    # -- bytes --------------------------------------------------------------------------------------------------------------
+
+    def _pack(self, frames: list[Frame]) -> bytes:
+        """Frames as one compressed part: the length of the headers, the headers as JSON, then the columns, the bytes of each sorted by significance."""
+        headers, columns = [], []
+        for f in frames:
+            header, buffers, _ = encode(Frame(f.kind, f.meta, {name: self._column(name, c) for name, c in f.columns.items()}))
+            headers.append({"kind": f.kind, "meta": header["meta"], "columns": header["columns"]})
+            columns += [np.asarray(b).view(np.uint8).reshape(b.size, -1).T.tobytes() if b.size else b"" for b in buffers]
+        text = json.dumps(headers, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return zlib.compress(b"".join([struct.pack("<I", len(text)), text, *columns]), 6)
+
+    def _column(self, name: str, column: Any) -> Any:
+        a = np.asarray(column)
+        if a.dtype == np.uint32 and name != "count":
+            distinct, back = np.unique(a, return_inverse=True)
+            numbers = [self._string(int(s)) for s in distinct]
+            return np.array(numbers, np.uint32)[back.reshape(a.shape)] if a.size else a
+        return rounded(a, _PRECISION.get(name, 0))
+
+    def _string(self, number: int) -> int:
+        known = self.strings.get(number)
+        if known is None:
+            known = self.strings[number] = len(self.texts)
+            self.texts.append(self.tape.strings[number])
+        return known
+
+    @property
+    def index(self) -> dict[str, Any]:
+        """What a page must know before it opens a part; JSON."""
+        t = self.tape
+        from .. import __version__
+
+        return {"format": VERSION, "version": __version__, "notes": self.notes, "parts": self.entries, "strings": self.texts, "keys": self.keys,
+                "recording": plain({"id": t.id, "name": t.name, "state": "stopped", "step": t.step_number,
+                                    "capabilities": {**t.capabilities, "can_step": False, "can_rewind": False, "can_edit_grad": False}})}
+
+    def to_bytes(self) -> bytes:
+        """Index and parts as one piece of memory: for a widget's state."""
+        sizes = [len(p) for p in self.parts]
+        head = zlib.compress(json.dumps({**self.index, "sizes": sizes}, ensure_ascii=False).encode("utf-8", "replace"))
+        return b"".join([struct.pack("<I", len(head)), head, *self.parts])
+
+
+def every(frames: list[Frame], k: int) -> list[Frame]:
+    """Every k-th of them, the newest among them."""
+    return frames[::-1][::k][::-1]
+
+
+def copied(tape: Tape) -> list[str]:
+    """Keys of which values were copied."""
+    found = dict.fromkeys(str(k) for k in tape.status().get("probes", []))
+    items, _ = tape.copies(None, None, 1 << 20, most=200)
+    return list(dict.fromkeys([*(i.key for i in items), *found]))
