@@ -9,6 +9,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= torch==2.13.0
+VISION ?= torchvision==0.28.0
 PORT   ?= 8888
 
 BIN    := $(VENV)/bin
@@ -78,6 +79,7 @@ $(STAMPS)/dev: pyproject.toml $(STAMPS)/venv
 # The reference that the conformance tests compare with. There is not one for every machine.
 $(STAMPS)/torch: $(STAMPS)/dev
 	@$(BIN)/pip install -q '$(TORCH)' || echo "$(TORCH) cannot be installed here: the tests against PyTorch will be skipped" >&2
+	@$(BIN)/pip install -q --no-deps '$(VISION)' || echo "$(VISION) cannot be installed here: the tests against torchvision will be skipped" >&2
 	@touch $@
 
 $(STAMPS)/chromium: $(STAMPS)/dev

@@ -33,6 +33,7 @@ ARROWS: Mapping[str, set[str]] = {
     "serialization": {"core", "formats", "nn"},
     "distributions": {"core", "ops", "nn"},
     "safetensors": {"core"},
+    "vision": {"core", "ops", "nn", "utils", "formats"},
     "tape": {"core", "formats"},
     "debugger": ANALYSIS,
     "diagnose": ANALYSIS,
@@ -60,6 +61,7 @@ OTHERS_LATER: Mapping[str, set[str]] = {
     "safetensors": {"safetensors"},
     "serialization": {"cupy"},
     "utils": {"PIL", "matplotlib"},
+    "vision": {"PIL", "tqdm"},
     "core": {"cupy"},
     "ops": {"cupy", "cupyx"},
     "cuda": {"cupy"},
@@ -69,7 +71,7 @@ OTHERS_LATER: Mapping[str, set[str]] = {
 }
 
 # Modules that load their own room's parts by names that are only known as they run, and one that loads what a file names when its user trusts the file.
-BY_NAME = {"tapescope", "tapescope.ops.lazy", "tapescope.link", "tapescope.serialization.save_load"}
+BY_NAME = {"tapescope", "tapescope.vision", "tapescope.ops.lazy", "tapescope.link", "tapescope.serialization.save_load"}
 
 
 class Import(NamedTuple):
