@@ -57,6 +57,18 @@ class Generator:
         self._next_normal = None if math.isnan(kept) else kept
         return self
 
+    def chance(self, n: int, p: float) -> Array:
+        """n times whether a uniform number of 53 bits lies below p: two words each, of which the second decides only where the first is undecided."""
+        with self._lock:
+            w = self._state.randint(0, 1 << 32, 2 * n, dtype=np.uint32)
+        high, low = divmod(math.ceil(p * 2.0**53), 1 << 32)
+        first = w[0::2] & np.uint32((1 << 21) - 1)
+        found = first < np.uint32(high)
+        close = np.flatnonzero(first == np.uint32(high))
+        if close.size:
+            found[close] = w[1::2][close] < low
+        return found
+
     # -- draws, in PyTorch's order -----------------------------------------------------------------------------------
 
     def words(self, n: int) -> Array:

@@ -140,7 +140,7 @@ def log_normal_(t: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Ge
 
 
 def exponential_(t: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
-    """Overwrites with numbers of the exponential distribution (PyTorch's own come from another library's stream)."""
+    """Overwrites with numbers of the exponential distribution."""
     _floating(t, "exponential")
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")

@@ -24,7 +24,7 @@ def _plain(k: Any) -> Any:
         if a.dtype.kind not in "iub":
             raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors (got {k.dtype})")
         return a.astype(bool) if a.dtype == np.uint8 else a
-    if isinstance(k, (list, tuple)):
+    if isinstance(k, (list, tuple, range)):
         return np.asarray([_plain(x) for x in k] if any(isinstance(x, Tensor) for x in k) else k, None if k else np.int64)
     if isinstance(k, np.integer):
         return int(k)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.pointwise import write_out
 from ..core.tensor import Tensor
 from . import linalg as la
 from . import pointwise as pw
@@ -19,7 +20,9 @@ def _same_dtype(a: Tensor, b: Tensor) -> None:
         raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}")
 
 
-def mm(input: Tensor, mat2: Tensor) -> Tensor:
+def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    if out is not None:
+        return write_out(out, mm(input, mat2))
     p, q = input._array.shape, mat2._array.shape
     if len(p) != 2:
         raise RuntimeError(f"self must be a matrix (it has shape {list(p)})")
@@ -31,7 +34,9 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     return la.mm(input, mat2)
 
 
-def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    if out is not None:
+        return write_out(out, bmm(input, mat2))
     p, q = input._array.shape, mat2._array.shape
     if len(p) != 3 or len(q) != 3:
         raise RuntimeError(f"batch1 and batch2 must be 3D tensors, got {list(p)} and {list(q)}")
@@ -64,11 +69,13 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return pw.mul(shape.unsqueeze(input, 1), shape.unsqueeze(vec2, 0))
 
 
-def matmul(input: Tensor, other: Tensor) -> Tensor:
+def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The product over the last dimension of `input` and the last but one of `other`; leading dimensions broadcast.
 
     As in PyTorch it is one of dot, mv, mm, bmm, with views around it.
     """
+    if out is not None:
+        return write_out(out, matmul(input, other))
     try:
         p, q = input._array.shape, other._array.shape
     except AttributeError:

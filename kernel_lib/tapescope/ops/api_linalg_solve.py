@@ -11,7 +11,8 @@ from . import linalg_factor as lf
 from . import linalg_solve as ls
 from . import shape
 from .api_shape import tril
-from .linalg_base import LinAlgError, floating, matrices, named, raw, same_dtype, square
+from .linalg_base import LinAlgError, floating, matrices, raw, same_dtype, square
+from .returned import named
 
 _inv_ex = named("linalg_inv_ex", "inverse", "info")
 _solve_ex = named("linalg_solve_ex", "result", "info")

@@ -16,7 +16,8 @@ from . import reduce as rd
 from . import shape
 from .api_linalg import matmul, outer
 from .api_shape import dim_of, dims_of
-from .linalg_base import floating, matrices, named, square
+from .linalg_base import floating, matrices, square
+from .returned import named
 
 _eigh = named("linalg_eigh", "eigenvalues", "eigenvectors")
 _eig = named("linalg_eig", "eigenvalues", "eigenvectors")

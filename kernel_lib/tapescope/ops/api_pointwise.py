@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ from ..core.state import mode
 from ..core.tensor import Tensor, wrap
 from . import elementary as el
 from . import pointwise as pw
+from .returned import named
 
-_Pairs: dict[str, Any] = {"frexp": namedtuple("frexp", ["mantissa", "exponent"])}
+_Pairs: dict[str, Any] = {"frexp": named("frexp", "mantissa", "exponent")}
 
 
 def _checked(f: Any, name: str, a: Any, b: Any, out: Any) -> Tensor:
@@ -200,6 +200,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         np.broadcast_shapes(*shapes)
     except ValueError:
         raise errors.broadcast(*sorted(shapes, key=len, reverse=True)) from None
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+        kind = dt.result_type(input, other).dtype
+        input, other = wrap(np.asarray(input, kind)), wrap(np.asarray(other, kind))
     return pw.where(condition, input, other)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from . import index as ix
 from . import pointwise as pw
 from . import reduce as rd
 from .api_shape import dim_of, dims_of
+from .returned import named
 
-_Pairs: dict[str, Any] = {n: namedtuple(n, ["values", "indices"]) for n in ("max", "min", "sort", "topk")}
+_Pairs: dict[str, Any] = {n: named(n, "values", "indices") for n in ("max", "min", "sort", "topk")}
 
 
 def _cast(t: Tensor, dtype: Any) -> Tensor:

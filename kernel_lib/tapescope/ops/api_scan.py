@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,10 @@ from . import reduce as rd
 from . import scan, shape
 from .api_reduce import _axis, _cast, _moments, mean, sort, sum
 from .api_shape import cat, dim_of, dims_of, movedim, reshape
+from .returned import named
 
-_Pairs: dict[str, Any] = {n: namedtuple(n, ["values", "indices"]) for n in ("cummax", "cummin", "kthvalue", "median", "nanmedian", "mode")}
-_Pairs["aminmax"] = namedtuple("aminmax", ["min", "max"])
+_Pairs: dict[str, Any] = {n: named(n, "values", "indices") for n in ("cummax", "cummin", "kthvalue", "median", "nanmedian", "mode")}
+_Pairs["aminmax"] = named("aminmax", "min", "max")
 
 
 def _chosen(name: str, o: Any, input: Tensor, params: tuple[Any, ...], dim: int, keepdim: bool) -> Any:

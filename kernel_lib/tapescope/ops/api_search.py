@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ from ..core.tensor import Tensor, wrap
 from . import pointwise as pw
 from .api_reduce import nonzero
 from .api_shape import dim_of
+from .returned import named
 
-_Pairs: dict[str, Any] = {n: namedtuple(n, ["hist", "bin_edges"]) for n in ("histogram", "histogramdd")}
+_Pairs: dict[str, Any] = {n: named(n, "hist", "bin_edges") for n in ("histogram", "histogramdd")}
 
 
 def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None, sorter: Any = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from typing import Any
 
@@ -316,8 +315,8 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
 
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
-    """Indices drawn with the probabilities (not necessarily normalised) of each row."""
-    p: Any = np.atleast_2d(input._array).astype(np.float64)
+    """Indices drawn with the probabilities (not necessarily normalised) of each row; PyTorch's after the same seed, see `keep_mask`."""
+    p: Any = np.atleast_2d(dev.move(input._array, dev.device("cpu")))
     if (p < 0).any() or not np.isfinite(p).all():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (p.sum(1) <= 0).any():
@@ -325,14 +324,15 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if not replacement and num_samples > p.shape[1]:
         raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
     g = _generator(generator)
-    if replacement:
-        cdf = np.cumsum(p / p.sum(1, keepdims=True), 1)
+    if replacement and num_samples > 1:
+        sums = np.cumsum(p, 1, dtype=p.dtype)
+        sums /= sums[:, -1:]
+        sums[:, -1] = 1
         u = g.uniform(p.shape[0] * num_samples, np.float64).reshape(p.shape[0], num_samples)
-        rows = [np.minimum(np.searchsorted(c, r, side="right"), p.shape[1] - 1) for c, r in zip(cdf, u, strict=True)]
-    else:                                                  # the largest of log p + Gumbel noise, without replacement
-        u = g.uniform(p.size, np.float64).reshape(p.shape)
-        with np.errstate(divide="ignore"):
-            rows = list(np.argsort(-(np.log(p) - np.log(-np.log1p(-u))), 1, kind="stable")[:, :num_samples])
+        rows = [np.searchsorted(c.astype(np.float64), r) for c, r in zip(sums, u, strict=True)]
+    else:                                                  # a race of exponential clocks, each as fast as its probability
+        clocks = -np.log1p(-g.uniform(p.size, np.float64))
+        rows = list(np.argsort(-(p / clocks.reshape(p.shape).astype(p.dtype)), 1, kind="stable")[:, :num_samples])
     out = np.stack(rows).astype(np.int64)
     return wrap(out if input._array.ndim == 2 else out[0])
 
@@ -376,13 +376,17 @@ def random_(t: Tensor, from_: int = 0, to: int | None = None, *, generator: Gene
 
 def bernoulli_(t: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Overwrites with 1 (with probability p) or 0."""
-    u = _generator(generator).uniform(t._array.size, np.float64).reshape(t._array.shape)
-    return _overwrite(t, (u < (p._array if isinstance(p, Tensor) else p)).astype(t._array.dtype))
+    if isinstance(p, Tensor):
+        u = _generator(generator).uniform(t._array.size, np.float64 if p._array.dtype == np.float64 else np.float32).reshape(t._array.shape)
+        return _overwrite(t, (u < dev.move(p._array, dev.device("cpu"))).astype(t._array.dtype))
+    return _overwrite(t, _generator(generator).chance(t._array.size, float(p)).reshape(t._array.shape).astype(t._array.dtype))
 
 
 def keep_mask(shape: tuple[int, ...], keep: float, dtype: Any) -> Any:
-    """0 or 1/keep per element: what dropout multiplies by. Half-words of the generator are compared with a threshold."""
-    n = math.prod(shape)
-    words = default_generator.words((n + 1) // 2).astype(np.uint32).view(np.uint16)[:n]
-    kept = words < builtins.round(keep * 65536)
-    return (kept * dtype.type(1 / keep)).astype(dtype, copy=False).reshape(shape)
+    """0 or 1/keep per element: what dropout multiplies by.
+
+    After the same seed these are PyTorch's, wherever PyTorch draws with its own generator: on Intel's processors it takes that of MKL for dropout,
+    `bernoulli_` and `exponential_`, which nobody else has.
+    """
+    kept = default_generator.chance(math.prod(shape), keep)
+    return (kept * (dtype.type(1) / dtype.type(keep))).astype(dtype, copy=False).reshape(shape)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -59,16 +58,6 @@ def each(a: Any) -> Any:
     """The matrices of a stack with their index, for what can only be done one at a time."""
     for i in np.ndindex(*a.shape[:-2]):
         yield i, a[i]
-
-
-def named(name: str, *fields: str) -> Any:
-    """A named tuple that prints as PyTorch's return types."""
-    base = namedtuple(name, fields)                        # type: ignore[misc]
-
-    def show(self: Any) -> str:
-        return f"torch.return_types.{name}(\n" + ",\n".join(f"{f}={v!r}" for f, v in zip(fields, self, strict=True)) + ")"
-
-    return type(name, (base,), {"__repr__": show, "__slots__": ()})
 
 
 def matrices(name: str, x: Any, letter: str = "A") -> None:

@@ -96,10 +96,10 @@ class MultiheadAttention(Module):
             weights = weights.mean(1) if average_attn_weights else weights
         else:
             y = F.scaled_dot_product_attention(q, k, v, mask, p)
-        y = self.out_proj(y.transpose(1, 2).reshape(n, length, self.embed_dim))
+        y = self.out_proj(y.permute(2, 0, 1, 3).reshape(length * n, self.embed_dim)).view(length, n, self.embed_dim)
         if single:
-            return y.squeeze(0), None if weights is None else weights.squeeze(0)
-        return (y if self.batch_first else y.transpose(0, 1)), weights
+            return y.squeeze(1), None if weights is None else weights.squeeze(0)
+        return (y.transpose(1, 0) if self.batch_first else y), weights
 
     def _batch_first(self, t: Tensor, single: bool) -> Tensor:
         if single:

@@ -32,6 +32,9 @@ class StateDict(OrderedDict[str, Any]):
 
     _metadata: Any = None
 
+    def __repr__(self) -> str:
+        return "Ordered" + super().__repr__().removeprefix("State")
+
 
 class State:
     """The saving half of Module."""

@@ -115,10 +115,11 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, pad
     data = pad(sequence.data, (*[0, 0] * (sequence.data.ndim - 1), 0, 1), value=padding_value)
     lengths = (sizes[:, None] > np.arange(n)[None, :]).sum(0)
     out = data.index_select(0, wrap(place.reshape(-1))).reshape(steps, n, *data.shape[1:])
+    out = out.transpose(0, 1) if batch_first else out
     if sequence.unsorted_indices is not None:
-        out = out.index_select(1, sequence.unsorted_indices)
+        out = out.index_select(0 if batch_first else 1, sequence.unsorted_indices)
         lengths = lengths[sequence.unsorted_indices._array]
-    return out.transpose(0, 1) if batch_first else out, wrap(lengths.astype(np.int64))
+    return out, wrap(lengths.astype(np.int64))
 
 
 def pad_sequence(sequences: Sequence[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right") -> Tensor:
