@@ -90,6 +90,12 @@ class Node:
         extra.pre = {} if extra.pre is None else extra.pre
         return add_hook(extra.pre, fn)
 
+    def explain(self) -> Any:
+        """What this node computes on the way back, with its formula: text in a terminal, mathematics in a notebook."""
+        from .explain import Explanation
+
+        return Explanation(self)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_"):
             from .saved import named

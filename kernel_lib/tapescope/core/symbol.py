@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +73,17 @@ class Symbol:
         return self.tex if self.binds == ATOM else rf"\left({self.tex}\right)"
 
 
+# What numbers in a rule stand for.
+_NAMED = {math.log(2): r"\ln 2", math.log(10): r"\ln 10", 2 / math.sqrt(math.pi): r"\tfrac{2}{\sqrt{\pi}}", math.pi / 180: r"\tfrac{\pi}{180}",
+          180 / math.pi: r"\tfrac{180}{\pi}"}
+
+
 def as_tex(value: Any) -> str:
     """A parameter as LaTeX: numbers without a trailing .0, tuples in parentheses."""
     if isinstance(value, Symbol):
         return value.tex
+    if isinstance(value, float) and value in _NAMED:
+        return _NAMED[value]
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
         return str(int(value))
     if isinstance(value, (tuple, list)):

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.engine import Stop, fit, run_node
 from ..core.explain import formula, forward_formula
 from ..core.node import AccumulateGrad, Node, meta_of
+from ..core.plain import plain
 from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.tensor import Tensor, wrap
@@ -123,8 +124,8 @@ class Explanation:
         self.numbers = repr(at)
 
     def __repr__(self) -> str:
-        back = self.backward.replace(r" \\ ", "\n            ")
-        return f"forward:    {self.forward}\nderivative: {back}\n{self.numbers}"
+        back = plain(self.backward).replace("\n", "\n            ")
+        return f"forward:    {plain(self.forward)}\nderivative: {back}\n{self.numbers}"
 
     def _repr_markdown_(self) -> str:
         return f"$$\\begin{{gathered}}{self.forward}\\\\ {self.backward}\\end{{gathered}}$$\n\n```text\n{self.numbers}\n```"

@@ -64,7 +64,7 @@ pow.vjp(lambda g, a, b: g * b * a ** (b - 1),
 pow.op.grad_tex = r"\bar{a} = \bar{y}\,b\,a^{b-1} \\ \bar{b} = \bar{y}\,y\,\log a"
 
 
-@op(r"{x}^{p}", node="Pow", name="pow_scalar")
+@op(r"{x}^{p}", node="Pow", name="pow_scalar", grad_tex=r"\bar{x} = \bar{y} \odot p\,x^{p - 1}")
 def pow_scalar(x: Any, p: Any) -> Any:
     if x.dtype.kind in "biu" and isinstance(p, float):
         from ..core.dtype import get_default_dtype
