@@ -3,7 +3,7 @@
 import type { Selection } from './store/types';
 
 export const NOTHING: Selection = {
-  op: null, node: null, module: null, source: null, key: null, step: null, site: null, point: null, finding: null,
+  op: null, node: null, module: null, source: null, key: null, step: null, site: null, point: null, finding: null, steps: null, points: null,
 };
 
 type Listener = (selection: Selection, change: Partial<Selection>) => void;
@@ -11,9 +11,11 @@ type Listener = (selection: Selection, change: Partial<Selection>) => void;
 /** The fields in which `to` differs from `from`. */
 export function differenceOf(from: Selection, to: Partial<Selection>): Partial<Selection> {
   const change: Record<string, unknown> = {};
-  for (const [field, value] of Object.entries(to)) if (value !== undefined && from[field as keyof Selection] !== value) change[field] = value;
+  for (const [field, value] of Object.entries(to)) if (value !== undefined && !same(from[field as keyof Selection], value)) change[field] = value;
   return change;
 }
+
+const same = (a: unknown, b: unknown) => a === b || (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((v, i) => v === b[i]));
 
 export class SelectionBus {
   private value: Selection = { ...NOTHING };

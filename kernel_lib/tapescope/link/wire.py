@@ -35,7 +35,8 @@ def encode(frame: Frame) -> tuple[dict[str, Any], list[Any], int]:
 
 def listing() -> list[dict[str, Any]]:
     """The recordings of this process, oldest first."""
-    return [{"id": t.id, "name": t.name, "state": t.state, "step": t.step_number, "capabilities": dict(t.capabilities)} for t in registry.list()]
+    return [{"id": t.id, "name": t.name, "state": t.state, "step": t.step_number, "began": t.began, "params": plain(t.params), "capabilities": dict(t.capabilities)}
+            for t in registry.list()]
 
 
 def plain(value: Any) -> Any:

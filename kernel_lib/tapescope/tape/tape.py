@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from time import perf_counter_ns as clock
+from time import time as wall
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,6 +68,7 @@ class Tape:
         self.name = name or f"run {self.id[1:]}"
         self.state = "recording"
         self.values = values
+        self.began = wall()                                    # seconds since 1970
         self.path: Path | None = None                          # the folder that it is written to, or was read from
         self.params: dict[str, Any] = {}                       # what the run was started with, as `runs` filters by it
         self.follower: Follower | None = None                  # brings it to disk
@@ -189,6 +191,7 @@ class Tape:
                 value = item()
             self.params = {**self.params, str(name): value}
         self.changed()
+        registry.changed()                                     # pages compare runs by them
 
     def labels(self, y: Any) -> None:
         """Says which class each row of the current batch belongs to, for projections. Shape [n]."""

@@ -80,7 +80,12 @@ def test_attach_says_who_is_there(reader: Reader, tape: Tape) -> None:
     reader.say(type="attach", protocol=1, client="tab", request="b")
     m = reader.sent[-1][0]
     assert (m["type"], m["request"], m["protocol"], m["version"]) == ("attached", "b", 1, ts.__version__)
-    assert m["recordings"][-1] == {"id": tape.id, "name": tape.name, "state": "recording", "step": 5, "capabilities": tape.capabilities}
+    tape.log_params({"lr": 0.1, "odd": float("nan")})
+    reader.say(type="attach", protocol=1, client="tab", request="c")
+    m = reader.sent[-1][0]
+    told = m["recordings"][-1]
+    assert abs(told.pop("began") - time.time()) < 600
+    assert told == {"id": tape.id, "name": tape.name, "state": "recording", "step": 5, "params": {"lr": 0.1, "odd": None}, "capabilities": tape.capabilities}
 
 
 def test_at_most_two_frames_are_on_their_way(reader: Reader, tape: Tape) -> None:

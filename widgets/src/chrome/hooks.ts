@@ -9,6 +9,20 @@ export function useRedraw(): () => void {
   return redraw as () => void;
 }
 
+const kept = new WeakMap<object, Map<string, unknown>>();
+
+/** State that outlives the view: the panel makes a view anew whenever its tab is shown, and what the reader has set should still hold. */
+export function useKept<T>(host: object, name: string, initial: T): [T, (value: T | ((now: T) => T)) => void] {
+  let all = kept.get(host);
+  if (!all) kept.set(host, (all = new Map()));
+  const [value, setValue] = useState<T>(all.has(name) ? (all.get(name) as T) : initial);
+  return [value, next => setValue(now => {
+    const made = typeof next === 'function' ? (next as (now: T) => T)(now) : next;
+    kept.get(host)!.set(name, made);
+    return made;
+  })];
+}
+
 /** The followed store, its kinds subscribed for as long as the component lives; renders again when they or the link change. */
 export function useRun(at: Attachment, kinds: readonly Kind[]): RunStore | null {
   const redraw = useRedraw();

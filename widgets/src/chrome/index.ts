@@ -5,3 +5,4 @@ export * from './split';
 export * from './states';
 export * from './tip';
 export * from './tree';
+export * from './words';

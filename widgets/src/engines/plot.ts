@@ -55,7 +55,7 @@ export function ticksOf({ min, max, log }: Scale, most: number, seconds = false)
 
 /** One path a line. A sample that stands alone between holes is a dot: it would be invisible otherwise. */
 export function strokeLine(ctx: CanvasRenderingContext2D, frame: Frame, xs: readonly number[], { ys, color, width, dash }: Stroke): void {
-  const { box, x, y } = frame, kx = box.width / (x.max - x.min), x0 = box.left - x.min * kx, { log } = y;
+  const { box, x, y } = frame, at = (v: number) => (x.log ? Math.log(v) : v), kx = box.width / (at(x.max) - at(x.min)), x0 = box.left - at(x.min) * kx, { log } = y;
   const low = log ? Math.log(y.min) : y.min, ky = box.height / ((log ? Math.log(y.max) : y.max) - low), y0 = box.top + box.height + low * ky;
   const dots: number[] = [];
   let run = 0, px = 0, py = 0;
@@ -64,7 +64,7 @@ export function strokeLine(ctx: CanvasRenderingContext2D, frame: Frame, xs: read
     const v = ys[i];
     if (v === undefined) continue;
     if (v === null || (log && v <= 0)) { if (run === 1) dots.push(px, py); run = 0; continue; }
-    px = x0 + xs[i]! * kx;
+    px = x0 + at(xs[i]!) * kx;
     py = y0 - (log ? Math.log(v) : v) * ky;
     if (run++) ctx.lineTo(px, py); else ctx.moveTo(px, py);
   }

@@ -126,6 +126,9 @@ export class Smooth {
   }
 }
 
+/** A little more than x: what is at x itself belongs to the window, at a million steps and at the seconds of today's date too. */
+const beyond = (x: number) => x + Math.abs(x) * 1e-13 + 1e-12;
+
 export interface Track { x: ArrayLike<number>; y: ArrayLike<number>; length: number; pyramid: Pyramid; smooth: Smooth | null }
 
 /** Aligned data for a chart: null breaks a line (nothing finite there), undefined lets it pass (no sample there); `bad`: where nan or inf is. */
@@ -133,16 +136,16 @@ export type Aligned = { x: number[]; raw: (number | null | undefined)[][]; smoot
 
 /**
  * What is needed to draw `tracks` between x0 and x1 on `columns` pixel columns: the samples themselves when they are few, else the
- * smallest and largest of each column, at most two points a column.
+ * smallest and largest of each column, at most two points a column. `log`: columns are equally wide on a logarithmic axis; x0 is positive.
  */
-export function windowOf(tracks: readonly Track[], x0: number, x1: number, columns: number): Aligned {
+export function windowOf(tracks: readonly Track[], x0: number, x1: number, columns: number, log = false): Aligned {
   const ranges = tracks.map(t => {
-    const from = Math.max(0, lowerBound(t.x, t.length, x0) - 1);          // one beyond each edge, so that lines leave the frame
-    const to = Math.min(t.length, lowerBound(t.x, t.length, x1 + 1e-12) + 1);
+    const first = lowerBound(t.x, t.length, x0), from = Math.max(0, first - (log && !(t.x[first - 1]! > 0) ? 0 : 1));   // one beyond each edge, so that lines leave the frame
+    const to = Math.min(t.length, lowerBound(t.x, t.length, beyond(x1)) + 1);
     return [from, to] as const;
   });
   const total = ranges.reduce((most, [from, to]) => Math.max(most, to - from), 0);
-  return total <= columns * 2 ? samples(tracks, ranges) : envelopes(tracks, x0, x1, columns);
+  return total <= columns * 2 ? samples(tracks, ranges) : envelopes(tracks, x0, x1, columns, log);
 }
 
 function samples(tracks: readonly Track[], ranges: readonly (readonly [number, number])[]): Aligned {
@@ -166,15 +169,15 @@ function samples(tracks: readonly Track[], ranges: readonly (readonly [number, n
   return { x, raw, smooth, bad };
 }
 
-function envelopes(tracks: readonly Track[], x0: number, x1: number, columns: number): Aligned {
-  const width = (x1 - x0) / columns, x = new Array<number>(columns * 2);
-  for (let c = 0; c < columns; c++) { x[2 * c] = x0 + c * width; x[2 * c + 1] = x0 + (c + 0.5) * width; }
+function envelopes(tracks: readonly Track[], x0: number, x1: number, columns: number, log: boolean): Aligned {
+  const edge = log ? (c: number) => x0 * (x1 / x0) ** (c / columns) : (c: number) => x0 + (c * (x1 - x0)) / columns, x = new Array<number>(columns * 2);
+  for (let c = 0; c < columns; c++) { x[2 * c] = edge(c); x[2 * c + 1] = edge(c + 0.5); }
   const raw: Aligned['raw'] = [], smooth: Aligned['smooth'] = [], bad: number[] = [];
   for (const t of tracks) {
     const y = new Array<number | null | undefined>(columns * 2), s = new Array<number | null | undefined>(columns * 2);
     let from = lowerBound(t.x, t.length, x0), stride = 1;
     for (let c = 0; c < columns; c++) {
-      const to = ahead(t.x, from, t.length, c === columns - 1 ? x1 + 1e-12 : x0 + (c + 1) * width, stride);
+      const to = ahead(t.x, from, t.length, c === columns - 1 ? beyond(x1) : edge(c + 1), stride);
       stride = Math.max(1, to - from);
       if (to > from) {
         const e = t.pyramid.extent(from, to);

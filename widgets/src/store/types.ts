@@ -121,13 +121,15 @@ export interface Selection {
   op: number | null; node: number | null; module: number | null; source: number | null;
   key: string | null;                                  // tensor or histogram key: "weight/fc1.weight"
   step: number | null; site: number | null; point: number | null; finding: string | null;
+  /** The steps that charts and timeline are zoomed to, and the rows that were enclosed in the projector. */
+  steps: readonly [number, number] | null; points: readonly number[] | null;
 }
 
 export interface Link {
   state: 'connecting' | 'live' | 'dead' | 'replay';
   reason: string;                                      // why it is not live, in words for the reader
   kernel: string | null;
-  recordings: { id: string; name: string; state: string; step: number; capabilities: Record<string, boolean> }[];
+  recordings: { id: string; name: string; state: string; step: number; capabilities: Record<string, boolean>; began?: number; params?: Record<string, number | string | boolean | null> }[];
   on(fn: () => void): () => void;
 }
 

@@ -10,7 +10,11 @@ export interface RecordingInfo {
   state: string;
   step: number;
   capabilities: Record<string, boolean>;
+  /** Seconds since 1970, and what the run was started with. */
+  began?: number; params?: Record<string, Param>;
 }
+
+export type Param = number | string | boolean | null;
 
 /** Page to kernel. */
 export type Outgoing =

@@ -46,6 +46,7 @@ class StoredTape(Tape):
         self.path = Path(path)
         self.meta = meta
         self.rank = int(meta.get("rank", 0))
+        self.began = float(meta.get("created") or 0.0)
         self.capabilities = {**{k: bool(v) for k, v in (meta.get("capabilities") or {}).items()}, "can_step": False, "can_rewind": False, "can_edit_grad": False}
         self._strings_lock = threading.Lock()
         self._seen = -1

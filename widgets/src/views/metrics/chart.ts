@@ -1,26 +1,29 @@
 /** One chart: a canvas, the pointer over it, and what the numbers under the pointer are. It draws at most two points a pixel column and line. */
 
-import { makeTip, show, type Tip } from '../../chrome';
+import { makeTip, show, t, type Tip } from '../../chrome';
 import { bandOf } from '../../engines/band';
 import { fillBand, Frame, scaleOf, strokeLine, ticksOf, type Stroke, type Ys } from '../../engines/plot';
 import { lowerBound, windowOf, type Track } from '../../engines/pyramid';
 import type { Theme } from '../../theme';
 import type { Axis } from './tracks';
 
-/** `group`: lines of one group are drawn as one band when bands are asked for. */
-export interface Line { name: string; color: string; dash: readonly number[]; track: Track; primary: boolean; group: string }
+/** `group`: lines of one group are drawn as one band when bands are asked for. `key` is what the reader hides or renames: a run or a tag. */
+export interface Line { key: string; name: string; color: string; dash: readonly number[]; track: Track; primary: boolean; group: string }
 
 /** Something that happened at an x: a finding, with its words. */
 export interface Mark { x: number; words: string }
 
 export interface ChartState {
-  axis: Axis; log: boolean; smoothing: number; band: boolean; marks: readonly Mark[];
+  axis: Axis; log: boolean; logX: boolean; smoothing: number; band: boolean; marks: readonly Mark[];
   /** What all charts of the view show: null is everything. */
-  range: [number, number] | null;
-  step: number | null;
+  range: readonly [number, number] | null;
+  /** Where the selected step stands. */
+  now: number | null;
 }
 
 export interface ChartCalls {
+  /** The value of each line (as given to `draw`) at the cursor, at the selected step, or the latest. */
+  read?(values: readonly (number | null)[]): void;
   zoom(range: [number, number] | null): void;
   /** The pointer is over (or the keys moved to) this x; null when it left. */
   hover(x: number | null): void;
@@ -76,7 +79,7 @@ export class Chart {
     const { el, canvas, theme } = this, { clientWidth: width, clientHeight: height } = el, ratio = el.ownerDocument.defaultView?.devicePixelRatio ?? 1;
     const ctx = width < 40 || height < 40 ? null : canvas.getContext('2d');
     if (!ctx) return;
-    const [x0, x1] = this.span(), aligned = windowOf(lines.map(l => l.track), x0, x1, Math.max(50, Math.floor(width / 2)));
+    const [x0, x1] = this.span(), logX = state.logX && x0 > 0 && x1 > x0, aligned = windowOf(lines.map(l => l.track), x0, x1, Math.max(50, Math.floor(width / 2)), logX);
     const { strokes, bands } = this.strokesOf(aligned.x, aligned.raw, aligned.smooth);
     const drawn = [...strokes.map(s => s.ys), ...bands.flatMap(b => [b.high, b.low])];
     const y = scaleOf(drawn, state.log && drawn.some(ys => ys.some(v => typeof v === 'number' && v > 0)));
@@ -87,7 +90,7 @@ export class Chart {
     ctx.font = `10.5px ${theme.font}`;
     const ys = ticksOf(y, Math.max(2, Math.floor((height - TOP - BOTTOM) / 30))), words = ys.map(v => show(v, 3));
     const left = Math.ceil(Math.max(24, ...words.map(word => ctx.measureText(word).width))) + 8;
-    const frame = (this.frame = new Frame({ left, top: TOP, width: width - left - RIGHT, height: height - TOP - BOTTOM }, { min: x0, max: x1, log: false }, y));
+    const frame = (this.frame = new Frame({ left, top: TOP, width: width - left - RIGHT, height: height - TOP - BOTTOM }, { min: x0, max: x1, log: logX }, y));
     this.axes(ctx, frame, ys, words);
     ctx.save();
     ctx.beginPath();
@@ -134,7 +137,8 @@ export class Chart {
   }
 
   private axes(ctx: CanvasRenderingContext2D, f: Frame, ys: number[], words: string[]): void {
-    const { box, x } = f, steps = this.state.axis === 'step', xs = ticksOf(x, Math.max(2, Math.floor(box.width / 52)), !steps).filter(v => !steps || Number.isInteger(v));
+    const { box, x } = f, { axis } = this.state, whole = axis === 'step', timed = axis === 'time' || axis === 'wall';
+    const xs = ticksOf(x, Math.max(2, Math.floor(box.width / (axis === 'wall' ? 66 : 52))), timed && !x.log).filter(v => !whole || Number.isInteger(v));
     ctx.fillStyle = this.theme.inset;
     for (const v of ys) ctx.fillRect(box.left, Math.round(f.top(v)), box.width, 1);
     for (const v of xs) ctx.fillRect(Math.round(f.left(v)), box.top, 1, box.height);
@@ -145,15 +149,19 @@ export class Chart {
     ctx.textBaseline = 'alphabetic';
     ctx.textAlign = 'center';
     for (const v of xs) {
-      const word = steps ? compact(v) : clock(v), half = ctx.measureText(word).width / 2;
+      const word = timed ? (axis === 'wall' ? hour(v) : clock(v)) : compact(v), half = ctx.measureText(word).width / 2;
       ctx.fillText(word, Math.min(f.left(v), box.left + box.width + RIGHT - half), box.top + box.height + 14);
     }
   }
 
   private span(): [number, number] {
-    if (this.state.range) return this.state.range;
+    const { range, logX } = this.state;
     let x0 = Infinity, x1 = -Infinity;
-    for (const { track } of this.lines) { x0 = Math.min(x0, track.x[0]!); x1 = Math.max(x1, track.x[track.length - 1]!); }
+    for (const { track } of this.lines) {
+      x0 = Math.min(x0, logX ? track.x[lowerBound(track.x, track.length, Number.MIN_VALUE)] ?? Infinity : track.x[0]!);
+      x1 = Math.max(x1, track.x[track.length - 1]!);
+    }
+    if (range) return logX && !(range[0] > 0) ? [Math.min(x0, range[1]), range[1]] : [range[0], range[1]];
     if (!(x1 >= x0)) return [0, 1];
     return x1 > x0 ? [x0, x1] : [x0 - 0.5, x1 + 0.5];
   }
@@ -200,21 +208,22 @@ export class Chart {
   }
 
   private say(): void {
-    const x = this.hovered, { frame } = this;
-    const first = this.lines.find(l => l.primary) ?? this.lines[0];
-    const inside = frame !== null && x !== null && x >= frame.x.min && x <= frame.x.max;
+    const { frame, lines, state } = this, x = this.hovered ?? state.now;
+    const first = lines.find(l => l.primary) ?? lines[0];
+    const inside = frame !== null && this.hovered !== null && this.hovered >= frame.x.min && this.hovered <= frame.x.max;
     this.hair.hidden = !inside;
-    if (inside) Object.assign(this.hair.style, { left: `${frame.left(x)}px`, top: `${TOP}px`, height: `${frame.box.height}px` });
+    if (inside) Object.assign(this.hair.style, { left: `${frame.left(this.hovered!)}px`, top: `${TOP}px`, height: `${frame.box.height}px` });
+    const values = lines.map(l => (x === null ? l.track.y[l.track.length - 1]! : this.at(l, x)));
+    this.calls.read?.(values);
     if (!first) { this.value.textContent = ''; return; }
-    const last = first.track.y[first.track.length - 1]!;
-    const now = x === null ? last : this.at(first, x);
-    const one = first.primary;                          // several tags have no one value
-    this.value.textContent = one ? show(now) : x === null ? `${this.lines.length} lines` : this.where(x);
+    const now = values[lines.indexOf(first)] ?? null, one = first.primary;   // several tags have no one value
+    this.value.textContent = one ? show(now) : this.hovered === null ? t('{0} lines', lines.length) : this.where(this.hovered);
     this.value.toggleAttribute('data-bad', one && now !== null && !Number.isFinite(now));
   }
 
   private where(x: number): string {
-    return this.state.axis === 'step' ? `step ${Math.round(x)}` : clock(x);
+    const { axis } = this.state;
+    return axis === 'step' ? t('step {0}', Math.round(x)) : axis === 'epoch' ? t('epoch {0}', show(x, 4)) : axis === 'wall' ? hour(x) : clock(x);
   }
 
   /** The card beside the pointer: the lines nearest to it, and what happened there. */
@@ -224,7 +233,7 @@ export class Chart {
     if (rows.length < 2 && !marks.length) return this.tip.hide();
     const away = (v: number) => Math.abs(frame.top(v) - top), nearest = rows.length <= 8 ? rows : rows.sort((a, b) => away(a.v!) - away(b.v!)).slice(0, 6);
     const lines = nearest.sort((a, b) => b.v! - a.v!).map(r => `${show(r.v)}  ${r.name}`);
-    this.tip.show([this.where(x), ...lines, ...(rows.length > nearest.length ? [`and ${rows.length - nearest.length} more`] : []), ...marks].join('\n'), left, top);
+    this.tip.show([this.where(x), ...lines, ...(rows.length > nearest.length ? [t('and {0} more', rows.length - nearest.length)] : []), ...marks].join('\n'), left, top);
   }
 
   /** Where values were not finite, what was found, and the selected step. */
@@ -241,13 +250,13 @@ export class Chart {
       triangle(at, base, base - 7);
     }
     for (const { x } of this.state.marks) triangle(frame.left(x), 0, 6);
-    const { step, axis } = this.state;
-    if (step === null || axis !== 'step') return;
+    const { now } = this.state;
+    if (now === null || !Number.isFinite(now)) return;
     ctx.strokeStyle = this.theme.fg;
     ctx.lineWidth = 1;
     ctx.setLineDash([3, 3]);
     ctx.beginPath();
-    const at = Math.round(frame.left(step)) + 0.5;
+    const at = Math.round(frame.left(now)) + 0.5;
     ctx.moveTo(at, top); ctx.lineTo(at, base);
     ctx.stroke();
   }
@@ -256,3 +265,4 @@ export class Chart {
 const fade = (hex: string, alpha: number) => (alpha >= 1 ? hex : hex + Math.round(alpha * 255).toString(16).padStart(2, '0'));
 const compact = (v: number) => (Math.abs(v) >= 1e6 ? `${v / 1e6}M` : Math.abs(v) >= 1e4 ? `${v / 1e3}k` : String(v));
 const clock = (s: number) => (s < 60 ? `${Number(s.toFixed(s < 10 ? 1 : 0))}s` : `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, '0')}`);
+const hour = (s: number) => new Date(s * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });

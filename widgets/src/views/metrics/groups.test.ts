@@ -12,3 +12,9 @@ it('charts: loss first, splits of one quantity together, one chart for all param
   expect(chartsOf(['loss', 'lr'], ' LO ').map(c => c.id)).toEqual(['loss']);
   expect(chartsOf(['/odd', 'constructor', '__proto__/x']).map(c => c.tags[0])).toEqual(['/odd', 'constructor', '__proto__/x']);
 });
+
+it('a filter is a regular expression, or text where it is none', () => {
+  expect(chartsOf(['loss', 'val/loss', 'lr'], '^(loss|lr)$').map(c => c.id)).toEqual(['loss', 'lr']);
+  expect(chartsOf(['loss', 'a(b', 'lr'], 'a(').map(c => c.id)).toEqual(['a(b']);
+  expect(chartsOf(['loss'], 'x{')).toEqual([]);
+});

@@ -9,11 +9,23 @@ const TITLES = new Map([['grad_norm', 'gradient norm'], ['lr', 'learning rate'],
 /** Parts of a data set: `loss/train` and `loss/val` are one quantity twice. */
 const SPLITS = new Set(['train', 'training', 'val', 'valid', 'validation', 'test', 'eval', 'dev']);
 
+/** What a filter lets pass: a regular expression, or where it is none, text that must occur. Upper and lower case are one. */
+export function matcher(filter: string): (tag: string) => boolean {
+  const wanted = filter.trim();
+  if (!wanted) return () => true;
+  try {
+    const pattern = new RegExp(wanted, 'i');
+    return tag => pattern.test(tag);
+  } catch {
+    return tag => tag.toLowerCase().includes(wanted.toLowerCase());
+  }
+}
+
 export function chartsOf(tags: Iterable<string>, filter = ''): ChartSpec[] {
-  const wanted = filter.trim().toLowerCase();
+  const wanted = matcher(filter);
   const byPrefix = new Map<string, string[]>();
   for (const tag of tags) {
-    if (wanted && !tag.toLowerCase().includes(wanted)) continue;
+    if (!wanted(tag)) continue;
     const slash = tag.indexOf('/');
     const prefix = slash > 0 ? tag.slice(0, slash) : '';
     byPrefix.set(prefix, [...(byPrefix.get(prefix) ?? []), tag]);

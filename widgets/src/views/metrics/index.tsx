@@ -1,189 +1,164 @@
-/** Scalars over steps: live, grouped by the first part of their tag, all charts sharing zoom and hover. */
+/** Scalars over steps: live, grouped by the first part of their tag, all charts sharing zoom and hover; and runs beside each other. */
 
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Legend, Nothing, Slider, Tabs, Toggle, show, useRedraw, useRun, useSelection } from '../../chrome';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { Button, Nothing, Select, Slider, Tabs, Toggle, t, useKept, useRedraw, useRun, useSelection } from '../../chrome';
 import { hubOf } from '../../hub';
 import type { Attachment, RunStore, View } from '../../store/types';
 import { addStyle, onTheme, readTheme, type Theme } from '../../theme';
 import { viewOf, type ViewProps } from '../mount';
-import { lowerBound } from '../../engines/pyramid';
-import { Chart, type ChartState, type Line, type Mark } from './chart';
-import { chartsOf, leafOf, type ChartSpec } from './groups';
+import { Card, DASHES, LineList, type Lines, type Run, type Shared } from './card';
+import type { Chart, ChartState, Mark } from './chart';
+import { csvOf, offer } from './compare';
+import { chartsOf, matcher } from './groups';
+import { Runs, type Row } from './runs';
 import { STYLE } from './style';
-import { Tracks, type Axis } from './tracks';
+import { AXES, stepAt, Tracks, xOf, type Axis } from './tracks';
 
-/** Lines of one colour are told apart by their pattern. */
-const DASHES: readonly (readonly number[])[] = [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4]];
-
-interface Shared { tracks: Tracks; charts: Set<Chart>; hover(x: number | null): void }
+const MOST_RUNS = 60;
 
 function Metrics({ at, host, root }: ViewProps) {
   const store = useRun(at, ['scalars', 'findings']);
   const selection = useSelection(at);
   const { options = {} } = host;
-  const [filter, setFilter] = useState(String(options.filter ?? ''));
-  const [smoothing, setSmoothing] = useState(Number(options.smoothing ?? 0.6));
-  const [log, setLog] = useState(Boolean(options.log));
-  const [band, setBand] = useState(false);
-  const [axis, setAxis] = useState<Axis>(options.axis === 'time' ? 'time' : 'step');
-  const [range, setRange] = useState<[number, number] | null>(null);
+  const [filter, setFilter] = useKept(host, 'metrics.filter', String(options.filter ?? ''));
+  const [smoothing, setSmoothing] = useKept(host, 'metrics.smoothing', Number(options.smoothing ?? 0.6));
+  const [log, setLog] = useKept(host, 'metrics.log', Boolean(options.log));
+  const [logX, setLogX] = useKept(host, 'metrics.logX', Boolean(options.log_x));
+  const [band, setBand] = useKept(host, 'metrics.band', false);
+  const [wished, setAxis] = useKept<Axis>(host, 'metrics.axis', AXES.includes(options.axis as Axis) ? (options.axis as Axis) : 'step');
+  const [lines, setLines] = useKept<Lines>(host, 'metrics.lines', { hidden: [], names: {} });
+  const [others, setOthers] = useKept<readonly string[]>(host, 'metrics.others', []);
+  const [page, setPage] = useKept<'charts' | 'runs'>(host, 'metrics.page', options.page === 'runs' ? 'runs' : 'charts');
   const [wide, setWide] = useState<string | null>(null);
-  const [others, setOthers] = useState<readonly string[]>([]);
   const [theme, setTheme] = useState(() => readTheme(root));
-  const compared = useOthers(at, host, others);
+  const [timed, setTimed] = useState<readonly [number, number] | null>(null);
+  const rest = store ? at.link.recordings.filter(r => r.id !== store.id).slice(-MOST_RUNS) : [];
+  const stores = useOthers(at, host, page === 'runs' ? rest.map(r => r.id) : others);
   const shared = useMemo<Shared>(() => {
     const charts = new Set<Chart>();
     return { tracks: new Tracks(), charts, hover: x => { for (const chart of charts) chart.hover(x); } };
   }, []);
+  const began = (run: RunStore) => at.link.recordings.find(r => r.id === run.id)?.began ?? 0;
+  shared.tracks.began = began;
 
   useEffect(() => {
     addStyle(root, 'tapescope-metrics', STYLE);
     return onTheme(root, setTheme);
   }, []);
-  useEffect(() => setRange(null), [store, axis]);
+  const axis = wished === 'epoch' && !store?.series.has('epoch') ? 'step' : wished;
+  useEffect(() => setTimed(null), [store, axis]);
 
   if (!store || store.series.size === 0) {
-    return <Nothing link={at.link} recorded={store !== null} what="No metrics yet" code={'tape.log_scalar("loss/train", loss)'} />;
+    return <Nothing link={at.link} recorded={store !== null} what={t('No metrics yet')} code={'tape.log_scalar("loss/train", loss)'} />;
   }
-  const runs = [store, ...compared];
-  const tags = new Set(runs.flatMap(run => [...run.series.keys()]));
-  const specs = chartsOf(tags, filter);
+  const all = runsOf([store, ...rest.map(r => stores.get(r.id) ?? null)], lines, theme);
+  const chosen = [all[0]!, ...all.slice(1).filter(run => others.includes(run.id))], runs = chosen.filter(run => !lines.hidden.includes(`run ${run.id}`));
+  const specs = chartsOf(new Set(chosen.flatMap(run => [...run.store.series.keys()])), filter);
   const groups = [...new Set(specs.map(s => s.group))];
-  const state: ChartState = { axis, log, smoothing, band: band && compared.length > 0, range, step: selection.step, marks: marksOf(store, axis) };
-  const rest = at.link.recordings.filter(r => r.id !== store.id);
+  const range = axis === 'step' ? selection.steps : timed;
+  const zoom = (to: readonly [number, number] | null) => (axis === 'step' ? at.selection.set({ steps: to && [Math.floor(to[0]), Math.ceil(to[1])] }) : setTimed(to));
+  const state: ChartState = {
+    axis, log, logX, smoothing, band: band && chosen.length > 1, range, marks: marksOf(store, axis, began(store)),
+    now: selection.step === null ? null : xOf(store, axis, selection.step, began(store)),
+  };
+  const hide = (key: string) => setLines(now => ({ ...now, hidden: now.hidden.includes(key) ? now.hidden.filter(k => k !== key) : [...now.hidden, key] }));
+  /** Alone, or all again where it is alone already. */
+  const alone = (key: string, among: readonly string[]) => setLines(now => {
+    const away = among.filter(k => k !== key), is = !now.hidden.includes(key) && away.every(k => now.hidden.includes(k)), left = now.hidden.filter(k => !among.includes(k));
+    return { ...now, hidden: is ? left : [...left, ...away] };
+  });
+  const show = (id: string, on: boolean) => {
+    setLines(now => ({ ...now, hidden: on || id !== store.id ? now.hidden.filter(k => k !== `run ${id}`) : [...now.hidden, `run ${id}`] }));
+    if (id !== store.id) setOthers(now => (on ? [...new Set([...now, id])] : now.filter(k => k !== id)));
+  };
+  const csv = () => {
+    const wanted = matcher(filter), rows = runs.flatMap(run => [...run.store.series.values()].filter(s => wanted(s.tag)).flatMap(s => Array.from({ length: s.value.length }, (_, i) => i)
+      .filter(i => !selection.steps || (s.step.data[i]! >= selection.steps[0] && s.step.data[i]! <= selection.steps[1])).map(i => [run.name, s.tag, s.step.data[i]!, s.time.data[i]!, s.value.data[i]!])));
+    offer(root.ownerDocument, `${store.name || 'metrics'}.csv`, csvOf(['run', 'tag', 'step', 'time', 'value'], rows));
+  };
+  const keys = all.map(run => `run ${run.id}`);
   return (
     <div class="ts-column ts-metrics">
-      <div class="ts-bar" role="toolbar" aria-label="Metrics">
-        <input class="ts-input" type="search" placeholder="Filter tags" aria-label="Filter tags" value={filter} onInput={e => setFilter(e.currentTarget.value)} style={{ width: '130px' }} />
-        <Slider label="Smoothing" value={smoothing} max={0.99} onChange={setSmoothing} format={v => v.toFixed(2)} />
-        <Toggle on={log} onChange={setLog}>Log</Toggle>
-        <Tabs label="Horizontal axis" as="radio" value={axis} options={[{ value: 'step', label: 'Step' }, { value: 'time', label: 'Time' }]} onChange={v => setAxis(v as Axis)} />
-        {rest.length > 0 && (
-          <details class="ts-runs">
-            <summary class="ts-button">Runs <span class="ts-muted">{1 + compared.length} of {1 + rest.length}</span></summary>
-            <div class="ts-menu">
-              {rest.slice(-12).reverse().map(r => (
-                <Toggle key={r.id} on={others.includes(r.id)} onChange={on => setOthers(now => (on ? [...now, r.id] : now.filter(id => id !== r.id)))}>{r.name || r.id} <span class="ts-faint">step {r.step}</span></Toggle>
-              ))}
-            </div>
-          </details>
-        )}
-        {compared.length > 0 && <Toggle on={band} onChange={setBand} title="Runs of one name as their mean, with a band from the lowest to the highest">Band</Toggle>}
+      <div class="ts-bar" role="toolbar" aria-label={t('Metrics')}>
+        {rest.length > 0 && <Tabs label={t('Page')} as="radio" value={page} options={[{ value: 'charts', label: t('Charts') }, { value: 'runs', label: `${t('Runs')} ${1 + rest.length}` }]} onChange={v => setPage(v)} />}
+        {page === 'charts' && <>
+          <input class="ts-input" type="search" placeholder={t('Filter')} title={t('Part of a tag, or a regular expression: loss|acc, ^val/')} aria-label={t('Filter tags')} value={filter} onInput={e => setFilter(e.currentTarget.value)} style={{ width: '120px' }} />
+          <Slider label={t('Smoothing')} value={smoothing} max={0.99} onChange={setSmoothing} format={v => v.toFixed(2)} width={90} />
+          <Select<Axis> label={t('Horizontal axis')} hideLabel value={axis} onChange={setAxis}
+            options={[{ value: 'step', label: t('Step') }, { value: 'time', label: t('Time') }, { value: 'wall', label: t('Clock') }, ...(store.series.has('epoch') ? [{ value: 'epoch' as const, label: t('Epoch') }] : [])]} />
+          <Toggle on={logX} onChange={setLogX} title={t('Logarithmic horizontal axis')}>{t('log x')}</Toggle>
+          <Toggle on={log} onChange={setLog} title={t('Logarithmic vertical axis')}>{t('log y')}</Toggle>
+          {chosen.length > 1 && <Toggle on={band} onChange={setBand} title={t('Runs of one name as their mean, with a band from the lowest to the highest')}>{t('Band')}</Toggle>}
+        </>}
         <span class="ts-grow" />
-        {range && <button type="button" class="ts-button" onClick={() => setRange(null)}>Show all</button>}
-        {compared.length > 0 && <Legend items={runs.map((run, i) => ({ label: titleOf(run, runs), color: theme.series[i % theme.series.length]! }))} />}
+        {page === 'charts' && range && <Button onPress={() => zoom(null)}>{t('Show all')}</Button>}
+        {page === 'charts' && <Button quiet title={t('What the filter lets pass, of the runs shown, as a file')} onPress={csv}>CSV</Button>}
       </div>
-      <div class="ts-grow ts-scroll">
-        {groups.map(group => (
-          <details key={group} class="ts-group" open>
-            <summary class="ts-title">{group} <span class="ts-faint">{specs.filter(s => s.group === group).length}</span></summary>
-            <div class="ts-grid">
-              {specs.filter(s => s.group === group).map(spec => (
-                <Card key={spec.id} spec={spec} runs={runs} theme={theme} state={{ ...state, log: log || spec.log }} shared={shared} wide={wide === spec.id || specs.length === 1}
-                  onWide={() => setWide(wide === spec.id ? null : spec.id)} onZoom={setRange} onPick={x => axis === 'step' && at.selection.set({ step: Math.round(x) })} />
-              ))}
-            </div>
-          </details>
-        ))}
-        {specs.length === 0 && <p class="ts-empty">No tag contains “{filter}”.</p>}
-      </div>
+      {page === 'runs' ? (
+        <Runs rows={rowsOf(all, at, store, others, lines)} recordings={at.link.recordings} onShow={show} onName={(id, name) => setLines(now => ({ ...now, names: { ...now.names, [`run ${id}`]: name } }))}
+          onAlone={id => { setOthers(id === store.id ? [] : [id]); setLines(now => ({ ...now, hidden: [...now.hidden.filter(k => !keys.includes(k)), ...(id === store.id ? [] : [`run ${store.id}`])] })); }} />
+      ) : (
+        <div class="ts-grow ts-scroll">
+          {chosen.length > 1 && <div class="ts-runs-lines"><LineList lines={chosen.map(run => ({ key: `run ${run.id}`, name: run.name, color: run.color, dash: run.dash }))} hidden={lines.hidden} onHide={hide} onAlone={alone} /></div>}
+          {groups.map(group => (
+            <details key={group} class="ts-group" open>
+              <summary class="ts-title">{t(group)} <span class="ts-faint">{specs.filter(s => s.group === group).length}</span></summary>
+              <div class="ts-grid">
+                {specs.filter(s => s.group === group).map(spec => (
+                  <Card key={spec.id} spec={spec} runs={runs} theme={theme} state={{ ...state, log: log || spec.log }} shared={shared} lines={lines} wide={wide === spec.id || specs.length === 1}
+                    onWide={() => setWide(wide === spec.id ? null : spec.id)} onZoom={zoom} onPick={x => at.selection.set({ step: stepAt(store, axis, x, began(store)) })} onHide={hide} onAlone={alone} />
+                ))}
+              </div>
+            </details>
+          ))}
+          {specs.length === 0 && <p class="ts-empty">{t('No tag fits “{0}”.', filter)}</p>}
+        </div>
+      )}
     </div>
   );
 }
 
-function Card({ spec, runs, theme, state, shared, wide, onWide, onZoom, onPick }: {
-  spec: ChartSpec; runs: readonly RunStore[]; theme: Theme; state: ChartState; shared: Shared; wide: boolean;
-  onWide(): void; onZoom(range: [number, number] | null): void; onPick(x: number): void;
-}) {
-  const plot = useRef<HTMLDivElement>(null), value = useRef<HTMLSpanElement>(null), chart = useRef<Chart | null>(null);
-  const seen = useRef(true);
-  const calls = useRef({ onZoom, onPick });
-  calls.current = { onZoom, onPick };
-  const lines = linesOf(spec, runs, theme, state, shared.tracks);
-  const draw = useRef(() => {});
-  draw.current = () => { if (seen.current) chart.current?.draw(lines, state); };
-
-  useLayoutEffect(() => {
-    const c = new Chart(plot.current!, value.current!, theme, state, { zoom: r => calls.current.onZoom(r), hover: shared.hover, pick: x => calls.current.onPick(x) });
-    chart.current = c;
-    shared.charts.add(c);
-    const resize = new ResizeObserver(() => draw.current());
-    resize.observe(plot.current!);
-    const watch = new IntersectionObserver(entries => {   // charts out of sight cost nothing
-      seen.current = entries.at(-1)!.isIntersecting;
-      draw.current();
-    }, { rootMargin: '100px' });
-    watch.observe(plot.current!);
-    return () => { resize.disconnect(); watch.disconnect(); shared.charts.delete(c); c.destroy(); };
-  }, []);
-  useLayoutEffect(() => { chart.current?.setTheme(theme); }, [theme]);
-  useLayoutEffect(() => draw.current());               // in this frame, not after the next
-
-  const onKey = (e: KeyboardEvent) => {
-    const step = e.key === 'ArrowRight' ? 1 : e.key === 'ArrowLeft' ? -1 : 0;
-    if (step) { const x = chart.current?.beside(step * (e.shiftKey ? 10 : 1)) ?? null; shared.hover(x); }
-    else if (e.key === 'Enter') { const x = chart.current?.beside(0); if (x != null) onPick(x); }
-    else if (e.key === 'Escape') { shared.hover(null); onZoom(null); }
-    else return;
-    e.preventDefault();
-    e.stopPropagation();
-  };
-  const first = lines.at(-1)?.track;
-  const words = first ? `${spec.title}: ${lines.length > 1 ? `${lines.length} lines, ` : ''}${first.length} points, latest ${show(first.y[first.length - 1]!)}` : spec.title;
-  return (
-    <figure class="ts-card" data-wide={wide || undefined}>
-      <figcaption>
-        <button type="button" class="ts-card-title ts-clip" title={`${spec.tags.join('\n')}\n\nClick to ${wide ? 'shrink' : 'enlarge'}`} onClick={onWide}>{spec.title}</button>
-        <span class="ts-card-value" ref={value} />
-      </figcaption>
-      <div class="ts-plot" ref={plot} tabIndex={0} role="img" aria-label={words} onKeyDown={onKey} onBlur={() => shared.hover(null)} />
-      {lines.length > 1 && lines.length <= 6 && spec.tags.length > 1 && <Legend items={lines.filter(l => !l.dash.length).reverse().map(l => ({ label: l.name, color: l.color }))} />}
-    </figure>
-  );
-}
-
-function linesOf(spec: ChartSpec, runs: readonly RunStore[], theme: Theme, state: ChartState, tracks: Tracks): Line[] {
-  const several = spec.tags.length > 1;
-  const lines: Line[] = [];
-  spec.tags.forEach((tag, t) => runs.forEach((run, r) => {
-    const track = tracks.of(run, tag, state.axis, state.smoothing);
-    if (!track) return;
-    const color = theme.series[(several ? t : r) % theme.series.length]!;
-    lines.push({ name: (several ? leafOf(tag, spec) : tag) + (r > 0 || runs.length > 1 ? `  ${titleOf(run, runs)}` : ''), color, dash: DASHES[(several ? r : Math.floor(r / theme.series.length)) % DASHES.length]!, track, primary: r === 0 && !several, group: several ? tag : run.name });
+/** Runs with the names and colours that they have everywhere; the followed one first. */
+function runsOf(stores: readonly (RunStore | null)[], lines: Lines, theme: Theme): Run[] {
+  const named = (store: RunStore) => store.name || store.id;
+  return stores.flatMap((store, i) => (!store ? [] : {
+    id: store.id, store, group: store.name, color: theme.series[i % theme.series.length]!, dash: DASHES[Math.floor(i / theme.series.length) % DASHES.length]!,
+    // Its id too where two runs share the name.
+    name: lines.names[`run ${store.id}`] || (stores.some(other => other && other !== store && named(other) === named(store)) ? `${named(store)} ${store.id}` : named(store)),
   }));
-  return lines.reverse();                               // the followed run is drawn last, on top
 }
 
-/** Findings at the x where they were found; by time that is where the loss, or else the longest series, was at their step. */
-function marksOf(store: RunStore, axis: Axis): Mark[] {
-  const clock = store.series.get('loss') ?? [...store.series.values()].reduce((a, b) => (b.step.length > a.step.length ? b : a));
-  return store.findings.filter(f => f.step !== null && f.severity !== 'info').map(f => {
-    const i = Math.min(clock.step.length - 1, lowerBound(clock.step.data, clock.step.length, f.step!));
-    return { x: axis === 'step' ? f.step! : clock.time.data[i]!, words: f.title };
+function rowsOf(all: readonly Run[], at: Attachment, store: RunStore, others: readonly string[], lines: Lines): Row[] {
+  return all.map(run => {
+    const info = at.link.recordings.find(r => r.id === run.id);
+    return {
+      ...run, step: run.store.status?.step ?? info?.step ?? 0, state: info?.state ?? '', followed: run.id === store.id,
+      shown: run.id === store.id ? !lines.hidden.includes(`run ${run.id}`) : others.includes(run.id) && !lines.hidden.includes(`run ${run.id}`),
+    };
   });
 }
 
-/** Its name, and its id too where two runs share the name. */
-function titleOf(run: RunStore, runs: readonly RunStore[]): string {
-  return run.name ? run.name + (runs.some(other => other !== run && other.name === run.name) ? ` ${run.id}` : '') : run.id;
+/** Findings at the x where they were found. */
+function marksOf(store: RunStore, axis: Axis, began: number): Mark[] {
+  return store.findings.filter(f => f.step !== null && f.severity !== 'info').map(f => ({ x: xOf(store, axis, f.step!, began), words: f.title }));
 }
 
-/** Stores of the other recordings that were chosen. */
-function useOthers(at: Attachment, host: ViewProps['host'], ids: readonly string[]): RunStore[] {
+/** Stores of other recordings, by id, for as long as they are asked for. */
+function useOthers(at: Attachment, host: ViewProps['host'], ids: readonly string[]): Map<string, RunStore> {
   const redraw = useRedraw();
   const held = useRef(new Map<string, { at: Attachment; off: () => void }>());
   useEffect(() => {
     for (const id of ids) {
       if (held.current.has(id)) continue;
       const other = hubOf().attach(host, id);
-      const offs = [other.need('scalars'), other.store()?.on('scalars', redraw), () => other.release()];
+      const offs = [other.need('scalars'), other.store()?.on('scalars', redraw), other.onStore(store => { offs.push(store?.on('scalars', redraw)); redraw(); }), () => other.release()];
       held.current.set(id, { at: other, off: () => offs.forEach(off => off?.()) });
       redraw();
     }
     for (const [id, entry] of held.current) if (!ids.includes(id)) { entry.off(); held.current.delete(id); redraw(); }
   }, [ids.join('\n'), at]);
   useEffect(() => () => { for (const entry of held.current.values()) entry.off(); }, []);
-  return ids.flatMap(id => { const store = held.current.get(id)?.at.store(); return store && store.series.size ? [store] : []; });
+  return new Map(ids.flatMap(id => { const store = held.current.get(id)?.at.store(); return store && store.series.size ? [[id, store] as const] : []; }));
 }
 
 export const metrics: View = viewOf(Metrics);

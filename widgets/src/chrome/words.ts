@@ -1,0 +1,26 @@
+/** Words of the interface. The English text is its own key; another language is a table from it, put in place once a page. */
+
+const KEY = Symbol.for('tapescope.words.1');
+type Table = Record<string, string>;
+const page = globalThis as { [KEY]?: { language: string; table: Table; listeners: Set<() => void> } };
+
+/** `{0}`, `{1}` ... stand for what is given. What the language lacks stays English. */
+export function t(text: string, ...given: (string | number)[]): string {
+  const said = page[KEY]?.table[text] ?? text;
+  return given.length ? said.replace(/\{(\d)\}/g, (_, i) => String(given[Number(i)] ?? '')) : said;
+}
+
+/** From now on this page speaks `language`; views that are shown begin anew. */
+export function speak(language: string, table: Table): void {
+  const { listeners = new Set<() => void>() } = page[KEY] ?? {};
+  page[KEY] = { language, table, listeners };
+  for (const fn of [...listeners]) fn();
+}
+
+export const language = (): string => page[KEY]?.language ?? 'en';
+
+export function onWords(fn: () => void): () => void {
+  const { listeners } = (page[KEY] ??= { language: 'en', table: {}, listeners: new Set() });
+  listeners.add(fn);
+  return () => listeners.delete(fn);
+}
