@@ -60,7 +60,7 @@ int, long, short = int32, int64, int16
 _ROOMS = ("autograd", "cuda", "linalg", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
           "serialization", "safetensors", "distributions", "vision")
 _LATER = {"save": "serialization", "load": "serialization"}          # names that are used seldom, and the room that has them
-_FACADE = ("record", "debug", "break_on", "breakpoints", "recordings", "load_tape", "load_ipython_extension", "_jupyter_labextension_paths")
+_FACADE = ("record", "debug", "break_on", "breakpoints", "name_axes", "recordings", "load_tape", "load_ipython_extension", "_jupyter_labextension_paths")
 
 
 def _bundle(self: Tensor, include: Any = None, exclude: Any = None) -> Any:

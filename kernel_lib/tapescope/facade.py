@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .debugger import Breakpoint, Debugger, breakpoints, debug
+from .debugger import Breakpoint, Debugger, breakpoints, debug, name_axes
 from .debugger import pause as _pause
 from .debugger.held import Held
 from .debugger.watch import break_on
@@ -124,4 +124,4 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 
 open_house()
-__all__ = ["Breakpoint", "Debugger", "Tape", "break_on", "breakpoints", "debug", "load_tape", "record", "recordings"]
+__all__ = ["Breakpoint", "Debugger", "Tape", "break_on", "breakpoints", "debug", "load_tape", "name_axes", "record", "recordings"]

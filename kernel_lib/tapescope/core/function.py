@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from time import perf_counter_ns as clock
 from typing import Any
 
@@ -106,6 +107,7 @@ class Function:
         ctx.saved, ctx.extra, ctx.site = (), None, here()
         nothing: tuple[Any, ...] = ()
         ctx._function, ctx._to_save, ctx._non_differentiable, ctx._dirty, ctx._materialize = cls, nothing, set(), nothing, True
+        ctx._given = tuple([weakref.ref(a) if isinstance(a, Tensor) else a for a in args])      # a check calls it again
         ctx._needs = tuple(isinstance(a, Tensor) and a._req for a in args)
         ctx._where = tuple(i for i, a in enumerate(args) if isinstance(a, Tensor))
         inputs = [args[i] for i in ctx._where]

@@ -1,4 +1,7 @@
-"""What a page or another cell may ask of a held pass and of the breakpoints: verbs with structured arguments, nothing that is evaluated."""
+"""What a page or another cell may ask of a held pass and of the breakpoints: verbs with structured arguments, nothing that is evaluated.
+
+ARCHITECTURE.md has their arguments and what they give back, under "The wire".
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from ..tape import Tape
+from .branch import HOW
 from .frames import held
 from .points import FIELDS, breakpoints
 
 MOVES = ("step", "over", "back", "into", "out", "next_module", "continue", "abort", "reset", "replay")
-VERBS = (*MOVES, "run_to", "go", "edit")
-BREAK = ("add", "edit", "remove", "clear")
+ASKS = ("what_if", "compare", "drop", "keep", "check", "origin", "memory", "explain")
+VERBS = (*MOVES, "run_to", "go", "edit", *ASKS)
+BREAK = ("add", "edit", "remove", "clear", "list", "restore")
 
 
 def command(tape: Tape, verb: str, args: dict[str, Any]) -> dict[str, Any]:
@@ -26,6 +31,8 @@ def command(tape: Tape, verb: str, args: dict[str, Any]) -> dict[str, Any]:
             raise RuntimeError("the forward pass goes only forward: step, into, out, next module, continue or abort it")
         getattr(dbg, "continue_" if name == "continue" else name)()
         return {"state": dbg.state}
+    if name in ASKS:
+        return _ask(dbg, name, args)
     if name == "run_to":
         dbg.run_to(**{k: args[k] for k in ("node", "module", "op", "parameter", "index") if args.get(k) is not None})
     elif name == "go":
@@ -49,6 +56,38 @@ def command(tape: Tape, verb: str, args: dict[str, Any]) -> dict[str, Any]:
     return {"state": dbg.state, "index": dbg.index, "total": dbg.total}
 
 
+def _ask(dbg: Any, name: str, args: dict[str, Any]) -> dict[str, Any]:
+    if not hasattr(dbg, name if name != "explain" else "at") or (name != "explain" and not hasattr(dbg, "what_if")):
+        raise RuntimeError(f"a pass of another library's engine does not answer {name.replace('_', ' ')}")
+    if name == "what_if":
+        how = args.get("change")
+        if how not in HOW:
+            raise ValueError(f"change is one of {', '.join(HOW)}, not {how!r}")
+        by = True if how == "zero" else np.asarray(args.get("value"), np.float64) if how == "replace" else float(args["by"]) if args.get("by") is not None else None
+        if by is None:
+            raise ValueError(f"{how} needs a number: by")
+        found = dbg.what_if(**{how: by}, saved=args.get("saved"), input=None if args.get("input") is None else int(args["input"]), seed=int(args.get("seed") or 0))
+    elif name == "compare":
+        found = dbg.compare()
+    elif name == "drop":
+        found = dbg.drop(None if args.get("change") is None else int(args["change"]))
+    elif name == "keep":
+        dbg.keep()
+        return {"state": dbg.state, "index": dbg.index, "total": dbg.total}
+    elif name == "check":
+        found = dbg.check(args.get("module"))
+    elif name == "origin":
+        found = dbg.origin(args.get("direction"))
+    elif name == "memory":
+        found = dbg.memory()
+    else:
+        at = dbg.at
+        if at is None:
+            raise RuntimeError("the pass is over: there is no node to explain")
+        found = at.explain()
+    return {} if found is None else found.to_dict()
+
+
 def break_command(tape: Tape | None, verb: str, args: dict[str, Any]) -> dict[str, Any]:
     """Carries out `break.<verb>` on the list of breakpoints."""
     name = verb.removeprefix("break.")
@@ -65,6 +104,10 @@ def break_command(tape: Tape | None, verb: str, args: dict[str, Any]) -> dict[st
         return {}
     if name == "edit":
         return {"id": breakpoints[int(args["id"])].edit(**fields).id}
+    if name == "list":
+        return {"breakpoints": breakpoints.to_list()}
+    if name == "restore":
+        return {"ids": [b.id for b in breakpoints.restore(args.get("breakpoints") or [])]}
     raise ValueError(f"unknown verb {verb!r}; known are {', '.join('break.' + b for b in BREAK)}")
 
 

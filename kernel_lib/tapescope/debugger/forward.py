@@ -16,6 +16,7 @@ from .held import Aborted
 from .look import one_line
 from .pause import pause
 from .points import Breakpoint, Measure, breakpoints
+from .where import structure_of
 
 _number = itertools.count(1_000_000).__next__
 _busy = threading.local()
@@ -102,7 +103,7 @@ class Forward:
 
         columns: dict[str, Any] = {}
         at, info = self.at, self.at.source
-        graph = self.tape.recorder.current
+        graph = structure_of(self.tape)
         rows = self.tape.recorder.rows
         op = len(self.tape.recorder.ticks)
         return {"state": self.state, "live": True, "direction": "forward", "graph": graph, "index": op, "total": op, "reason": self.reason, "note": self.note,

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.node import Freed
 from ..tape import Frame, Tape
+from .axes import axes_of
 from .look import At, sample, summary
 
 if TYPE_CHECKING:
     from .stepper import Debugger
 
+MOST = 64                          # parameters that are named
 _held: dict[str, weakref.ref[Any]] = {}
 
 
@@ -56,7 +59,9 @@ def describe(dbg: Debugger) -> tuple[dict[str, Any], dict[str, Any]]:
     for (t, _), norm in zip(dbg.arrived, dbg.norms(), strict=True):
         arrived[dbg.name_of(t)] = norm
     meta = {"state": dbg.state, "live": dbg.live, "graph": dbg.graph, "index": dbg.index, "total": dbg.total, "node": -1 if at is None else at.row,
-            "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "hits": [b.id for b in dbg.hits], "nbytes": dbg.nbytes,
+            "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "changed": dbg.noticed,
+            "branch": None if dbg.compared is None else dbg.compared.to_dict(), "origin": None if dbg.origins is None else dbg.origins.to_dict(),
+            "memory": dbg.lens.totals(dbg.index, dbg.nbytes), "hits": [b.id for b in dbg.hits], "nbytes": dbg.nbytes,
             "error": None if dbg.error is None else f"{type(dbg.error).__name__}: {dbg.error}",
             "at": None if at is None else _describe(at, columns), "arrived": [{"parameter": n, "norm": v} for n, v in arrived.items()]}
     return meta, columns
@@ -67,11 +72,12 @@ def entries(name: str, values: Any, columns: dict[str, Any]) -> list[dict[str, A
     return [_entry(f"{name}[{i}]" if len(values) > 1 else name, v, columns) for i, v in enumerate(values) if v is not None]
 
 
-def _entry(name: str, value: Any, columns: dict[str, Any]) -> dict[str, Any]:
+def _entry(name: str, value: Any, columns: dict[str, Any], axes: Any = None) -> dict[str, Any]:
     array = value._array if hasattr(value, "_array") else value
     if not hasattr(array, "shape"):
         return {**summary(name, np.zeros(0)), "dtype": type(value).__name__, "shape": [], "text": str(value), "bytes": 0}
     found = summary(name, array)
+    found["axes"] = axes or axes_of(value)
     if array.size and array.dtype.kind in "fiub":
         found["sample"], columns[f"c{len(columns)}"] = sample(array)
         found["column"] = f"c{len(columns) - 1}"
@@ -79,17 +85,20 @@ def _entry(name: str, value: Any, columns: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(at: At, columns: dict[str, Any]) -> dict[str, Any]:
-    def add(name: str, value: Any) -> dict[str, Any]:
-        return _entry(name, value, columns)
+    def add(name: str, value: Any, kind: str, i: int = 0) -> dict[str, Any]:
+        return _entry(name, value, columns, at.axes(kind, i, value))
 
     info = at.source
     dbg = at._dbg
+    found = (dbg.checked or {}).get(at.node)
     own = dbg._pass.hooked or (at.node.plan is None and at.node.next)       # code of the user's: it runs once per arrival, not once more to be shown
     return {
         "name": at.name, "label": at.parameter or at.node.op.label, "module": at.module,
         "source": None if info is None else [info.file, info.line, info.text, info.cell], "formula": at.formula,
-        "grad_in": [add(f"grad_in[{i}]", g) for i, g in enumerate(at.grad_in) if g is not None],
-        "saved": [add(n, v) for n, v in at.saved.items()],
-        "grad_out": [add(f"grad_out[{i}]", g) for i, g in enumerate(() if at.node.plan is None else at.grad_out) if g is not None],
+        "grad_in": [add(f"grad_in[{i}]", g, "grad_in", i) for i, g in enumerate(at.grad_in) if g is not None],
+        "saved": [add(n, v, "saved") for n, v in at.saved.items()],
+        "grad_out": [add(f"grad_out[{i}]", g, "grad_out", i) for i, g in enumerate(() if at.node.plan is None else at.grad_out) if g is not None],
         "shares": [] if own else at.shares(),
+        "stack": at.stack, "reaches": at.reaches[:MOST], "rule": at.rule, "hooks": at.hooks, "held": at.held, "freed": isinstance(at.node.saved, Freed),
+        "check": None if found is None else found.to_dict(),
     }

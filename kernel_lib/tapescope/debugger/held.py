@@ -85,7 +85,7 @@ class Held(Generic[A]):
 class HeldAt:
     """What every stop shows as text: where it is, and what comes in, goes out and is saved, a line each."""
 
-    def _line(self, value: Any) -> str:
+    def _line(self, value: Any, kind: str = "saved", i: int = 0) -> str:
         raise NotImplementedError
 
     def _more(self) -> list[str]:
@@ -97,8 +97,8 @@ class HeldAt:
         lines = [f"node {d.index + 1} of {d.total}: {at.name}" + (f"  ({at.parameter})" if at.parameter else "") + (f"  in {at.module}" if at.module else "")]
         if at.source is not None:
             lines.append(f"  {at.source}")
-        for label, many in (("grad in", at.grad_in), ("grad out", at.grad_out)):
-            lines += [f"  {label}: {self._line(t)}" for t in many if t is not None]
+        for kind, many in (("grad_in", at.grad_in), ("grad_out", at.grad_out)):
+            lines += [f"  {kind.replace('_', ' ')}: {self._line(t, kind, i)}" for i, t in enumerate(many) if t is not None]
         lines += [f"  saved {n}: {self._line(v)}" for n, v in at.saved.items()]
         return "\n".join(lines + self._more())
 

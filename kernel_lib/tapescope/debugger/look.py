@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.engine import Stop, fit, run_node
-from ..core.explain import formula, forward_formula
+from ..core.explain import formula
 from ..core.node import AccumulateGrad, Node, meta_of
-from ..core.plain import plain
 from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.tensor import Tensor, wrap
+from .axes import Names, axes_of, shape_words
 from .held import HeldAt
+from .origin import hooks_of
 from .passes import dice, throw_again
 
 if TYPE_CHECKING:
+    from .check import Check
+    from .explain import Explanation
     from .stepper import Debugger
 
 SAMPLE = 4096                      # values of a tensor that are sent to a view
@@ -95,7 +98,55 @@ class At(HeldAt):
 
     def explain(self) -> Explanation:
         """What the op computes, its derivative, and the real numbers; text in a terminal, LaTeX in a notebook."""
+        from .explain import Explanation
+
         return Explanation(self)
+
+    def check(self) -> Check:
+        """Whether the derivative is right: the vjp beside central differences of the forward, in float64."""
+        return self._dbg.check()                                # type: ignore[return-value]
+
+    @property
+    def rule(self) -> str:
+        """What happens to shapes here: what was broadcast, and over which axes its gradient is summed."""
+        from .explain import rule
+
+        return rule(self)
+
+    @property
+    def stack(self) -> list[str]:
+        """The modules that the node was made in, outermost first."""
+        parts = self.module.split(".") if self.module else []
+        return [".".join(parts[:i + 1]) for i in range(len(parts))]
+
+    @property
+    def reaches(self) -> list[str]:
+        """The parameters that a gradient from here comes to."""
+        return self._dbg.reach(self.node)
+
+    @property
+    def hooks(self) -> list[str]:
+        """The names of the hooks that run here, once per arrival."""
+        return hooks_of(self.node)
+
+    @property
+    def held(self) -> int:
+        """Bytes that the node holds for its derivative."""
+        return self._dbg.lens.bytes_of(self.node)
+
+    def axes(self, kind: str, i: int = 0, value: Any = None) -> Names | None:
+        """Names of the axes of a tensor that is shown here: "grad_in" and "grad_out" by number, "saved" by value."""
+        found = self._dbg.axes
+        if kind == "grad_out":
+            return found.operand(self.node, i)
+        if kind == "saved":
+            names = axes_of(value) if isinstance(value, Tensor) else None
+            shape = tuple(getattr(value, "shape", ()))
+            for k, m in enumerate(self.node.next):
+                if names is None and m is not None and shape == tuple(meta_of(m, self.node.nrs[k])[0]):
+                    names = found.operand(self.node, k)
+            return names or (found.of(self.node) if shape == tuple(self.node.shape) else None)
+        return found.of(self.node, i)
 
     def shares(self) -> list[dict[str, Any]]:
         """Where several gradients meet at this node, what each consumer sent: `{from, row, module, norm, share, cosine, along}`.
@@ -107,36 +158,20 @@ class At(HeldAt):
         dbg = self._dbg
         return [{"row": dbg.row(n := s.pop("node")), "module": dbg.where.module(n), **s} for s in shares(contributions(dbg._pass, self.node))]
 
-    def _line(self, value: Any) -> str:
-        return one_line(value) if isinstance(value, Tensor) else str(value)
+    def _line(self, value: Any, kind: str = "saved", i: int = 0) -> str:
+        return one_line(value, self.axes(kind, i, value)) if isinstance(value, Tensor) else str(value)
 
     def _more(self) -> list[str]:
         return [f"  from {s['from']}{' in ' + s['module'] if s['module'] else ''}: norm {s['norm']:.4g}, {s['share']:.0%}, cosine {s['cosine']:.2f} to the sum"
                 for s in (self.shares() if not self._dbg._pass.hooked else ())]
 
 
-class Explanation:
-    """A node written out: forward, derivative, numbers."""
-
-    def __init__(self, at: At) -> None:
-        self.forward = forward_formula(at.node.op)
-        self.backward = at.formula
-        self.numbers = repr(at)
-
-    def __repr__(self) -> str:
-        back = plain(self.backward).replace("\n", "\n            ")
-        return f"forward:    {plain(self.forward)}\nderivative: {back}\n{self.numbers}"
-
-    def _repr_markdown_(self) -> str:
-        return f"$$\\begin{{gathered}}{self.forward}\\\\ {self.backward}\\end{{gathered}}$$\n\n```text\n{self.numbers}\n```"
-
-
-def one_line(t: Tensor | None) -> str:
-    """'float32[64, 10]  norm 0.31  [-0.2, 0.9]  2 nan'."""
+def one_line(t: Tensor | None, axes: Names | None = None) -> str:
+    """'float32[batch 64, 10]  norm 0.31  [-0.2, 0.9]  2 nan'."""
     if t is None:
         return "none"
     s = summary("", t._array)
-    text = f"{s['dtype']}{s['shape']}"
+    text = s["dtype"] + shape_words(s["shape"], axes or axes_of(t))
     if s["norm"] is not None:
         text += f"  norm {s['norm']:.4g}  [{s['min']:.4g}, {s['max']:.4g}]"
     return text + (f"  {s['nonfinite']} non-finite" if s["nonfinite"] else "")
@@ -146,7 +181,7 @@ def summary(name: str, a: Any) -> dict[str, Any]:
     """Shape, dtype, bytes and moments of an array; non-finite elements are counted and left out of the moments."""
     a = np.asarray(a) if isinstance(a, np.generic) else a
     found: dict[str, Any] = {"name": name, "shape": [int(s) for s in a.shape], "dtype": str(a.dtype), "bytes": int(a.nbytes), "min": None, "max": None,
-                             "mean": None, "norm": None, "nonfinite": 0, "column": None}
+                             "mean": None, "norm": None, "nonfinite": 0, "column": None, "axes": None}
     if a.size and a.dtype.kind in "fiub":
         flat = np.asarray(a if isinstance(a, np.ndarray) else a.get(), np.float64).ravel()
         finite = flat[np.isfinite(flat)]

@@ -65,6 +65,8 @@ class Pass:
         self.hooked = any(_hooks(n) for n in (*self.order, *self.leaves))
         self.retained = [t for n in self.order if n.extra is not None for _, r in n.extra.retain or () if (t := r()) is not None]
         self.edits: dict[Node, list[Any]] = {}
+        self.changes: Any = None                                # of a branch that has been kept; see `branch`
+        self._put: dict[Node, Any] = {}                         # what nodes had saved, where changes have put something else
         self.arrived: list[tuple[AccumulateGrad, Any]] = []
         self.stop: Stop | None = None
         self.index = -1
@@ -79,6 +81,7 @@ class Pass:
         self.consumers: dict[Node, list[Node]] | None = None    # who leads to a node; see `shares`
         self.failed: Node | None = None                         # the node that raised
         self._last: Node | None = None
+        self._sequence: list[Node] | None = None
         self.waiting: dict[Node, Any] = {}
         self.first = Kept(self, 0, 0, {}, {})
         self.first.dice = dice()
@@ -181,7 +184,38 @@ class Pass:
             self.edits[node] = grads
         self.kept = [k for k in self.kept if k.index <= self.index]
 
+    def alter(self, node: Node, grads: list[Any]) -> None:
+        """Puts edits and kept changes in the place of what comes into a node."""
+        if node in self.edits:
+            grads[:] = self.edits[node]
+        if self.changes is not None:
+            self.changes.apply(node, grads)
+
+    def adopt(self, changes: Any, index: int) -> None:
+        """From now on the pass runs with these changes, the first of which is at a node that the cursor has not passed."""
+        self.leave()
+        self.changes = changes
+        self.kept = [k for k in self.kept if k.index <= index]
+        self.enter()
+        if self.stop is not None:
+            changes.apply(self.stop.node, self.stop.grads)
+
+    def enter(self) -> None:
+        """Puts changed values in the place of what nodes have saved."""
+        if self.changes is not None and not self._put:
+            self._put = {n: n.saved for n in self.changes.saved}
+            for n in self._put:
+                n.saved = self.changes.values(n)
+
+    def leave(self) -> None:
+        """Gives nodes back what they have saved."""
+        put, self._put = self._put, {}
+        for n, saved in put.items():
+            n.saved = saved
+
     def forget_edits(self) -> None:
+        self.leave()
+        self.changes = None
         self.edits.clear()
         self.kept.clear()
 
@@ -198,6 +232,7 @@ class Pass:
                     node.variable._grad = None
             self.beginning = max(self.beginning, self.index)
         self.close()
+        self.leave()
         self.put_back(self.first)
         self.kept.clear()
 
@@ -228,11 +263,29 @@ class Pass:
     def free(self) -> None:
         """Lets go of what the graph has saved, as `backward()` does without `retain_graph`."""
         self.kept.clear()
+        self.leave()
         if not self.retain:
             freed = Freed(self.site)
             for n in self.order:
                 if n.plan is None or n.plan.holds:
                     n.saved = freed
+
+    @property
+    def sequence(self) -> list[Node]:
+        """Nodes and leaves in the order in which they run, where a gradient comes to all of them."""
+        if self._sequence is None:
+            left = dict(self.leaves)
+            starts = [t._node if t._node is not None else accumulator(t) for t in self.roots]
+            found: list[Node] = [n for n in starts if n.__class__ is AccumulateGrad and not left.get(n)]
+            for n in self.order:
+                found.append(n)
+                for m in n.next:
+                    if m in left:
+                        left[m] -= 1
+                        if not left[m]:
+                            found.append(m)
+            self._sequence = found
+        return self._sequence
 
     @property
     def nbytes(self) -> int:
@@ -252,8 +305,8 @@ class Pass:
             self.furthest = self.index
             if self.sink is not mode.sink:
                 set_sink(self.sink)
-        if self.edits and node in self.edits:
-            grads[:] = self.edits[node]
+        if self.edits or self.changes is not None:
+            self.alter(node, grads)
         return self._until is None or self._until(node, grads)
 
     def _collect(self, leaf: Tensor, g: Any) -> bool:

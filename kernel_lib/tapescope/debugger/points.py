@@ -272,6 +272,20 @@ class Breakpoints:
             self.add(**fields)
         return self
 
+    def restore(self, fields: Sequence[dict[str, Any]]) -> list[Breakpoint]:
+        """Adds those of `fields` (as `to_list` gives them) that are not there already: what a page keeps for a kernel that restarts. Returns what was added."""
+        known = [b.to_dict() for b in self._all]
+        made = [Breakpoint(self, **{k: v for k, v in f.items() if k in FIELDS}) for f in fields]
+        fresh: list[Breakpoint] = []
+        for b in made:
+            if b.to_dict() not in known:
+                known.append(b.to_dict())
+                fresh.append(b)
+        self._all += fresh
+        if fresh:
+            self.changed()
+        return fresh
+
     def changed(self) -> None:
         self.version += 1
         if self.listener is not None:

@@ -53,8 +53,7 @@ def contributions(pass_: Pass, target: Node) -> list[Part]:
     try:
         for stop in again:
             if stop.when == "before":
-                if stop.node in pass_.edits:
-                    stop.grads[:] = pass_.edits[stop.node]
+                pass_.alter(stop.node, stop.grads)
                 if stop.node is target:
                     break
             elif stop.node in parents:

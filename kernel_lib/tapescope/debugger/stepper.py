@@ -7,31 +7,30 @@ outside its gradient it does once per arrival. A pass that a breakpoint stopped 
 from __future__ import annotations
 
 import itertools
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.autograd import first_grads
-from ..core.engine import Stop
 from ..core.node import AccumulateGrad, Node
 from ..core.site import Site, here
 from ..core.state import mode
 from ..core.tensor import Tensor, wrap
 from ..tape import Tape, from_root
-from .held import Held
+from .asks import Asks
+from .axes import Axes
+from .changed import Fingers
 from .look import At
+from .memory import Lens
 from .passes import Pass
-from .points import Measure
 from .where import Where, inside, recording_of
 
 _number = itertools.count(1).__next__
-FINGER = 16_384                    # elements of a parameter that are looked at to see whether it has changed
 StopHere = Callable[[Node, list[Any]], bool]
 
 
-class Debugger(Held[At]):
+class Debugger(Asks):
     """A backward pass from `roots`, paused before its first node. Made by `tapescope.debug(loss)`, or by a breakpoint that a pass has met.
 
     `step`, `step_back`, `into`, `out`, `next_module`, `run_to`, `go`, `continue_`, `abort` move it; `at` is what stands at the cursor. Each returns the
@@ -57,14 +56,17 @@ class Debugger(Held[At]):
         self._begin(_number())
         self.tape, self.rows = _tape_of(self.roots[0], pass_.order, module)
         self.where = Where(self.tape, module, self.rows)
-        self.graph = int(self.tape.recorder.current)
+        self.graph = self.where.number
         self.met: set[int] = set()                              # breakpoints of no place that it has met on its way
         self.shown: set[int] = set()                            # nodes whose exception somebody has seen
         self.watch: Callable[[], StopHere | None] = lambda: None     # what stops it on the way
         self.catch: Callable[[Exception], bool] = lambda error: False
         self._before: list[tuple[Tensor, Any]] | None = None
+        self.noticed: list[str] = []                            # parameters that were found changed
         self._norms: list[tuple[Any, float]] = []
-        self._fingers = self._fingerprints()
+        self._fingers = Fingers(pass_.leaves)
+        self._lens: Lens | None = None
+        self._axes: Axes | None = None
 
     # -- moving ---------------------------------------------------------------------------------------------------------------
 
@@ -207,75 +209,6 @@ class Debugger(Held[At]):
             self._pass.forget_edits()
             return self._to(0, "started again")
 
-    # -- looking --------------------------------------------------------------------------------------------------------------
-
-    @property
-    def at(self) -> At | None:
-        """The node at the cursor: gradients in and out, what is saved, formula, source line. None when the pass is over."""
-        return None if self._stop is None else At(self, self._stop)
-
-    @property
-    def index(self) -> int:
-        """How many nodes have run: the cursor stands before this one."""
-        return self._pass.index
-
-    @property
-    def total(self) -> int:
-        return self._pass.total
-
-    @property
-    def edits(self) -> dict[Node, list[Any]]:
-        """What has been put in the place of gradients, by node."""
-        return self._pass.edits
-
-    @property
-    def arrived(self) -> list[tuple[Tensor, Any]]:
-        """What leaves have been given so far, in order."""
-        return [(n.variable, g) for n, g in self._pass.arrived]
-
-    @property
-    def grads(self) -> dict[str, Tensor]:
-        """What has arrived at the leaves so far, by parameter name."""
-        return {self.name_of(t): g if isinstance(g, Tensor) else wrap(np.asarray(g)) for t, g in self.arrived}
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that are held so that the pass can go back."""
-        return self._pass.nbytes
-
-    def name_of(self, leaf: Tensor) -> str:
-        """A leaf's name: as its module calls it, or by shape."""
-        return self.where.leaf(leaf)
-
-    def row(self, node: Node) -> int:
-        """A node's row in the graph of the tape; -1 when it has none."""
-        return self.rows.get(node, -1)
-
-    @property
-    def _stop(self) -> Stop | None:
-        return self._pass.stop
-
-    def _path(self) -> str:
-        return "" if self._pass.stop is None else self.where.module(self._pass.stop.node)
-
-    def _nodes(self) -> list[Node]:
-        return [*self._pass.order, *self._pass.leaves]
-
-    def norms(self) -> list[float]:
-        """The norm of every gradient that has arrived; each is worked out once."""
-        known, arrived = self._norms, self._pass.arrived
-        if len(known) > len(arrived) or any(g is not a for (g, _), (_, a) in zip(known, arrived, strict=False)):
-            known.clear()
-        for _, g in arrived[len(known):]:
-            known.append((g, Measure([g]).energy ** 0.5))
-        return [norm for _, norm in known]
-
-    def describe(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What a view is told: meta and columns of a `debug` frame."""
-        from .frames import describe
-
-        return describe(self)
-
     # -- the machine ------------------------------------------------------------------------------------------------------------
 
     def _run(self, until: StopHere, reason: str, watched: bool = True) -> At | None:
@@ -353,42 +286,8 @@ class Debugger(Held[At]):
                 for t, g in self._before or []:
                     t._grad = g
                 self._before = None
+                self._pass.enter()
                 self.state = "held"
-
-    def _known(self, what: str) -> str:
-        if what == "op":
-            return ", ".join(sorted({n.name() for n in self._pass.order})[:12])
-        if what == "parameter":
-            return ", ".join(sorted(self.name_of(n.variable) for n in self._pass.leaves if isinstance(n, AccumulateGrad))[:12])
-        if what == "module":
-            return ", ".join(sorted({self.where.module(n) for n in self._nodes()} - {""})[:12]) or "no modules that are known here"
-        return f"{self.total} nodes"
-
-    # -- parameters that change while it is held ---------------------------------------------------------------------------------
-
-    def _fingerprints(self) -> dict[AccumulateGrad, tuple[int, int, int]]:
-        return {n: _finger(n.variable) for n in self._pass.leaves if isinstance(n, AccumulateGrad)}
-
-    @property
-    def changed(self) -> list[str]:
-        """Leaves whose values have been changed since the pass was held: what runs from here on sees the new ones."""
-        return [self.name_of(n.variable) for n, f in self._fingers.items() if _finger(n.variable) != f]
-
-    def _changed_meanwhile(self) -> None:
-        changed = self.changed
-        if changed:
-            if not self._pass.beginning:
-                self._pass.kept.clear()                             # they were reached with the old values
-            self._fingers = self._fingerprints()
-            self.note = f"changed while the pass was held: {', '.join(changed[:6])}{' and more' if len(changed) > 6 else ''}"
-
-
-def _finger(t: Tensor) -> tuple[int, int, int]:
-    a = t._array
-    if not isinstance(a, np.ndarray):
-        return t._version, id(a), 0
-    flat = a.ravel("K")[:: max(1, a.size // FINGER)]
-    return t._version, id(a), zlib.crc32(np.ascontiguousarray(flat).tobytes())
 
 
 def _tape_of(root: Tensor, order: list[Node], module: Any) -> tuple[Tape, dict[Node, int]]:
@@ -407,16 +306,18 @@ def _tape_of(root: Tensor, order: list[Node], module: Any) -> tuple[Tape, dict[N
     return tape, found
 
 
-def debug(loss: Any, gradient: Any = None, *, module: Any = None) -> Debugger:
+def debug(loss: Any, gradient: Any = None, *, module: Any = None, optimizer: Any = None, again: Callable[[], Any] | None = None) -> Debugger:
     """Holds the backward pass from `loss` before its first node; needs no recording.
 
-    `module` gives parameters their names. The pass moves by the methods of what is returned, or by the backward view.
+    `module` gives parameters their names. The pass moves by the methods of what is returned, or by the backward view. `optimizer` and `again`, which computes
+    the loss anew, let `what_if` compare updates and the loss after the step.
     """
     roots = (loss,) if isinstance(loss, Tensor) else tuple(loss)
     dbg = Debugger(roots, None if gradient is None else (gradient,) if isinstance(gradient, Tensor) else gradient, module=module, site=here())
     from .frames import hold
     from .watch import until_of
 
+    dbg.optimizer, dbg.again = optimizer, again
     dbg.watch = lambda: until_of(dbg)
     hold(dbg)
     return dbg

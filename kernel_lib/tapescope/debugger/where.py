@@ -21,12 +21,19 @@ def recording_of(order: Iterable[Node]) -> Tape | None:
     return None
 
 
+def structure_of(tape: Tape) -> int:
+    """The number of the structure that the rows of the running step belong to: one that is new is not the current one yet."""
+    here = getattr(tape.recorder, "here", None)
+    graph = None if here is None else here.graph
+    return int(tape.recorder.current if graph is None else graph.number)
+
+
 class Where:
     """Module paths of nodes and names of leaves."""
 
     def __init__(self, tape: Tape | None = None, module: Any = None, rows: dict[Node, int] | None = None) -> None:
         self.tape, self._rows = tape, rows or {}
-        self.number = -1 if tape is None else int(tape.recorder.current)
+        self.number = -1 if tape is None else structure_of(tape)
         self._given: dict[int, str] = {} if module is None else {id(p): str(n) for n, p in module.named_parameters()}
         self._leaves: dict[int, str] | None = None
 

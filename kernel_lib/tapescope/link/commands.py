@@ -152,7 +152,8 @@ register("record.stop", _stop)
 register("probe.set", _probe, anywhere=True)
 register("probe.clear", _unprobe, anywhere=True)
 register("findings.mute", _mute, anywhere=True)
-for _name in ("step", "over", "back", "into", "out", "next_module", "continue", "abort", "reset", "replay", "run_to", "go", "edit"):
+for _name in ("step", "over", "back", "into", "out", "next_module", "continue", "abort", "reset", "replay", "run_to", "go", "edit",
+              "what_if", "compare", "drop", "keep", "check", "origin", "memory", "explain"):
     register(f"debug.{_name}", _debug(f"debug.{_name}"))
-for _name in ("add", "edit", "remove", "clear"):
+for _name in ("add", "edit", "remove", "clear", "list", "restore"):
     register(f"break.{_name}", _break(f"break.{_name}"))

@@ -114,7 +114,7 @@ class TorchAt(HeldAt):
         """The node written out: what there is to see, formula included in a notebook."""
         return self
 
-    def _line(self, value: Any) -> str:
+    def _line(self, value: Any, kind: str = "saved", i: int = 0) -> str:
         return _line(value)
 
 

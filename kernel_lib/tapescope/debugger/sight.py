@@ -1,0 +1,148 @@
+"""What can be seen of a held pass from where it stands: the node at the cursor, what has arrived, names, memory, and what has been changed meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.engine import Stop
+from ..core.node import AccumulateGrad, Node
+from ..core.tensor import Tensor, wrap
+from .axes import Axes
+from .changed import Fingers
+from .held import Held
+from .look import At
+from .memory import Lens
+from .passes import Pass
+from .points import Measure
+from .where import Where
+
+
+class Sight(Held[At]):
+    """The looking part of `Debugger`."""
+
+    _pass: Pass
+    where: Where
+    rows: dict[Node, int]
+    _fingers: Fingers
+    _norms: list[tuple[Any, float]]
+    _lens: Lens | None = None
+    _axes: Axes | None = None
+
+    @property
+    def at(self) -> At | None:
+        """The node at the cursor: gradients in and out, what is saved, formula, source line. None when the pass is over."""
+        return None if self._stop is None else At(self, self._stop)      # type: ignore[arg-type]
+
+    @property
+    def index(self) -> int:
+        """How many nodes have run: the cursor stands before this one."""
+        return self._pass.index
+
+    @property
+    def total(self) -> int:
+        return self._pass.total
+
+    @property
+    def edits(self) -> dict[Node, list[Any]]:
+        """What has been put in the place of gradients, by node."""
+        return self._pass.edits
+
+    @property
+    def arrived(self) -> list[tuple[Tensor, Any]]:
+        """What leaves have been given so far, in order."""
+        return [(n.variable, g) for n, g in self._pass.arrived]
+
+    @property
+    def grads(self) -> dict[str, Tensor]:
+        """What has arrived at the leaves so far, by parameter name."""
+        return {self.name_of(t): g if isinstance(g, Tensor) else wrap(np.asarray(g)) for t, g in self.arrived}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held so that the pass can go back."""
+        return self._pass.nbytes
+
+    def name_of(self, leaf: Tensor) -> str:
+        """A leaf's name: as its module calls it, or by shape."""
+        return self.where.leaf(leaf)
+
+    def row(self, node: Node) -> int:
+        """A node's row in the graph of the tape; -1 when it has none."""
+        return self.rows.get(node, -1)
+
+    @property
+    def _stop(self) -> Stop | None:
+        return self._pass.stop
+
+    def _path(self) -> str:
+        return "" if self._pass.stop is None else self.where.module(self._pass.stop.node)
+
+    def _nodes(self) -> list[Node]:
+        return [*self._pass.order, *self._pass.leaves]
+
+    def norms(self) -> list[float]:
+        """The norm of every gradient that has arrived; each is worked out once."""
+        known, arrived = self._norms, self._pass.arrived
+        if len(known) > len(arrived) or any(g is not a for (g, _), (_, a) in zip(known, arrived, strict=False)):
+            known.clear()
+        for _, g in arrived[len(known):]:
+            known.append((g, Measure([g]).energy ** 0.5))
+        return [norm for _, norm in known]
+
+    @property
+    def changed(self) -> list[str]:
+        """Leaves whose values have been changed since the pass was held: what runs from here on sees the new ones."""
+        return [self.name_of(t) for t in self._fingers.changed()]
+
+    @property
+    def lens(self) -> Lens:
+        """What the nodes of the pass hold, worked out once."""
+        if self._lens is None:
+            self._lens = Lens(self._pass)
+        return self._lens
+
+    @property
+    def axes(self) -> Axes:
+        """Names of axes over the pass, found once."""
+        if self._axes is None:
+            self._axes = Axes(self._pass.order)
+        return self._axes
+
+    def reach(self, node: Node) -> list[str]:
+        """Names of the leaves that a gradient from this node comes to."""
+        seen, stack, found = {node}, [node], []
+        while stack:
+            n = stack.pop()
+            if isinstance(n, AccumulateGrad):
+                found.append(n)
+            for m in n.next:
+                if m is not None and m not in seen:
+                    seen.add(m)
+                    stack.append(m)
+        return [self.name_of(n.variable) for n in sorted(found, key=lambda n: n.seq)]
+
+    def describe(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a view is told: meta and columns of a `debug` frame."""
+        from .frames import describe
+
+        return describe(self)      # type: ignore[arg-type]
+
+    def _changed_meanwhile(self) -> None:
+        changed = self.changed
+        if changed:
+            if not self._pass.beginning:
+                self._pass.kept.clear()                         # they were reached with the old values
+            self._fingers = Fingers(self._pass.leaves)
+            self.noticed = changed
+            self.note = f"changed while the pass was held: {', '.join(changed[:6])}{' and more' if len(changed) > 6 else ''}"
+
+    def _known(self, what: str) -> str:
+        if what == "op":
+            return ", ".join(sorted({n.name() for n in self._pass.order})[:12])
+        if what == "parameter":
+            return ", ".join(sorted(self.name_of(n.variable) for n in self._pass.leaves if isinstance(n, AccumulateGrad))[:12])
+        if what == "module":
+            return ", ".join(sorted({self.where.module(n) for n in self._nodes()} - {""})[:12]) or "no modules that are known here"
+        return f"{self.total} nodes"
