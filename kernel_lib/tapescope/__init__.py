@@ -13,7 +13,7 @@ from typing import Any
 
 from . import ops
 from .core import dtype as _dtype
-from .core.device import device
+from .core.device import device, get_default_device, set_default_device
 from .core.dtype import (
     complex64,
     complex128,
@@ -44,7 +44,7 @@ from .core.layout import (
     strided,
 )
 from .core.printing import set_printoptions
-from .core.random import Generator, default_generator, initial_seed, manual_seed, seed
+from .core.random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from .core.tensor import Size, Tensor
 from .ops import *
 
@@ -58,8 +58,12 @@ int, long, short = int32, int64, int16
 
 # Rooms that load when they are used.
 _ROOMS = ("autograd", "cuda", "linalg", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
-          "serialization", "safetensors", "distributions", "vision")
-_LATER = {"save": "serialization", "load": "serialization"}          # names that are used seldom, and the room that has them
+          "serialization", "safetensors", "distributions", "vision", "multiprocessing", "amp", "backends", "random")
+_LATER = {"save": "serialization", "load": "serialization", "autocast": "amp", "GradScaler": "amp", "is_autocast_enabled": "amp", "is_autocast_available": "amp",
+          "get_autocast_dtype": "amp", **dict.fromkeys(
+    ("get_num_threads", "set_num_threads", "get_num_interop_threads", "set_num_interop_threads", "get_float32_matmul_precision", "set_float32_matmul_precision",
+     "use_deterministic_algorithms", "are_deterministic_algorithms_enabled", "is_deterministic_algorithms_warn_only_enabled", "get_deterministic_debug_mode",
+     "set_deterministic_debug_mode", "set_flush_denormal"), "backends.threads")}          # names that are used seldom, and the room that has them
 _FACADE = ("record", "debug", "break_on", "breakpoints", "name_axes", "recordings", "load_tape", "load_ipython_extension", "_jupyter_labextension_paths")
 
 
@@ -87,6 +91,8 @@ def __getattr__(name: str) -> Any:
         return found
     if name in _FACADE:
         return getattr(importlib.import_module(".facade", __name__), name)
+    if name == "bfloat16":
+        raise AttributeError("there is no bfloat16 here: NumPy has none. float16 (more digits, smaller range) and float32 are what stands in for it")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -47,6 +47,23 @@ class device:
 
 
 CPU = device("cpu")
+default: device | None = None              # where new tensors go; None is the CPU, and costs no question
+
+
+def get_default_device() -> device:
+    """Where new tensors go that name no device."""
+    return CPU if default is None else default
+
+
+def set_default_device(where: device | str | None) -> None:
+    """Makes a device the one where new tensors go; None is the CPU. Raises where there is no such device."""
+    global default
+    where = None if where is None else device(where)
+    if where is None or where.type == "cpu":
+        default = None
+        return
+    module_for(where)
+    default = where
 
 
 def cupy() -> Any:
@@ -64,6 +81,18 @@ def cupy() -> Any:
     return module
 
 
+def device_count() -> int:
+    """How many devices CuPy finds; 0 without it, and with a driver that is missing or too old."""
+    try:
+        import cupy as module
+    except ImportError:
+        return 0
+    try:
+        return int(module.cuda.runtime.getDeviceCount())
+    except Exception:
+        return 0
+
+
 def module_of(array: Any) -> Any:
     """The array module (numpy or cupy) of an array."""
     if isinstance(array, np.ndarray):
@@ -74,7 +103,9 @@ def module_of(array: Any) -> Any:
 def module_for(where: device | str | None) -> Any:
     """The array module that makes tensors on a device."""
     if where is None:
-        return np
+        if default is None:
+            return np
+        where = default
     where = device(where)
     return np if where.type == "cpu" else cupy()
 

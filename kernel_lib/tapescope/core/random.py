@@ -158,3 +158,13 @@ def seed() -> int:
 
 def initial_seed() -> int:
     return default_generator.initial_seed()
+
+
+def get_rng_state() -> Any:
+    """The state of the default generator, as a tensor of bytes that `set_rng_state` takes."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: Any) -> None:
+    """Puts the default generator back where it was."""
+    default_generator.set_state(new_state)

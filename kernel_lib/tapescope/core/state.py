@@ -23,9 +23,10 @@ mode = Mode()
 
 
 class Numbers:
-    """Whether a complex number has ever needed a gradient in this process: only then does the engine ask for it at every node."""
+    """What few programs need, so that the engine and the products of all others are not slowed by asking."""
 
-    complex: bool = False
+    complex: bool = False               # whether a complex number has ever needed a gradient in this process
+    autocast: int = 0                   # regions of `amp.autocast` that some thread is in: only then do products ask for theirs
 
 
 numbers = Numbers()

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.autocast import lower
+from ..core.state import numbers
 from ..core.tensor import Tensor
 from . import conv as cv
 from . import shape
@@ -68,6 +70,8 @@ def _checked(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sizes, 
 
 
 def _conv(d: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
+    if numbers.autocast:
+        input, weight, bias = lower(input, weight, bias)
     name = f"conv{d}d"
     x, single = batched(input, d, name)
     if weight._array.ndim != d + 2:
@@ -106,6 +110,8 @@ def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
 def _conv_transpose(d: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, output_padding: Any, groups: int,
                     dilation: Any) -> Tensor:
+    if numbers.autocast:
+        input, weight, bias = lower(input, weight, bias)
     name = f"conv_transpose{d}d"
     x, single = batched(input, d, name)
     s, p, dil = sizes(stride, d, "stride", name), sizes(padding, d, "padding", name), sizes(dilation, d, "dilation", name)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.autocast import full_precision, lower
 from ..core.pointwise import write_out
+from ..core.state import numbers
 from ..core.tensor import Tensor
 from . import linalg as la
 from . import pointwise as pw
@@ -21,6 +23,8 @@ def _same_dtype(a: Tensor, b: Tensor) -> None:
 
 
 def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    if numbers.autocast:
+        input, mat2 = lower(input, mat2)
     if out is not None:
         return write_out(out, mm(input, mat2))
     p, q = input._array.shape, mat2._array.shape
@@ -35,6 +39,8 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    if numbers.autocast:
+        input, mat2 = lower(input, mat2)
     if out is not None:
         return write_out(out, bmm(input, mat2))
     p, q = input._array.shape, mat2._array.shape
@@ -56,6 +62,8 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
+    if numbers.autocast:
+        input, vec = lower(input, vec)
     p, q = input._array.shape, vec._array.shape
     if len(p) != 2 or len(q) != 1 or p[1] != q[0]:
         raise RuntimeError(f"size mismatch, got input ({p[0] if p else 1}), mat ({'x'.join(map(str, p))}), vec ({'x'.join(map(str, q))})")
@@ -74,6 +82,8 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
 
     As in PyTorch it is one of dot, mv, mm, bmm, with views around it.
     """
+    if numbers.autocast:
+        input, other = lower(input, other)
     if out is not None:
         return write_out(out, matmul(input, other))
     try:
@@ -131,6 +141,8 @@ def _inner(k: int, j: int, p: Any, q: Any) -> None:
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
+    if numbers.autocast:
+        input, mat1, mat2 = lower(input, mat1, mat2)
     p, q = mat1._array.shape, mat2._array.shape
     if len(p) != 2 or len(q) != 2 or p[1] != q[0]:
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, p))} and {'x'.join(map(str, q))})")
@@ -141,6 +153,8 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: 
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    if numbers.autocast:
+        input, batch1, batch2 = lower(input, batch1, batch2)
     product = bmm(batch1, batch2)
     return input * beta + (product if alpha == 1 else product * alpha)
 
@@ -265,6 +279,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     return shape.reshape(la.mm(x, y), (*[a._array.shape[i] for i in ra], *[b._array.shape[i] for i in rb]))
 
 
+@full_precision
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
     """Pairwise p-norm distances of rows."""
     from .api_reduce import norm
@@ -272,6 +287,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
     return norm(shape.unsqueeze(x1, x1._array.ndim - 1) - shape.unsqueeze(x2, x2._array.ndim - 2), p, -1)
 
 
+@full_precision
 def trace(input: Tensor) -> Tensor:
     from .api_reduce import sum
 
@@ -280,6 +296,8 @@ def trace(input: Tensor) -> Tensor:
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x Wᵀ + b; one addmm node on 2-D input, with views around it otherwise."""
+    if numbers.autocast:
+        input, weight, bias = lower(input, weight, bias)
     p, q = input._array.shape, weight._array.shape
     if not p or p[-1] != q[-1]:
         rows = int(np.prod(p[:-1])) if p else 1

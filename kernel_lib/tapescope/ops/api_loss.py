@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.autocast import full_precision
 from ..core.tensor import Tensor, wrap
 from . import ctc as ct
 from . import loss as ls
@@ -51,22 +52,26 @@ def _same_size(input: Tensor, target: Tensor, name: str) -> tuple[Tensor, Tensor
     return a, b
 
 
+@full_precision
 def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     a, b = _same_size(input, target, "mse_loss")
     return ls.mse_loss(a, b, reduction_of(reduction, size_average, reduce))
 
 
+@full_precision
 def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     a, b = _same_size(input, target, "l1_loss")
     d = pw.abs(pw.sub(a, b))
     return _reduced(d, reduction_of(reduction, size_average, reduce))
 
 
+@full_precision
 def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     a, b = _same_size(input, target, "smooth_l1_loss")
     return ls.smooth_l1_loss(a, b, reduction_of(reduction, size_average, reduce), beta)
 
 
+@full_precision
 def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None,
              reduction: str = "mean") -> Tensor:
     """The mean of -input[target]: input holds log-probabilities [N, C] or [N, C, d...]."""
@@ -86,6 +91,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     return shape.squeeze(y, (0,)) if reduction == "none" and input._array.ndim == 1 else y
 
 
+@full_precision
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None,
                   reduction: str = "mean", label_smoothing: float = 0.0) -> Tensor:
     """nll_loss(log_softmax(input)): logits [N, C] or [N, C, d...], targets as class indices or as probabilities."""
@@ -129,6 +135,7 @@ def _soft_cross_entropy(logp: Tensor, target: Tensor, weight: Tensor | None, d: 
     return total if reduction == "sum" else pw.div(total, logp._array.size / logp._array.shape[d])
 
 
+@full_precision
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, reduce: Any = None,
                                      reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
     if input._array.shape != target._array.shape:
@@ -136,6 +143,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     return ls.bce_with_logits(input, target, _raw(weight), _raw(pos_weight), reduction_of(reduction, size_average, reduce))
 
 
+@full_precision
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, reduce: Any = None,
                          reduction: str = "mean") -> Tensor:
     if input._array.shape != target._array.shape:
@@ -144,6 +152,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     return ls.bce(input, target, _raw(weight), reduction_of(reduction, size_average, reduce))
 
 
+@full_precision
 def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """target * (log target - input): `input` holds log-probabilities."""
     batch = reduction == "batchmean" and size_average is None and reduce is None
@@ -155,6 +164,7 @@ def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any 
     return pw.div(y, input._array.shape[0]) if batch and input._array.ndim else y
 
 
+@full_precision
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None) -> Tensor:
     """Quadratic below delta, linear above. Huber, 1964."""
     a, b = _same_size(input, target, "huber_loss")
@@ -167,6 +177,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     return _reduced(mg.huber_loss(a, b, "none", delta) * weight, reduction_of(reduction))
 
 
+@full_precision
 def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, size_average: Any = None, eps: float = 1e-8,
                      reduce: Any = None, reduction: str = "mean") -> Tensor:
     """exp(x) - t x, or x - t log(x + eps) where `log_input` is False; `full` adds Stirling's approximation of log t!."""
@@ -201,6 +212,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
     return _reduced(y + 0.5 * math.log(2 * math.pi) if full else y, reduction)
 
 
+@full_precision
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """x where the target is 1, max(0, margin - x) where it is -1."""
     t = target._array
@@ -209,6 +221,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, siz
     return _reduced(y, reduction_of(reduction, size_average, reduce))
 
 
+@full_precision
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Any = None, reduce: Any = None,
                         reduction: str = "mean") -> Tensor:
     """max(0, -t (x1 - x2) + margin)."""
@@ -232,6 +245,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return norm(x1 - x2 + eps, p, -1, keepdim)
 
 
+@full_precision
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Any = None, reduce: Any = None,
                           reduction: str = "mean") -> Tensor:
     """1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1."""
@@ -250,6 +264,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     return _reduced(pw.where(t == 1, pw.rsub(cos, 1), zero) + pw.where(t == -1, pw.clamp(cos - margin, 0, None), zero), reduction)
 
 
+@full_precision
 def soft_margin_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """log(1 + exp(-t x))."""
     return mg.soft_margin_loss(input, target._array.astype(input._array.dtype), reduction_of(reduction, size_average, reduce))
@@ -273,6 +288,7 @@ def _rows(input: Tensor, target: Tensor) -> tuple[Tensor, Any, bool]:
     return input, target._array, False
 
 
+@full_precision
 def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, size_average: Any = None,
                       reduce: Any = None, reduction: str = "mean") -> Tensor:
     """Σ max(0, margin - x_t + x_c)^p / C over all classes c but the target's."""
@@ -291,6 +307,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     return shape.squeeze(y, (0,)) if single and reduction == "none" else y
 
 
+@full_precision
 def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """Σ max(0, 1 - x_t + x_c) / C over all targets t and other classes c; a row's targets end at its first -1."""
     reduction = reduction_of(reduction, size_average, reduce)
@@ -304,6 +321,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: Any = No
     return shape.squeeze(y, (0,)) if single and reduction == "none" else y
 
 
+@full_precision
 def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6, swap: bool = False,
                         size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """max(0, d(a, p) - d(a, n) + margin)."""
@@ -331,6 +349,7 @@ def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative
     return _reduced(pw.clamp(near - far + margin, 0, None), reduction)
 
 
+@full_precision
 def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: str = "mean",
              zero_infinity: bool = False) -> Tensor:
     """-log p(targets) over all alignments. Log-probabilities (T, N, C) or (T, C); targets (N, S), (S) or all one after another. Graves et al., 2006."""

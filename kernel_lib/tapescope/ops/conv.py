@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.op import op
+from .linalg import by_single
 
 Sizes = tuple[int, ...]
 
@@ -56,6 +57,7 @@ def _columns(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Siz
 
 
 @op(r"{x} \ast {w} + {b}", operands=3, name="convolution", grad_tex=r"\bar{x} = \bar{y} \ast^{\top} w \\ \bar{w} = x \star \bar{y} \\ \bar{b} = \textstyle\sum \bar{y}")
+@by_single
 def convolution(x: Any, w: Any, b: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     o, _, *kernel = w.shape
     cols, out = _columns(x, tuple(kernel), stride, padding, dilation, groups)
@@ -80,6 +82,7 @@ def _spread(g: Any, w: Any, shape: Any, stride: Sizes, padding: Sizes, dilation:
 
 
 @op(r"{g} \ast^{\top} {w}", operands=2, name="conv_input", node="ConvInput", grad_tex=r"\bar{g} = \bar{y} \ast w \\ \bar{w} = \bar{y} \star g")
+@by_single
 def conv_input(g: Any, w: Any, shape: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     """The gradient at the input."""
     return _spread(g, w, shape, stride, padding, dilation, groups)
@@ -87,6 +90,7 @@ def conv_input(g: Any, w: Any, shape: Any, stride: Sizes, padding: Sizes, dilati
 
 @op(r"{x} \ast^{\top} {w} + {b}", operands=3, name="conv_transpose", node="Convolution",
     grad_tex=r"\bar{x} = \bar{y} \ast w \\ \bar{w} = \bar{y} \star x \\ \bar{b} = \textstyle\sum \bar{y}")
+@by_single
 def conv_transpose(x: Any, w: Any, b: Any, shape: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     """Transposed convolution to an output of a given shape."""
     y = _spread(x, w, shape, stride, padding, dilation, groups)
@@ -96,6 +100,7 @@ def conv_transpose(x: Any, w: Any, b: Any, shape: Any, stride: Sizes, padding: S
 
 
 @op(r"{x} \star {g}", operands=2, name="conv_weight", node="ConvWeight", grad_tex=r"\bar{x} = g \ast^{\top} \bar{y} \\ \bar{g} = x \ast \bar{y}")
+@by_single
 def conv_weight(x: Any, g: Any, shape: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     """The gradient at the weight: every window of x weighted by the gradient that its output got."""
     o, _, *kernel = shape

@@ -30,6 +30,8 @@ def finish(array: Any, dtype: Any = None, device: Any = None, requires_grad: boo
     """Wraps a new array with the asked dtype, device and flag."""
     if dtype is not None:
         array = array.astype(dt.as_dtype(dtype).dtype, copy=False)
+    if device is None:
+        device = dev.default
     if device is not None:
         array = dev.move(array, dev.device(device))
     t = wrap(array)
@@ -191,7 +193,7 @@ def _like(make: str) -> Any:
     def create(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
                memory_format: Any = None) -> Tensor:
         d = None if dtype is None else dt.as_dtype(dtype).dtype
-        return finish(getattr(np, make)(input._array, dtype=d, order="C"), None, device, requires_grad)
+        return finish(getattr(np, make)(input._array, dtype=d, order="C"), None, device or dev.of(input._array), requires_grad)
 
     create.__name__ = create.__qualname__ = make
     create.__doc__ = f"`{make[:-5]}` with the shape, dtype and device of `input`."
@@ -203,7 +205,7 @@ zeros_like, ones_like, empty_like = _like("zeros_like"), _like("ones_like"), _li
 
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
     d = None if dtype is None else dt.as_dtype(dtype).dtype
-    return finish(np.full_like(input._array, fill_value, dtype=d, order="C"), None, device, requires_grad)
+    return finish(np.full_like(input._array, fill_value, dtype=d, order="C"), None, device or dev.of(input._array), requires_grad)
 
 
 def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:

@@ -328,7 +328,39 @@ def is_complex(t: Tensor) -> bool:
 
 @_method
 def share_memory_(t: Tensor) -> Tensor:
-    raise NotImplementedError("share_memory_() comes with tapescope.multiprocessing, which is not there yet")
+    """Moves the tensor into memory that other processes see; views of it that were made before stay where they are."""
+    from ..core.shared import share
+
+    if not t.is_cuda:                                      # on a device nothing is shared, and nothing happens, as in PyTorch
+        t._array = share(t._array)
+    return t
+
+
+@_method
+def is_shared(t: Tensor) -> bool:
+    """Whether the tensor lies in memory that other processes see."""
+    if t.is_cuda:
+        return True
+    from ..core.shared import block_of
+
+    return block_of(t._array) is not None
+
+
+@_method
+def pin_memory(t: Tensor, device: Any = None) -> Tensor:
+    """The tensor itself: NumPy's memory is not pinned."""
+    return t
+
+
+@_method
+def is_pinned(t: Tensor, device: Any = None) -> bool:
+    return False
+
+
+@_method
+def get_device(t: Tensor) -> int:
+    """The number of the device; -1 on the CPU."""
+    return dev.of(t._array).index if t.is_cuda else -1     # type: ignore[return-value]
 
 
 def _new(make: Any) -> Any:

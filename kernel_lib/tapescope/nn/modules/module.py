@@ -246,6 +246,10 @@ class Module(Tree):
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
         return self._apply(lambda t: t.to(dtype=dtype if t.dtype.category >= 2 else None, device=device))
 
+    def share_memory(self: M) -> M:
+        """Moves parameters and buffers into memory that other processes see; see `Tensor.share_memory_`."""
+        return self._apply(lambda t: t.share_memory_())
+
     def type(self: M, dst_type: Any) -> M:
         """Casts all parameters and buffers."""
         return self._apply(lambda t: t.type(dst_type))

@@ -1,0 +1,6 @@
+"""`torch.backends.nnpack`."""
+
+
+def is_available() -> bool:
+    """NNPACK is not used."""
+    return False
