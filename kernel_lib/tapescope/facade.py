@@ -74,7 +74,15 @@ def open_house() -> None:
     setattr(Tape, "findings", findings)
     setattr(Tape, "export_html", export_html)
     _pause.hosts.append(_wait_here)
+    breakpoints.first = _call_pages
     setattr(Tape, "_repr_mimebundle_", _tape_bundle)
+
+
+def _call_pages() -> None:
+    """The first breakpoint: pages that are open but do not look at this kernel are told."""
+    from .link.door import announce_breakpoints
+
+    announce_breakpoints()
 
 
 def _wait_here(machine: Any) -> bool:

@@ -1,12 +1,13 @@
 import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, WidgetTracker } from '@jupyterlab/apputils';
+import { ICommandPalette, IToolbarWidgetRegistry, Notification, ToolbarButton, WidgetTracker } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
-import { INotebookTracker } from '@jupyterlab/notebook';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { tapescopeIcon } from './icon';
 import { Links } from './link';
 import { TapescopePanel } from './panel';
 import { openSource } from './source';
 import { tabs } from './views';
+import { Vigil } from './vigil';
 
 const OPEN = 'tapescope:open';
 const RECORD = 'tapescope:record';
@@ -17,25 +18,51 @@ const plugin: JupyterFrontEndPlugin<void> = {
   description: 'The Tapescope panel: what the model of the active notebook does, live.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [ILabShell, ICommandPalette, ILauncher, ILayoutRestorer],
+  optional: [ILabShell, ICommandPalette, ILauncher, ILayoutRestorer, IToolbarWidgetRegistry],
   activate: (
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
     lab: ILabShell | null,
     palette: ICommandPalette | null,
     launcher: ILauncher | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    toolbars: IToolbarWidgetRegistry | null
   ) => {
     const links = new Links(windowId());
     const tracker = new WidgetTracker<TapescopePanel>({ namespace: 'tapescope' });
     let panel: TapescopePanel | null = null;
 
+    const vigils = new WeakMap<NotebookPanel, Vigil>();
+    const spoken = liveRegion();
+    const vigilOf = (notebook: NotebookPanel): Vigil => {
+      let vigil = vigils.get(notebook);
+      if (!vigil) {
+        vigils.set(notebook, (vigil = new Vigil(notebook, links.of(notebook.sessionContext))));
+        let toast = '';
+        vigil.paused.connect((_, pause) => {
+          spoken.textContent = pause ? `Cell paused: ${pause.words}` : 'The cell goes on.';
+          if (toast) {
+            Notification.dismiss(toast);
+            toast = '';
+          }
+          if (pause && !panel?.isVisible) {
+            toast = Notification.warning(`Paused: ${pause.words}`, {
+              autoClose: false,
+              actions: [{ label: 'Show', callback: () => void open('backward') }]
+            });
+          }
+        });
+      }
+      return vigil;
+    };
+
     const follow = () => {
       const notebook = notebooks.currentWidget;
-      panel?.follow(notebook, notebook ? links.of(notebook.sessionContext) : null);
+      panel?.follow(notebook, notebook ? links.of(notebook.sessionContext) : null, notebook ? vigilOf(notebook) : null);
       app.commands.notifyCommandChanged(RECORD);
     };
     notebooks.widgetAdded.connect((_, notebook) => {
+      vigilOf(notebook);
       links.of(notebook.sessionContext).changed.connect(() => app.commands.notifyCommandChanged(RECORD));
     });
     notebooks.currentChanged.connect(follow);
@@ -83,6 +110,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       execute: () => current()?.toggleRecording()
     });
 
+    toolbars?.addFactory<NotebookPanel>('Notebook', 'tapescope', notebook => toolbarButton(vigilOf(notebook), tab => open(tab)));
     for (const command of [OPEN, RECORD]) {
       palette?.addItem({ command, category: 'Tapescope', args: { isPalette: true } });
     }
@@ -92,6 +120,36 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
   }
 };
+
+/** Opens the panel; while a cell of its notebook is paused it says so, and leads there. */
+function toolbarButton(vigil: Vigil, open: (tab?: string) => void): ToolbarButton {
+  const props = (paused: string | null) => ({
+    icon: tapescopeIcon,
+    label: paused ? 'Paused' : 'Tapescope',
+    tooltip: paused ?? 'See what the model of this notebook does: graph, gradients, histograms, metrics',
+    className: paused ? 'ts-toolbar-paused' : '',
+    onClick: () => open(vigil.pause ? 'backward' : undefined)
+  });
+  const button = new ToolbarButton(props(null));
+  const tell = () => {
+    button.toggleClass('ts-toolbar-paused', vigil.pause !== null);
+    (button as any).props = props(vigil.pause ? `Paused: ${vigil.pause.words}` : null);
+    button.update();
+  };
+  vigil.paused.connect(tell);
+  button.disposed.connect(() => vigil.paused.disconnect(tell));
+  return button;
+}
+
+/** What is spoken, whatever has the focus. */
+function liveRegion(): HTMLElement {
+  const el = document.createElement('div');
+  el.className = 'ts-spoken';
+  el.setAttribute('role', 'status');
+  el.setAttribute('aria-live', 'polite');
+  document.body.append(el);
+  return el;
+}
 
 /** Lives as long as the browser tab: taken on load and put back on leaving, so that a duplicated tab gets its own. */
 function windowId(): string {

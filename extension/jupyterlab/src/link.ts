@@ -113,8 +113,12 @@ export class KernelLink {
       return;
     }
     // Registered whether or not a panel is open: an announcement that nobody takes is an error in the console.
-    kernel.registerCommTarget('tapescope.announce', comm => {
+    kernel.registerCommTarget('tapescope.announce', (comm, message) => {
       comm.onClose = () => undefined;
+      if ((message.content.data as any)?.breakpoints) {
+        this.want();                     // a cell may pause: somebody has to be there
+        return;
+      }
       this.drop(true);
       void this.connect();
     });

@@ -5,6 +5,7 @@ import { Connection } from './connection';
 import { tapescopeIcon } from './icon';
 import { KernelLink, LinkState } from './link';
 import { Tab, tabs } from './views';
+import { Vigil } from './vigil';
 
 const WORDS: Record<LinkState, string> = {
   starting: 'The kernel is starting.',
@@ -25,6 +26,7 @@ const DOTS: Record<LinkState, string> = {
 export class TapescopePanel extends Widget {
   private notebook: NotebookPanel | null = null;
   private link: KernelLink | null = null;
+  private vigil: Vigil | null = null;
   private tab: Tab = tabs[0];
   private shown: { tab: Tab; link: KernelLink; connection: Connection; run: string; stop: () => void; el: HTMLElement } | null = null;
   private turn = 0;                                    // counts showings, so that a late chunk of a left tab is dropped
@@ -34,6 +36,7 @@ export class TapescopePanel extends Widget {
   private run_ = element('select', 'ts-panel-run');
   private record_ = element('button', 'ts-panel-record');
   private tabs_ = element('div', 'ts-panel-tabs');
+  private pause_ = element('div', 'ts-panel-pause');
   private notice_ = element('div', 'ts-panel-notice');
   private body_ = element('div', 'ts-panel-body');
 
@@ -63,18 +66,21 @@ export class TapescopePanel extends Widget {
 
     const head = element('div', 'ts-panel-head');
     head.append(this.title_, this.state_, this.run_, this.record_);
-    this.node.append(head, this.tabs_, this.notice_, this.body_);
+    this.node.append(head, this.tabs_, this.pause_, this.notice_, this.body_);
     this.update();
   }
 
   /** Turns to another notebook, or to none. */
-  follow(notebook: NotebookPanel | null, link: KernelLink | null): void {
+  follow(notebook: NotebookPanel | null, link: KernelLink | null, vigil: Vigil | null): void {
     if (notebook === this.notebook && link === this.link) {
       return;
     }
     this.link?.changed.disconnect(this.update, this);
     this.notebook?.context.pathChanged.disconnect(this.update, this);
     this.notebook = notebook;
+    this.vigil?.paused.disconnect(this.update, this);
+    this.vigil = vigil;
+    vigil?.paused.connect(this.update, this);
     this.link = link;
     link?.changed.connect(this.update, this);
     notebook?.context.pathChanged.connect(this.update, this);
@@ -87,6 +93,14 @@ export class TapescopePanel extends Widget {
   show_(tab: string): void {
     this.tab = tabs.find(t => t.id === tab) ?? this.tab;
     this.update();
+  }
+
+  /** The keys of what is shown work at once. */
+  protected onActivateRequest(message: Message): void {
+    super.onActivateRequest(message);
+    if (!this.node.contains(document.activeElement)) {
+      (this.body_.querySelector<HTMLElement>('.ts-stage-canvas') ?? this.tabs_.querySelector<HTMLElement>('[aria-selected=true]'))?.focus({ preventScroll: true });
+    }
   }
 
   protected onAfterAttach(message: Message): void {
@@ -110,13 +124,14 @@ export class TapescopePanel extends Widget {
     this.record_.disabled = state !== 'live';
     this.renderRuns(state);
     this.renderTabs();
+    this.renderPause();
     this.renderNotice(state);
     void this.renderView();
   }
 
   dispose(): void {
     if (!this.isDisposed) {
-      this.follow(null, null);
+      this.follow(null, null, null);
       this.stopView();
       super.dispose();
     }
@@ -168,6 +183,29 @@ export class TapescopePanel extends Widget {
       const on = button.dataset.tab === this.tab.id;
       button.setAttribute('aria-selected', String(on));
       button.tabIndex = on ? 0 : -1;
+    }
+  }
+
+  /** A paused cell: said on the tab of the panel, on the tab of the view, and in a line that leads there. */
+  private renderPause(): void {
+    const pause = this.vigil?.pause ?? null;
+    this.title.label = pause ? 'Tapescope: paused' : 'Tapescope';
+    this.title.className = pause ? 'ts-title-paused' : '';
+    this.title.caption = pause ? `Paused: ${pause.words}` : 'Tapescope: what the model of the active notebook does';
+    this.node.dataset.paused = String(pause !== null);
+    const there = this.tab.id === 'backward' || this.tab.id === 'dashboard';
+    this.pause_.hidden = pause === null || there;
+    if (pause && !there && this.pause_.dataset.words !== pause.words) {
+      this.pause_.dataset.words = pause.words;
+      const button = element('button', 'ts-panel-import');
+      button.type = 'button';
+      button.textContent = 'Show';
+      button.addEventListener('click', () => this.show_('backward'));
+      const words = paragraph(pause.words);
+      const strong = document.createElement('strong');
+      strong.textContent = 'Paused ';
+      words.prepend(strong);
+      this.pause_.replaceChildren(words, button);
     }
   }
 

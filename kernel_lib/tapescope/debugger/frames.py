@@ -61,7 +61,7 @@ def describe(dbg: Debugger) -> tuple[dict[str, Any], dict[str, Any]]:
     meta = {"state": dbg.state, "live": dbg.live, "graph": dbg.graph, "index": dbg.index, "total": dbg.total, "node": -1 if at is None else at.row,
             "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "changed": dbg.noticed,
             "branch": None if dbg.compared is None else dbg.compared.to_dict(), "origin": None if dbg.origins is None else dbg.origins.to_dict(),
-            "memory": dbg.lens.totals(dbg.index, dbg.nbytes), "hits": [b.id for b in dbg.hits], "nbytes": dbg.nbytes,
+            "memory": dbg.lens.totals(dbg.index, dbg.nbytes), "hits": [b.id for b in dbg.hits], "nbytes": dbg.nbytes, "kept": [k.index for k in dbg._pass.kept],
             "error": None if dbg.error is None else f"{type(dbg.error).__name__}: {dbg.error}",
             "at": None if at is None else _describe(at, columns), "arrived": [{"parameter": n, "norm": v} for n, v in arrived.items()]}
     return meta, columns

@@ -240,11 +240,14 @@ class Breakpoints:
         self._all: list[Breakpoint] = []
         self.version = 0
         self.listener: Callable[[], None] | None = None        # who runs passes, when there is something to watch
+        self.first: Callable[[], None] | None = None           # who is told when there is something in the list
 
     def add(self, **fields: Any) -> Breakpoint:
         """Adds one; `ts.break_on` in other words."""
         made = Breakpoint(self, **fields)
         self._all.append(made)
+        if len(self._all) == 1 and self.first is not None:
+            self.first()
         self.changed()
         return made
 

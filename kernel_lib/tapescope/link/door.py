@@ -32,11 +32,18 @@ def install() -> bool:
     return True
 
 
-def announce() -> None:
-    """Tells pages that are already open that this kernel has the library now."""
+def announce(**news: bool) -> None:
+    """Tells pages that are already open that this kernel has the library now, or what is new in it."""
     from comm import create_comm
 
-    create_comm(target_name=ANNOUNCE, data={}).close()
+    create_comm(target_name=ANNOUNCE, data=news).close()
+
+
+def announce_breakpoints() -> bool:
+    """There are breakpoints: a cell may pause, and somebody should look. Returns whether there is a kernel that could be looked at."""
+    if _installed:
+        announce(breakpoints=True)
+    return _installed
 
 
 def _scheduler(kernel: Any) -> Callable[[Callable[[], None]], Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from . import door
 from .loop import service
 from .pump import wait_for
 
@@ -15,12 +16,30 @@ def anybody(grace: float) -> bool:
     return any(not c.closed and (not c.idle(now) or now - c.heard < grace) for c in service.clients)
 
 
+CALL = 4.0                         # seconds that a page has to come when a pause calls it: its connection may still be on its way
+SILENCE = 60.0                     # seconds for which nobody is called again when nobody came
+_silent = 0.0
+
+
+def _come(grace: float) -> bool:
+    """Calls pages that are open and do not look at this kernel yet; whether one has come."""
+    global _silent
+    now = time.monotonic()
+    if now < _silent or not door.announce_breakpoints():
+        return False
+    wait_for(lambda: anybody(grace) or time.monotonic() - now > CALL)
+    if not anybody(grace):
+        _silent = time.monotonic() + SILENCE
+        return False
+    return True
+
+
 def serve(machine: Any, settings: Any) -> bool:
     """Waits until the machine has left the stop at which it is; False when no page is here. An interrupt of the kernel ends it.
 
     A page that goes may come back within `settings.grace` seconds (a reload); after `settings.timeout` the pass goes on by itself.
     """
-    if not anybody(settings.grace):
+    if not anybody(settings.grace) and not _come(settings.grace):
         return False
     began = seen = time.monotonic()
 

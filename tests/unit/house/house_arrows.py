@@ -161,7 +161,9 @@ TS_ARROWS: Mapping[str, set[str]] = {
     "probe": {"hub", "store"},
     "views/mount": {"chrome", "hub", "theme"},
     **dict.fromkeys(VIEWS, VIEW_STANDS_ON),
-    "views/backward": VIEW_STANDS_ON | {"views/graph", "views/tensor"},      # its picture is the graph's, mirrored; its values are the tensor's heat maps
+    "breaks": {"chrome", "engines", "store"},                                # breakpoints: where they stand, their list, a click on a place
+    "views/graph": VIEW_STANDS_ON | {"breaks"},
+    "views/backward": VIEW_STANDS_ON | {"breaks", "views/graph", "views/tensor"},      # its picture is the graph's, mirrored; its values are the tensor's heat maps
     "views/projector": VIEW_STANDS_ON | {"views/histograms"},                # the scrubber over steps
     "views/dashboard": VIEW_STANDS_ON | VIEWS - {"views/dashboard"},
     "replay": {"store", "wire"},                                             # a packed recording that answers as a kernel does
@@ -175,9 +177,10 @@ TYPES_FROM = {"chrome", "engines", "hub", "room", "selection", "store", "theme",
 TS_OTHERS: Mapping[str, set[str]] = {
     "chrome": {"preact", "preact/hooks"},
     "views/mount": {"preact"},
+    "breaks": {"preact", "preact/hooks"},
     **{view: {"preact", "preact/hooks"} for view in VIEWS},
 }
-EXTENSION_OTHERS = re.compile(r"@jupyterlab/|@lumino/|@tapescope/widgets(/views/[a-z]+)?$")
+EXTENSION_OTHERS = re.compile(r"@jupyterlab/|@lumino/|@tapescope/widgets(/hub|/views/[a-z]+)?$")
 
 _IMPORT = re.compile(r"""^\s*(?P<kind>import|export)\s+(?P<what>[^;'"()]*?)\s*\bfrom\s*['"](?P<from>[^'"]+)['"]"""
                      r"""|^\s*import\s*['"](?P<bare>[^'"]+)['"]|\bimport\(\s*['"](?P<later>[^'"]+)['"]""", re.MULTILINE)

@@ -3,7 +3,7 @@
 import { SIZE } from './graphmodel_label';
 import { KIND } from './graphmodel_plan';
 import { GAP, ROUTE } from './layout';
-import { MARK, STYLE, type Palette } from './painter_style';
+import { DOT, MARK, STYLE, type Palette } from './painter_style';
 import { fitted, measured } from './painter_text';
 import type { Scene } from './scene';
 
@@ -15,6 +15,8 @@ export interface Look {
   style: Uint8Array;
   line: Uint8Array;
   mark: Uint8Array;
+  /** Breakpoints, by item. */
+  dot?: Uint8Array;
   /** Title and second line, where they differ from the scene's own; undefined keeps those. */
   title?(item: number): string | undefined;
   note?(item: number): string | undefined;
@@ -78,6 +80,7 @@ export function* draw(ctx: CanvasRenderingContext2D, scene: Scene, look: Look, p
   }
   if (zoom >= LOD.text) yield* texts(ctx, scene, look, palette, zoom, seen.items);
   if (zoom >= 0.3) for (const i of seen.items) if (look.mark[i]) mark(ctx, scene, i, look.mark[i]!, palette, look.style[i]!, zoom);
+  if (look.dot) for (const list of [seen.frames, seen.items]) for (const i of list) if (look.dot[i]) dot(ctx, scene, i, look.dot[i]!, palette, zoom);
 }
 
 function frame(ctx: CanvasRenderingContext2D, scene: Scene, i: number, palette: Palette, zoom: number): void {
@@ -266,6 +269,25 @@ function* texts(ctx: CanvasRenderingContext2D, scene: Scene, look: Look, palette
     put(detail, '', theme.mono, 6.4, room, left, y + h - 5.4, style.note, align);
   }
 }
+
+/** Breakpoints sit on the upper left corner. */
+export function dot(ctx: CanvasRenderingContext2D, scene: Scene, i: number, sign: number, palette: Palette, zoom: number): void {
+  const { theme } = palette, r = dotRadius(scene, i, zoom), x = scene.x[i]!, y = scene.y[i]!;
+  ctx.setLineDash([]);
+  ctx.beginPath();
+  ctx.arc(x, y, r, 0, 7);
+  ctx.fillStyle = sign === DOT.off || sign === DOT.none ? theme.bg : theme.trouble;
+  ctx.fill();
+  ctx.strokeStyle = sign === DOT.none ? theme.muted : sign === DOT.off ? theme.trouble : theme.bg;
+  ctx.lineWidth = r * 0.3;
+  ctx.stroke();
+  if (sign !== DOT.condition) return;
+  ctx.fillStyle = theme.bg;
+  ctx.fillRect(x - r * 0.55, y - r * 0.5, r * 1.1, r * 0.32);
+  ctx.fillRect(x - r * 0.55, y + r * 0.16, r * 1.1, r * 0.32);
+}
+
+export const dotRadius = (scene: Scene, i: number, zoom: number) => (scene.kind[i] === KIND.chip || scene.kind[i] === KIND.tuck ? Math.min(5, Math.max(3.4, 3.4 / zoom)) : Math.min(11, Math.max(5.5, 5.5 / zoom)));
 
 /** Signs sit on the upper right corner, over the border. */
 function mark(ctx: CanvasRenderingContext2D, scene: Scene, i: number, sign: number, palette: Palette, style: number, zoom: number): void {

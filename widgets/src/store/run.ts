@@ -255,7 +255,7 @@ function debugState(meta: Record<string, any>, columns: Record<string, Values>):
   const fill = (list: any[] | undefined): TensorSummary[] =>
     (list ?? []).map(t => ({ ...t, values: t.column != null && columns[t.column] ? f4(columns, t.column) : null }));
   const at = meta.at && { ...meta.at, grad_in: fill(meta.at.grad_in), saved: fill(meta.at.saved), grad_out: fill(meta.at.grad_out), shares: meta.at.shares ?? [] };
-  return { ...(meta as DebugState), at: at ?? null, arrived: meta.arrived ?? [] };
+  return { ...(meta as DebugState), at: at ?? null, arrived: meta.arrived ?? [], breakpoints: meta.breakpoints ?? [] };
 }
 
 function table(columns: Record<string, Values>, kind: string, names: readonly string[]): Values[] {

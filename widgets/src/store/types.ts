@@ -75,12 +75,33 @@ export interface TensorSummary {
   nonfinite: number; values: Float32Array | null;
 }
 
+/** What one consumer sent to a node where gradients meet; `along` is its part of the sum, and those add up to 1. */
+export interface Share { from: string; share: number; module?: string; row?: number; norm?: number; cosine?: number; along?: number }
+
+/** Where and when a pass pauses, as `ts.breakpoints` keeps it. */
+export interface Breakpoint {
+  id: number; hits: number; words: string;
+  op: string | null; module: string | null; parameter: string | null; line: [file: string, line: number] | null; shape: (number | null)[] | null; nth: number | null;
+  when: 'nonfinite' | 'zero' | 'jump' | null; norm_above: number | null; norm_below: number | null; factor: number;
+  step: number | [number, number] | null; forward: boolean; exception: boolean; once: boolean; enabled: boolean; ignore: number; text: string;
+}
+
 export interface DebugState {
   state: 'held' | 'running' | 'done' | 'aborted' | 'none';
   graph: number; index: number; total: number; node: number; reason: string;
+  /** Inside a call that a cell runs. */
+  live?: boolean;
+  direction?: 'forward';
+  note?: string; error?: string | null; edited?: number; nbytes?: number;
+  /** Ids of the breakpoints that stopped it here. */
+  hits?: number[];
+  breakpoints?: Breakpoint[];
+  /** Places from which the pass can go on again, as indices. */
+  kept?: number[];
   at: {
     name: string; label: string; module: string; source: [file: string, line: number, text: string, cell: string] | null; formula: string;
-    grad_in: TensorSummary[]; saved: TensorSummary[]; grad_out: TensorSummary[]; shares: { from: string; share: number }[];
+    grad_in: TensorSummary[]; saved: TensorSummary[]; grad_out: TensorSummary[]; shares: Share[];
+    hooks?: string[];
   } | null;
   arrived: { parameter: string; norm: number }[];
 }

@@ -38,6 +38,8 @@ export class DemoHost implements Host {
   private seq = 0;
   private unacknowledged = 0;
   private held = { index: 0, state: 'none' as 'held' | 'done' | 'aborted' | 'none', reason: '', version: 0 };
+  private breakpoints: any[] = [];
+  private made = 0;
   private began = Date.now();
 
   constructor(options: DemoOptions = {}) {
@@ -93,6 +95,14 @@ export class DemoHost implements Host {
       case 'debug.out': hold(this.held.index + 3, 'out'); break;
       case 'debug.continue': hold(total, 'ran to the end'); break;
       case 'debug.run_to': hold(m.args.index ?? (m.args.node !== undefined ? total - 1 - m.args.node : this.held.index), 'run to'); break;
+      case 'debug.go': hold(m.args.index, 'went'); break;
+      case 'debug.replay': case 'debug.next_module': hold(this.held.index + (m.verb === 'debug.replay' ? 0 : 2), m.verb); break;
+      case 'debug.reset': hold(0, 'started again'); break;
+      case 'break.add': this.breakpoints.push({ ...frames.breakpoint(this.newest!, m.args), id: ++this.made, hits: 0 }); this.held.version++; break;
+      case 'break.edit': this.breakpoints = this.breakpoints.map(b => (b.id === m.args.id ? { ...b, ...m.args } : b)); this.held.version++; break;
+      case 'break.remove': this.breakpoints = this.breakpoints.filter(b => b.id !== m.args.id); this.held.version++; break;
+      case 'break.clear': this.breakpoints = []; this.held.version++; break;
+      case 'ping': break;
       case 'debug.abort': this.held = { ...this.held, state: 'aborted', version: this.held.version + 1 }; break;
       case 'debug.edit': case 'record.start': case 'record.stop': break;
       default: return this.say({ type: 'reply', request: m.request, ok: false, error: `no such verb: ${m.verb}` });
@@ -150,7 +160,7 @@ export class DemoHost implements Host {
       case 'gradients': return whole(end, () => (end > 0 ? frames.gradients(d, s.steps?.[0] ?? end - 1) : null));
       case 'findings': return whole(end * 10 + this.muted.size + 1, () => frames.findings(d, end - 1, this.muted));
       case 'status': return whole(end + 1, () => frames.status(d, end - 1, this.isOver(d) ? 'stopped' : 'recording'));
-      case 'debug': return whole(this.held.version + 1, () => frames.debug(d, this.held.index, this.held.state, this.held.reason));
+      case 'debug': return whole(this.held.version + 1, () => { const f = frames.debug(d, this.held.index, this.held.state, this.held.reason); f.meta.breakpoints = this.breakpoints; return f; });
       case 'tensor': {
         if (!s.id) return null;
         const stride = 5, next = Math.min(end - 1, Math.floor(at / stride) * stride);

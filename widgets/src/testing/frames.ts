@@ -211,3 +211,12 @@ export function debug(d: Demo, index: number, state: 'held' | 'done' | 'aborted'
   };
   return { kind: 'debug', meta: { state, graph: 0, index, total: order.length, node, reason, at, arrived }, columns };
 }
+
+/** A breakpoint as the kernel would make it of these arguments. */
+export function breakpoint(d: Demo, args: Record<string, any>): Record<string, any> {
+  const { node, ...fields } = args, op = node === undefined ? -1 : d.graph.opOfNode(node), none = { op: null, module: null, parameter: null, line: null, shape: null, nth: null, when: null, norm_above: null, norm_below: null, factor: 10, step: null,
+    forward: false, exception: false, once: false, enabled: true, ignore: 0, text: '' };
+  const place = op < 0 ? {} : { op: d.graph.nodeName(node).replace(/Backward0$/, '').toLowerCase(), module: d.graph.modulePath(op) || null };
+  const b = { ...none, ...place, ...fields };
+  return { ...b, words: `backward${b.op ? ` at ${b.op}` : ''}${b.parameter ? ` at parameter ${b.parameter}` : ''}${b.module ? ` in ${b.module}` : ''}${b.when ? ` when ${b.when}` : ''}` };
+}

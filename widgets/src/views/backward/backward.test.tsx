@@ -5,7 +5,7 @@ import { sampleOf } from '../../engines/graphmodel.samples';
 import { DemoHost, type DemoOptions } from '../../testing/demo';
 import { GraphBuilder } from '../../testing/graphs';
 import { ABORT, commandOf, COMMANDS, RUN_TO } from './commands';
-import { runArgs, spokenOf } from './view';
+import { runArgs, spokenOf } from './held';
 import { backward } from '.';
 
 beforeEach(() => { delete (globalThis as any)[Symbol.for('tapescope.hub.1')]; document.body.replaceChildren(); });
@@ -30,7 +30,7 @@ describe('a held pass', () => {
   it('shows what stands at the cursor and moves by key and button', async () => {
     const { el, press, button, where, stop } = await mounted({ held: true });
     expect(where()).toBe('before node 3 of 12');
-    expect(el.querySelector('h2')!.textContent).toBe('AccumulateGrad');
+    expect(el.querySelector('h2')!.textContent).toBe('AccumulateGrad  head.bias');
     expect(el.querySelector('.ts-formula math')).not.toBeNull();
     expect(el.querySelector('[role=status]')!.textContent).toMatch(/^AccumulateGrad in head, node 3 of 12, gradient norm /);
     await press('n');

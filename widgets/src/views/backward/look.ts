@@ -6,10 +6,11 @@ import type { Look } from '../../engines/painter';
 import { LINE, MARK, STYLE } from '../../engines/painter_style';
 import type { Scene } from '../../engines/scene';
 import { flows, lookOf } from '../graph/look';
+import type { Places } from '../../breaks/places';
 import { PASS } from './order';
 
-export function passLook(scene: Scene, states: Uint8Array): Look {
-  const look = lookOf(scene, { flow: 'grad', overlay: null, trace: null }), { style, mark, line } = look, { model } = scene;
+export function passLook(scene: Scene, states: Uint8Array, places?: Places): Look {
+  const look = lookOf(scene, { flow: 'grad', overlay: null, trace: null, places }), { style, mark, line } = look, { model } = scene;
   const notes = new Map<number, string>(), item = new Uint8Array(scene.count);
   for (let i = 0; i < scene.count; i++) {
     const kind = scene.kind[i]!;
@@ -34,6 +35,13 @@ export function passLook(scene: Scene, states: Uint8Array): Look {
   }
   const note = look.note;
   return { ...look, note: i => notes.get(i) ?? note?.(i) };
+}
+
+/** A forward pass under way: the graph as it is, and the op that has just run. */
+export function forwardLook(scene: Scene, op: number, places?: Places): Look {
+  const look = lookOf(scene, { flow: 'forward', overlay: null, trace: null, places }), item = op < 0 ? -1 : scene.itemOfOp(op);
+  if (item >= 0) { look.style[item] = STYLE.chosen; look.mark[item] = MARK.down; }
+  return look;
 }
 
 /** Row of the node that an item stands for; -1 for none. */

@@ -7,26 +7,36 @@ import { cardOf } from '../graph/describe';
 import type { Chosen } from '../graph/side';
 import { Stage } from '../graph/stage';
 import { itemsOf, targetOf } from '../graph/view';
-import { passLook, placeOf } from './look';
+import { fieldsOf, type Places } from '../../breaks/places';
+import { forwardLook, passLook, placeOf } from './look';
 
 export interface PictureProps {
-  model: GraphModel; version: number; store: RunStore; states: Uint8Array; node: number; chosen: Chosen | null;
+  model: GraphModel; version: number; store: RunStore; chosen: Chosen | null; node: number;
+  /** Of the backward pass; null while the forward pass runs, which stands at `op`. */
+  states: Uint8Array | null; op?: number; places?: Places;
+  /** The picture runs on by itself: it does not glide. */
+  still?: boolean;
   /** Grows when the cursor is to be brought into sight, with all that is around it opened. */
   open: number;
   onChoose(target: Chosen | null): void;
+  onBreak?(target: Chosen): void;
 }
 
 export function Picture(props: PictureProps) {
-  const { model, version, states, node, chosen, open } = props;
+  const { model, version, states, node, op = -1, places, chosen, open } = props;
   const place = useRef<HTMLDivElement>(null), stage = useRef<Stage | null>(null), now = useRef(props);
   now.current = props;
 
   useLayoutEffect(() => {
     const s = (stage.current = new Stage(place.current!, {
-      look: scene => passLook(scene, now.current.states),
+      look: scene => (now.current.states ? passLook(scene, now.current.states, now.current.places) : forwardLook(scene, now.current.op ?? -1, now.current.places)),
       card: (scene, item) => cardOf(scene, item, now.current.store),
       choose: (scene, item) => now.current.onChoose(item < 0 ? null : targetOf(scene, item)),
       changed: () => { mark(); begin(); },
+      dot: {
+        can: (scene, item) => { const target = now.current.onBreak && targetOf(scene, item); return Boolean(target && fieldsOf(scene.model, target, !now.current.states)); },
+        press: (scene, item) => { const target = targetOf(scene, item); if (target) now.current.onBreak?.(target); },
+      },
     }));
     s.canvas.setAttribute('aria-label', 'The graph, as the backward pass goes through it');
     return () => { s.close(); stage.current = null; };
@@ -34,7 +44,7 @@ export function Picture(props: PictureProps) {
   // A pass begins at the end of the picture.
   const begun = useRef(false);
   const begin = () => {
-    const s = stage.current, op = placeOf(now.current.model, now.current.node);
+    const s = stage.current, op = placeAt(now.current);
     if (begun.current || !s?.scene || s.size.width === 0 || op < 0) return;
     begun.current = true;
     s.lookAt(s.scene.itemOfOp(op));
@@ -46,21 +56,23 @@ export function Picture(props: PictureProps) {
     s.redraw();
   };
   useLayoutEffect(() => stage.current?.show(model), [model, version]);
-  useLayoutEffect(() => stage.current?.restyle(), [states]);
+  useLayoutEffect(() => stage.current?.restyle(), [states, places, op]);
   useLayoutEffect(mark, [chosen?.kind, chosen?.row]);
 
   // The cursor stays in sight; closed modules stay closed and say how far they are.
   const opened = useRef(open);
   useEffect(() => {
-    const s = stage.current, op = placeOf(model, node);
-    if (!s || op < 0) return;
-    if (opened.current !== open) s.revealOp(op);
-    else if (s.scene) s.lookAt(s.scene.itemOfOp(op));
+    const s = stage.current, place = placeAt(now.current);
+    if (!s || place < 0) return;
+    if (opened.current !== open) s.revealOp(place);
+    else if (s.scene) s.lookAt(s.scene.itemOfOp(place), now.current.still);
     opened.current = open;
-  }, [node, open, model]);
+  }, [node, op, open, model]);
 
   return <div class="ts-stage ts-grow" ref={place} />;
 }
+
+const placeAt = ({ model, node, op = -1, states }: PictureProps) => (states ? placeOf(model, node) : op);
 
 /** Signs and hues of the states. */
 export function PassLegend() {

@@ -2,16 +2,20 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { Button, show, Slider } from '../../chrome';
-import type { DebugState } from '../../store/types';
+import type { Breakpoint, DebugState } from '../../store/types';
+import { BreakList } from '../../breaks/list';
+import { placesOf, showOf } from '../../breaks/places';
+import { useToggle } from '../../breaks/toggle';
 import { modulePath } from '../graph/describe';
 import { longestVisit, PASS, statesOf } from './order';
+import { Panel } from './panel';
 import { PassLegend, Picture } from './picture';
 import { HOLD_CODE, type Shared } from './view';
 
 /** A replay takes about this long, but no node is shorter than a frame and none longer than can be borne. */
 const WHOLE_MS = 9000, NODE_MS = [33, 420] as const;
 
-export function Replay({ store, graph, model, chosen, choose, help }: Shared) {
+export function Replay({ at: at_, store, graph, model, chosen, choose, help, tab, setTab }: Shared) {
   const { version, nodes } = graph;
   const order = useMemo(() => longestVisit(nodes), [graph, version]);
   const total = order.length;
@@ -29,10 +33,14 @@ export function Replay({ store, graph, model, chosen, choose, help }: Shared) {
   const play = () => { if (at >= total) setIndex(0); setPlaying(!playing); };
   const onKey = (e: KeyboardEvent) => {
     if (e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT)$/.test((e.target as HTMLElement).tagName)) return;
-    if (e.key === 'n' || e.key === 'F10') go(at + 1); else if (e.key === 'p') go(at - 1); else if (e.key === 'c' || e.key === 'F5') play(); else return;
+    if (e.key === 'n' || e.key === 'F10') go(at + 1); else if (e.key === 'p') go(at - 1); else if (e.key === 'c' || e.key === 'F5' || e.key === 'k') play(); else if ((e.key === 'b' || e.key === 'B') && chosen) toggle(chosen, e.key === 'B'); else if (e.key === '1') setTab('node'); else if (e.key === '2') setTab('breaks'); else return;
     e.preventDefault();
     e.stopPropagation();
   };
+  const breakpoints = store.debug?.breakpoints ?? NONE, places = useMemo(() => placesOf(model, breakpoints), [model, version, breakpoints]);
+  const [opens, setOpens] = useState(0);
+  const { toggle, problem } = useToggle(at_, model, places);
+  const look = (b: Breakpoint) => { const found = showOf(places, b); if (found) { choose(found); setOpens(n => n + 1); } };
   const values = useMemo(() => gradientsOf(store.gradients, graph.id), [store.gradients, graph.id]);
   const step = store.gradients?.graph === graph.id ? store.gradients.step : null;
   const name = (n: number) => (nodes.op[n]! < 0 && nodes.source[n]! >= 0 ? model.text(graph.sources.name[nodes.source[n]!]!) : model.text(nodes.name[n]!));
@@ -48,14 +56,17 @@ export function Replay({ store, graph, model, chosen, choose, help }: Shared) {
         <span class="ts-grow" />
         <Button quiet icon label="Help" title="Keys (?)" onPress={help}>?</Button>
       </div>
+      {problem && <p class="ts-back-said" role="alert">{problem}</p>}
       <div class="ts-back-body ts-grow">
-        <Picture model={model} version={version} store={store} states={states} node={node} chosen={chosen} open={0} onChoose={choose} />
-        <section class="ts-back-panel ts-scroll" aria-label="At the cursor" tabIndex={0}>
+        <Picture model={model} version={version} store={store} states={states} node={node} places={places} chosen={chosen} open={opens} still={playing} onChoose={choose} onBreak={t => toggle(t)} />
+        <Panel shown={tab} onShow={setTab} tabs={[{ id: 'node', label: 'Node', body: () => (
+          <>
           {node >= 0 ? <Now name={model.text(nodes.name[node]!)} where={nodes.op[node]! >= 0 ? modulePath(model, model.moduleOf(nodes.op[node]!)) : name(node)} value={values.get(node)} us={store.clocks?.graph === graph.id ? store.clocks.nodeUs[node] : undefined} /> : <p class="ts-back-over">The pass is over.</p>}
           {arrived.length > 0 && <Arrivals list={arrived} />}
           <h3>Stop inside it</h3>
           <div class="ts-back-hint"><p>Holds the next pass before its first node, with values, formulas and steps in both directions.</p><pre>{HOLD_CODE}</pre></div>
-        </section>
+          </>) },
+          { id: 'breaks', label: `Breaks${breakpoints.length ? ` ${breakpoints.length}` : ''}`, body: () => <BreakList at={at_} breakpoints={breakpoints} onShow={look} /> }]} />
       </div>
       <div class="ts-status">
         <span class="ts-dot" data-tone="backward" /><span><b>replay</b>{step !== null ? ` of step ${step}` : ''}</span>
@@ -66,6 +77,8 @@ export function Replay({ store, graph, model, chosen, choose, help }: Shared) {
     </div>
   );
 }
+
+const NONE: readonly Breakpoint[] = [];
 
 interface Value { norm: number; bad: boolean }
 

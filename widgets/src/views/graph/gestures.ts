@@ -46,7 +46,8 @@ export function listen(stage: Stage): () => void {
     if (!pointers.delete(e.pointerId)) return;
     canvas.style.cursor = '';
     if (e.type === 'pointercancel' || travelled >= CLICK_PX || e.button !== 0) return;
-    const [x, y] = place(e), item = stage.at(x, y), now = performance.now();
+    const [x, y] = place(e), item = stage.at(x, y), now = performance.now(), stop = stage.dotAt(x, y, e.altKey);
+    if (stop >= 0) { stage.pressDot(stop); lastClick = { at: 0, item: -1 }; return; }
     if (stage.onCaret(item, x, y)) { stage.toggle(item); lastClick = { at: 0, item: -1 }; return; }
     if (item >= 0 && item === lastClick.item && now - lastClick.at < DOUBLE_MS) { stage.toggle(item); lastClick = { at: 0, item: -1 }; return; }
     lastClick = { at: now, item };

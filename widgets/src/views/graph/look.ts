@@ -8,6 +8,7 @@ import { lowerBound } from '../../engines/pyramid';
 import { LINE, MARK, STEPS, STYLE } from '../../engines/painter_style';
 import type { Scene } from '../../engines/scene';
 import type { RunStore } from '../../store/types';
+import { dotsOf, type Places } from '../../breaks/places';
 import { prefixOf, type Trace } from './trace';
 
 export const OVERLAYS = [
@@ -20,11 +21,11 @@ export type Flow = 'forward' | 'grad';
 /** A measured value for each op and source; NaN where there is none. */
 export interface Measure { kind: Overlay; ops: Float32Array; sources: Float32Array; low: number; high: number; unit: string; step: number; what: string; bad: Uint8Array; found: number }
 
-export interface Wish { flow: Flow; overlay: Measure | null; trace: Trace | null }
+export interface Wish { flow: Flow; overlay: Measure | null; trace: Trace | null; places?: Places }
 
 let versions = 0;
 
-export function lookOf(scene: Scene, { flow, overlay, trace }: Wish): Look {
+export function lookOf(scene: Scene, { flow, overlay, trace, places }: Wish): Look {
   const n = scene.count, style = new Uint8Array(n), mark = new Uint8Array(n), line = new Uint8Array(scene.edges);
   const notes = new Map<number, string>(), titles = new Map<number, string>();
   for (let i = 0; i < n; i++) style[i] = baseStyle(scene, i);
@@ -33,7 +34,7 @@ export function lookOf(scene: Scene, { flow, overlay, trace }: Wish): Look {
   if (overlay) applyMeasure(scene, overlay, style, mark, notes);
   if (trace) applyTrace(scene, trace, style, mark, line);
   return {
-    style, mark, line, upward: flow === 'grad', version: ++versions,
+    style, mark, line, dot: places && dotsOf(scene, places), upward: flow === 'grad', version: ++versions,
     title: titles.size ? i => titles.get(i) : undefined, note: notes.size ? i => notes.get(i) : undefined, detail: i => detailOf(scene, i),
   };
 }

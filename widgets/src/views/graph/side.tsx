@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { Button, bytes, show } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
 import { shapeText } from '../../engines/graphmodel_label';
-import type { Host, RunStore } from '../../store/types';
+import type { Breakpoint, Host, RunStore } from '../../store/types';
 import { elements, isParameter, modulePath, placeOf, siteOf, sourceKind, sourceType } from './describe';
 import { flagWords } from './look';
 import type { Trace } from './trace';
@@ -14,6 +14,8 @@ export type Chosen = { kind: 'op' | 'module' | 'source'; row: number };
 export interface SideProps {
   model: GraphModel; store: RunStore; chosen: Chosen; host: Host; trace: Trace | null; open: boolean | null; foldable: number;
   onGo(target: Chosen): void; onTrace(): void; onProbe(key: string): void; onToggle(): void; onFold(): void; onClose(): void; problem: string;
+  /** Breakpoints that stand here, and what sets or removes one; null where no gradient comes. */
+  stops: readonly Breakpoint[]; onBreak: (() => void) | null;
 }
 
 export function Side(props: SideProps) {
@@ -29,6 +31,12 @@ export function Side(props: SideProps) {
       {problem && <p class="ts-side-problem" role="alert">{problem}</p>}
     </section>
   );
+}
+
+/** Sets a breakpoint of the backward pass, or takes it away. */
+function Break({ stops, onBreak }: { stops: readonly Breakpoint[]; onBreak: (() => void) | null }) {
+  if (!onBreak) return null;
+  return <Button pressed={stops.length > 0} title={stops.length ? `${stops.map(b => b.words).join('\n')} (b)` : 'Pause the backward pass here (b)'} onPress={onBreak}><i class="ts-side-dot" data-on={stops.some(b => b.enabled) || undefined} />Break here</Button>;
 }
 
 function Facts({ rows }: { rows: [string, ComponentChildren][] }) {
@@ -67,7 +75,7 @@ function SourceLine({ model, op, host }: { model: GraphModel; op: number; host: 
 const opLink = (model: GraphModel, op: number) => ({ target: { kind: 'op', row: op } as Chosen, name: [model.text(model.graph.ops.name[op]!), modulePath(model, model.moduleOf(op)).split(' ')[0]].filter(Boolean).join('  '), note: shapeText(model.text(model.graph.ops.shape[op]!)) });
 const sourceLink = (model: GraphModel, source: number) => ({ target: { kind: 'source', row: source } as Chosen, name: model.text(model.graph.sources.name[source]!) || sourceKind(model, source), note: shapeText(model.text(model.graph.sources.shape[source]!)) });
 
-function Op({ model, store, host, op, trace, onGo, onTrace, onProbe }: SideProps & { op: number }) {
+function Op({ model, store, host, op, trace, stops, onBreak, onGo, onTrace, onProbe }: SideProps & { op: number }) {
   const { graph, text } = model, { ops, nodes } = graph, node = model.nodeOfOp[op]!, shape = text(ops.shape[op]!), module = model.moduleOf(op);
   const inputs = [...model.inputs(op)], users = [...new Set(model.consumers(op))];
   const us = store.clocks?.graph === graph.id ? store.clocks.opUs[op] : NaN, backUs = node >= 0 && store.clocks?.graph === graph.id ? store.clocks.nodeUs[node] : NaN;
@@ -78,6 +86,7 @@ function Op({ model, store, host, op, trace, onGo, onTrace, onProbe }: SideProps
       <div class="ts-side-actions">
         <Button primary onPress={() => onProbe(`output/${op}`)} title="Copy the values of this tensor from its next occurrence on (l)">Look at this tensor</Button>
         <Button pressed={trace !== null} onPress={onTrace} title="Mark what it was made of and what it influences (t)">Trace</Button>
+        <Break stops={stops} onBreak={onBreak} />
       </div>
       {trace && <p class="ts-side-trace"><span data-way="up">▲ {trace.upCount} upstream</span><span data-way="down">▼ {trace.downCount} downstream</span></p>}
       <Facts rows={[
@@ -103,7 +112,7 @@ function Op({ model, store, host, op, trace, onGo, onTrace, onProbe }: SideProps
   );
 }
 
-function Module({ model, store, host, module, open, foldable, onGo, onProbe, onToggle, onFold }: SideProps & { module: number }) {
+function Module({ model, store, host, module, open, foldable, stops, onBreak, onGo, onProbe, onToggle, onFold }: SideProps & { module: number }) {
   const { graph, text } = model, path = text(graph.modules.path[module]!), parameters = model.parametersIn(module);
   const count = parameters.reduce((sum, s) => sum + elements(text(graph.sources.shape[s]!)), 0), [first, last] = [model.first(module), model.last(module)];
   let us = NaN;
@@ -114,6 +123,7 @@ function Module({ model, store, host, module, open, foldable, onGo, onProbe, onT
         {path && <Button primary onPress={() => onProbe(`activation/${path}`)} title="Copy the values of its output from its next call on (l)">Look at its output</Button>}
         {open !== null && <Button onPress={onToggle} title="Enter, or double click">{open ? 'Close' : 'Open'}</Button>}
         {foldable > 1 && <Button onPress={onFold} title="Draw equal blocks as one">Fold ×{foldable}</Button>}
+        <Break stops={stops} onBreak={onBreak} />
       </div>
       <Facts rows={[
         ['Class', <span class="ts-mono">{text(graph.modules.cls[module]!)}</span>], ['Path', path && <span class="ts-mono">{path}</span>], ['Call', graph.modules.call[module]! > 0 ? `number ${graph.modules.call[module]! + 1}` : ''],
@@ -126,10 +136,11 @@ function Module({ model, store, host, module, open, foldable, onGo, onProbe, onT
   );
 }
 
-function Source({ model, source, onGo }: SideProps & { source: number }) {
+function Source({ model, source, stops, onBreak, onGo }: SideProps & { source: number }) {
   const { graph, text } = model, shape = text(graph.sources.shape[source]!), dtype = text(graph.sources.dtype[source]!), node = model.nodeOfSource[source] ?? -1, users = model.usersOf(source);
   return (
     <>
+      {onBreak && <div class="ts-side-actions"><Break stops={stops} onBreak={onBreak} /></div>}
       <Facts rows={[
         ['Kind', sourceKind(model, source)], ['Value', <span class="ts-mono">{sourceType(model, source)}</span>], ['Elements', elements(shape).toLocaleString('en')], ['Size', bytes(elements(shape) * itemSize(dtype))],
         ['grad_fn', node >= 0 ? text(graph.nodes.name[node]!) : isParameter(model, source) ? 'none: it gets no gradient' : ''],

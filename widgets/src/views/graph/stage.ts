@@ -5,8 +5,8 @@ import { ROOT, type GraphModel } from '../../engines/graphmodel';
 import { KIND, planOf, type LevelPlan } from '../../engines/graphmodel_plan';
 import { GAP, ROUTE, type Placed } from '../../engines/layout';
 import { Painter, world, type Camera, type Look } from '../../engines/painter';
-import { edgePath } from '../../engines/painter_draw';
-import { paletteOf, type Palette } from '../../engines/painter_style';
+import { dot, dotRadius, edgePath } from '../../engines/painter_draw';
+import { DOT, paletteOf, type Palette } from '../../engines/painter_style';
 import { Scene } from '../../engines/scene';
 import { Tween, TWEEN_MOST, TWEEN_MS } from '../../engines/scene_tween';
 import { hubOf } from '../../hub';
@@ -29,6 +29,8 @@ export interface StageHooks {
   changed(): void;
   /** The graph could not be laid out. */
   failed?(reason: string): void;
+  /** A click on the corner where breakpoints are; `can` says of which items there may be one. */
+  dot?: { can(scene: Scene, item: number): boolean; press(scene: Scene, item: number): void };
   /** A key that the stage has no use for. */
   key?(event: KeyboardEvent): boolean;
 }
@@ -44,6 +46,7 @@ export class Stage {
   hovered = -1;
   /** The reader has moved the camera. */
   private moved = false;
+  private nearDot = -1;
   private model: GraphModel | null = null;
   private look: Look | null = null;
   private palette: Palette;
@@ -165,9 +168,10 @@ export class Stage {
   }
 
   /** Moves the least that brings an item into sight. */
-  lookAt(item: number): void {
+  lookAt(item: number, atOnce = false): void {
     if (!this.scene || item < 0) return;
-    this.fly(reveal(this.camera, this.size, this.boxOf(item)));
+    const to = reveal(this.camera, this.size, this.boxOf(item));
+    if (atOnce) { this.flight = null; this.camera = to; this.moved = true; this.redraw(); } else this.fly(to);
   }
 
   fit(): void {
@@ -204,6 +208,20 @@ export class Stage {
     return wx < scene.x[item]! + 20 && wy < scene.y[item]! + (scene.open[item] ? GAP.header : scene.h[item]!);
   }
 
+  /** The item whose corner, where its breakpoint stands, is at this place; -1 for none. */
+  dotAt(x: number, y: number, anywhere = false): number {
+    const { scene, hooks: { dot } } = this;
+    if (!scene || !dot || this.camera.zoom < 0.3) return -1;
+    const item = Math.max(this.at(x, y), this.at(x + 5, y + 5));
+    if (item < 0 || !dot.can(scene, item)) return -1;
+    const [sx, sy] = toScreen(this.camera, this.size, scene.x[item]!, scene.y[item]!);
+    return anywhere || Math.hypot(x - sx, y - sy) <= Math.max(8, dotRadius(scene, item, this.camera.zoom) * this.camera.zoom + 2) ? item : -1;
+  }
+
+  pressDot(item: number): void {
+    if (this.scene) this.hooks.dot?.press(this.scene, item);
+  }
+
   hover(x: number, y: number): void {
     const item = x < 0 ? -1 : this.at(x, y);
     if (item !== this.hovered) {
@@ -211,6 +229,9 @@ export class Stage {
       this.canvas.style.cursor = item >= 0 ? 'pointer' : '';
       this.redraw();
     }
+    const near = this.dotAt(x, y);
+    if (near !== this.nearDot) { this.nearDot = near; this.redraw(); }
+    if (near >= 0) this.canvas.style.cursor = 'pointer';
     if (item < 0 || !this.scene) this.tip.hide();
     else this.tip.show(this.hooks.card(this.scene, item), x, y);
   }
@@ -295,7 +316,7 @@ export class Stage {
     this.plans = plans;
     this.placed = placed;
     this.scene = scene;
-    this.hovered = -1;
+    this.hovered = this.nearDot = -1;
     this.tip.hide();
     this.chosen = shown.map(name => scene.find(name)).filter(i => i >= 0);
     this.look = this.hooks.look(scene);
@@ -437,6 +458,11 @@ export class Stage {
       ctx.stroke();
     }
     for (const i of this.chosen) this.outline(ctx, i, theme.forward, Math.max(2, 1.6 / zoom), 3 / zoom);
+    if (this.hovered >= 0 && this.hooks.dot?.can(scene, this.hovered) && zoom >= 0.3 && !this.look!.dot?.[this.hovered]) {
+      ctx.globalAlpha = this.nearDot === this.hovered ? 1 : 0.55;
+      dot(ctx, scene, this.hovered, this.nearDot === this.hovered ? DOT.off : DOT.none, this.palette, zoom);
+      ctx.globalAlpha = 1;
+    }
     if (this.hovered >= 0 && !this.chosen.includes(this.hovered)) this.outline(ctx, this.hovered, theme.muted, Math.max(1.2, 1 / zoom), 2 / zoom);
   }
 

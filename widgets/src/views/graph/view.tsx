@@ -7,8 +7,10 @@ import { foldsOf } from '../../engines/graphmodel_fold';
 import { KIND } from '../../engines/graphmodel_plan';
 import type { Scene } from '../../engines/scene';
 import { probe } from '../../probe';
-import type { Attachment, Host, RunStore, Selection } from '../../store/types';
+import type { Attachment, Breakpoint, Host, RunStore, Selection } from '../../store/types';
 import { onTheme, readTheme, type Theme } from '../../theme';
+import { fieldsOf, listAt, placesOf } from '../../breaks/places';
+import { useToggle } from '../../breaks/toggle';
 import { cardOf, isParameter, spoken } from './describe';
 import { GRAPH_KEYS, Help } from './help';
 import { Legend } from './legend';
@@ -26,7 +28,7 @@ const NARROW = 760;
 export interface GraphWish { flow: Flow; overlay: Overlay }
 
 export function GraphView({ at, host, root, wish }: { at: Attachment; host: Host; root: HTMLElement; wish: GraphWish }) {
-  const store = useRun(at, ['graph', 'clocks', 'gradients', 'findings', 'status']);
+  const store = useRun(at, ['graph', 'clocks', 'gradients', 'findings', 'status', 'debug']);
   const graph = store?.graph;
   if (!store || !graph || graph.ops.count === 0) return <Nothing link={at.link} recorded={store !== null} what="No graph yet" code={RECORD} />;
   return <Shown key={store.id} at={at} host={host} root={root} store={store} wish={wish} />;
@@ -63,11 +65,13 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
     return () => offs.forEach(off => off());
   }, [at, store, overlay]);
   const measure = useMemo(() => measureOf(store, model, overlay, flow, selection.step), [store, model, version, overlay, flow, store.clocks, store.gradients, store.findings, arrived, selection.step]);
+  const breakpoints = store.debug?.breakpoints ?? NONE, places = useMemo(() => placesOf(model, breakpoints), [model, version, breakpoints]);
+  const { toggle, problem: refused } = useToggle(at, model, places);
   const narrow = width < NARROW, showOutline = outlined ?? width >= 1000;
 
   // What the stage asks for, readable from callbacks that outlive a render.
-  const now = useRef({ model, store, wish: { flow, overlay: measure, trace } as Wish, chosen });
-  now.current = { model, store, wish: { flow, overlay: measure, trace }, chosen };
+  const now = useRef({ model, store, wish: { flow, overlay: measure, trace, places } as Wish, chosen, toggle });
+  now.current = { model, store, wish: { flow, overlay: measure, trace, places }, chosen, toggle };
   const own = useRef(false);
   const set = (change: Partial<Selection>) => { own.current = true; at.selection.set(change); own.current = false; };
   const select = (target: Chosen | null, reveal = false) => {
@@ -94,6 +98,10 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
       choose: (scene, item) => { select(item < 0 ? null : targetOf(scene, item)); if (item >= 0) setSided(true); },
       changed: () => { showChosen(); setChanges(n => n + 1); setFailure(''); },
       failed: setFailure,
+      dot: {
+        can: (scene, item) => { const target = targetOf(scene, item); return Boolean(target && fieldsOf(scene.model, target)); },
+        press: (scene, item) => { const target = targetOf(scene, item); if (target) now.current.toggle(target); },
+      },
     }));
     const observer = typeof ResizeObserver === 'function' ? new ResizeObserver(() => setWidth(box.current?.clientWidth || 1200)) : null;
     observer?.observe(box.current!);
@@ -102,7 +110,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
     return () => { s.close(); observer?.disconnect(); off(); stage.current = null; };
   }, []);
   useLayoutEffect(() => stage.current?.show(model), [model, version]);
-  useLayoutEffect(() => stage.current?.restyle(), [flow, measure, trace]);
+  useLayoutEffect(() => stage.current?.restyle(), [flow, measure, trace, places]);
 
   const showChosen = () => {
     const s = stage.current;
@@ -137,6 +145,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
     switch (e.key) {
       case '/': input.current?.focus(); break;
       case '?': setHelp(true); break;
+      case 'b': case 'B': if (!chosen) return; toggle(chosen, e.key === 'B'); break;
       case 't': if (inTree) return; setTracing(!tracing); break;
       case 'l': if (inTree) return; lookAtChosen(); break;
       case 'g': if (inTree) return; setFlow(flow === 'forward' ? 'grad' : 'forward'); break;
@@ -188,7 +197,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
           {failure && <div class="ts-graph-failure"><Failure title="This graph could not be laid out" reason={failure} /></div>}
         </div>
         {chosen && sided && (
-          <Side model={model} store={store} chosen={chosen} host={host} trace={chosen.kind === 'op' ? trace : null} open={chosen.kind === 'module' ? opened?.isOpen(chosen.row) ?? false : null} foldable={run?.length ?? 0} problem={problem}
+          <Side model={model} store={store} chosen={chosen} host={host} trace={chosen.kind === 'op' ? trace : null} open={chosen.kind === 'module' ? opened?.isOpen(chosen.row) ?? false : null} foldable={run?.length ?? 0} problem={problem || refused} stops={listAt(places, chosen)} onBreak={fieldsOf(model, chosen) && (() => toggle(chosen))}
             onGo={target => select(target, true)} onTrace={() => setTracing(!tracing)} onProbe={look} onClose={() => setSided(false)}
             onToggle={() => chosen.kind === 'module' && stage.current?.setOpen(chosen.row, !opened?.isOpen(chosen.row))} onFold={() => run && stage.current?.fold(run.first)} />
         )}
@@ -206,6 +215,8 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
     </div>
   );
 }
+
+const NONE: readonly Breakpoint[] = [];
 
 function Icon({ path }: { path: string }) {
   return <svg width="13" height="13" aria-hidden="true"><path d={path} fill="none" stroke="currentColor" stroke-width="1.3" /></svg>;

@@ -1,0 +1,111 @@
+"""The backward debugger in a real JupyterLab: a paused cell is seen, moved by mouse and by keys alone, and what was set survives a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .lab import Lab
+from .programs import MODEL
+
+Write = Callable[..., str]
+
+RECORD = """
+tape = ts.record()
+loss = F.cross_entropy(model(x), y)
+opt.zero_grad(); loss.backward(); opt.step()
+"""
+
+LOOP = """
+for i in range({steps}):
+    loss = F.cross_entropy(model(x), y)
+    opt.zero_grad(); loss.backward(); opt.step()
+print("done", float(loss) < 9)
+"""
+
+
+def paused(lab: Lab, words: str = "") -> str:
+    """What is spoken once the cell has paused."""
+    return str(lab.until(lambda: (t := lab.page.locator(".ts-spoken").inner_text()).startswith("Cell paused") and words in t and t, what=f"a pause {words}"))
+
+
+def running(lab: Lab, cell: int) -> bool:
+    return lab.cell_state(cell)["count"] is None
+
+
+def test_a_paused_cell_is_seen_and_moved_while_it_is_busy(lab: Lab, notebook_of: Write, shots: Path) -> None:
+    lab.open(notebook_of(MODEL, RECORD, "ts.break_on(module='encoder'); None", LOOP.format(steps=2)))
+    for cell in range(3):
+        lab.run(cell)
+    lab.run(3, wait=False)
+    words = paused(lab)                                         # nobody has opened the panel
+    assert "ReluBackward0 in encoder.1" in words
+    assert "breakpoint 1: backward in encoder" in words
+    button = lab.page.locator(".jp-NotebookPanel-toolbar [data-jp-item-name=tapescope]").first
+    assert "Paused" in button.inner_text()
+    lab.page.screenshot(path=shots / "paused-toolbar.png")
+    button.locator("jp-button, button").first.click()           # leads to the stop
+    lab.panel.wait_for(state="visible")
+    assert lab.panel.locator("[role=tab][data-tab=backward]").get_attribute("aria-selected") == "true"
+    where = lab.panel.locator(".ts-back-where")
+    lab.until(lambda: where.count() and where.inner_text() == "before node 7 of 11", what="the stop")
+    lab.tab("metrics")
+    lab.until(lambda: lab.panel.locator(".ts-panel-pause").is_visible(), what="the line that leads back")
+    lab.panel.locator(".ts-panel-pause").get_by_role("button", name="Show").click()
+    lab.until(lambda: where.count() and where.inner_text() == "before node 7 of 11", what="the stop again")
+    lab.panel.get_by_role("button", name="Step", exact=True).click()
+    lab.until(lambda: where.inner_text() == "before node 8 of 11", what="a step by a click")
+    lab.panel.locator(".ts-stage-canvas").focus()
+    lab.page.keyboard.press("p")
+    lab.until(lambda: where.inner_text() == "before node 7 of 11", what="a step back by a key")
+    lab.panel.get_by_role("slider", name="Place in the pass").press("End")
+    lab.until(lambda: where.inner_text() == "before node 11 of 11" and "AccumulateGrad" in lab.panel.inner_text(), what="the end of the slider")
+    lab.page.keyboard.press("2")
+    lab.until(lambda: "Arrived 3, not in .grad yet" in lab.panel.inner_text(), what="what has arrived")
+    lab.page.screenshot(path=shots / "paused-pass.png")
+    assert running(lab, 3)
+    lab.page.keyboard.press("c")
+    paused(lab, "ReluBackward0")                                # the second step's
+    lab.page.keyboard.press("4")
+    lab.panel.get_by_role("button", name="Delete: backward in encoder").click()
+    lab.until(lambda: "None yet" in lab.panel.inner_text(), what="an empty list")
+    lab.panel.locator(".ts-stage-canvas").focus()
+    lab.page.keyboard.press("c")
+    lab.await_cell(3)
+    assert "done True" in lab.text_of(3)
+    lab.until(lambda: "Paused" not in button.inner_text(), what="the badge to go")
+
+
+def test_breakpoints_are_set_by_clicks_and_survive_a_restart(lab: Lab, notebook_of: Write, shots: Path) -> None:
+    lab.open(notebook_of(MODEL, RECORD, LOOP.format(steps=1)))
+    lab.run(0)
+    lab.run(1)
+    lab.open_panel("graph")
+    tree = lab.panel.get_by_role("tree")
+    lab.until(lambda: lab.panel.locator(".ts-stage-canvas").count(), what="the graph")
+    if not tree.count():
+        lab.panel.get_by_role("button", name="Outline").click()
+    tree.get_by_role("treeitem", name="head").first.click()
+    lab.panel.get_by_role("button", name="Break here").click()
+    lab.until(lambda: lab.panel.get_by_role("button", name="Break here").get_attribute("aria-pressed") == "true", what="a breakpoint on the module")
+    lab.page.screenshot(path=shots / "breakpoint-graph.png")
+    lab.tab("backward")
+    lab.panel.get_by_role("tab", name="Breaks 1").click()
+    lab.panel.get_by_role("button", name="Edit: backward in head").click()
+    lab.panel.get_by_role("combobox", name="When").select_option("above")
+    lab.panel.locator(".ts-break-form").get_by_placeholder("1e3").fill("1e9")
+    lab.panel.get_by_role("button", name="Save").click()
+    lab.until(lambda: "norm > 1e+09" in lab.panel.inner_text(), what="the edited condition")
+    lab.panel.get_by_role("checkbox", name="Any exception").check()
+    kept = lab.until(lambda: (k := lab._in_notebook("return panel.model.getMetadata('tapescope')")) and len(k["breakpoints"]) == 2 and k, what="the notebook to keep them")
+    assert kept["breakpoints"][0] == {"module": "head", "norm_above": 1e9}
+    lab.restart_kernel()
+    lab.page.wait_for_timeout(500)
+    lab.run(0)
+    lab.until(lambda: lab._in_notebook("""
+        const future = panel.sessionContext.session.kernel.requestExecute({ code: '', user_expressions: { n: 'len(ts.breakpoints)' } });
+        return (await future.done).content.user_expressions.n.data['text/plain'];""") == "2", what="the kernel to have them again")
+    lab.run(1)
+    lab.tab("backward")
+    lab.panel.get_by_role("tab", name="Breaks 2").wait_for(timeout=10_000)
+    assert lab._in_notebook("return panel.model.getMetadata('tapescope')") == kept

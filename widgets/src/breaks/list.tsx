@@ -1,0 +1,64 @@
+/** The list of breakpoints: what each waits for, how often it was met, and the means to change it. */
+
+import { useState } from 'preact/hooks';
+import { Button } from '../chrome';
+import type { Attachment, Breakpoint } from '../store/types';
+import { Editor } from './editor';
+import { conditional } from './places';
+
+export interface BreaksProps {
+  at: Attachment; breakpoints: readonly Breakpoint[];
+  /** Ids of those that hold the pass now. */
+  hits?: readonly number[];
+  /** Brings the place of a breakpoint into sight, where it has one. */
+  onShow?(b: Breakpoint): void;
+}
+
+export function BreakList({ at, breakpoints, hits = [], onShow }: BreaksProps) {
+  const [editing, setEditing] = useState<number | 'new' | null>(null);
+  const [problem, setProblem] = useState('');
+  const [said, setSaid] = useState('');
+  const send = async (verb: string, args: object, words: string): Promise<boolean> => {
+    setProblem('');
+    try { await at.command(verb, args); setSaid(words); return true; } catch (error) { setProblem((error as Error).message); return false; }
+  };
+  const anywhere = (want: (b: Breakpoint) => boolean) => breakpoints.find(b => want(b) && b.op === null && b.module === null && b.parameter === null && b.line === null && b.shape === null);
+  const everywhere = anywhere(b => b.when === 'nonfinite'), exception = anywhere(b => b.exception);
+  const flip = (b: Breakpoint | undefined, fields: object, words: string) => void (b ? send('break.remove', { id: b.id }, `${words} off`) : send('break.add', fields, `${words} on`));
+  return (
+    <div class="ts-breaks">
+      <div class="ts-breaks-quick" role="group" aria-label="Wherever it happens">
+        <label><input type="checkbox" checked={Boolean(everywhere)} onChange={() => flip(everywhere, { when: 'nonfinite' }, 'break on nan or inf')} /> Any nan or inf</label>
+        <label><input type="checkbox" checked={Boolean(exception)} onChange={() => flip(exception, { exception: true }, 'break on exception')} /> Any exception</label>
+      </div>
+      {problem && <p class="ts-breaks-problem" role="alert">{problem}</p>}
+      {breakpoints.length === 0 && editing !== 'new' && <p class="ts-muted">None yet. Click the corner of a box, or select one and press <kbd>b</kbd>.</p>}
+      <ul aria-label="Breakpoints">
+        {breakpoints.map(b => (
+          <li key={b.id} data-off={!b.enabled || undefined} data-hit={hits.includes(b.id) || undefined} aria-current={hits.includes(b.id) || undefined}>
+            <input type="checkbox" checked={b.enabled} aria-label={`Enable: ${b.words}`} title={b.enabled ? 'Switch it off' : 'Switch it on'} onChange={() => void send('break.edit', { id: b.id, enabled: !b.enabled }, `breakpoint ${b.id} ${b.enabled ? 'off' : 'on'}`)} />
+            <i class="ts-break-dot" data-is={!b.enabled ? 'off' : conditional(b) ? 'condition' : 'on'} aria-hidden="true" />
+            <button type="button" class="ts-break-words" title={onShow ? 'Show where it stands' : undefined} disabled={!onShow} onClick={() => onShow?.(b)}>{b.words}</button>
+            <span class="ts-break-tools">
+              <Button quiet label={`Edit: ${b.words}`} title="Edit" onPress={() => setEditing(editing === b.id ? null : b.id)}>Edit</Button>
+              <Button quiet icon label={`Delete: ${b.words}`} title="Delete" onPress={() => void send('break.remove', { id: b.id }, 'breakpoint deleted')}>✕</Button>
+            </span>
+            <span class="ts-break-facts">{factsOf(b, hits.includes(b.id)).join(', ')}</span>
+            {editing === b.id && <Editor breakpoint={b} onClose={() => setEditing(null)} onSave={async fields => { if (await send('break.edit', { id: b.id, ...fields }, 'breakpoint changed')) setEditing(null); }} />}
+          </li>
+        ))}
+      </ul>
+      {editing === 'new' ? <Editor breakpoint={null} onClose={() => setEditing(null)} onSave={async fields => { if (await send('break.add', fields, 'breakpoint added')) setEditing(null); }} /> : (
+        <div class="ts-row">
+          <Button onPress={() => setEditing('new')}>New breakpoint</Button>
+          {breakpoints.length > 1 && <Button quiet onPress={() => void send('break.clear', {}, 'all breakpoints deleted')}>Delete all</Button>}
+        </div>
+      )}
+      <span class="ts-hidden" role="status" aria-live="polite">{said}</span>
+    </div>
+  );
+}
+
+export function factsOf(b: Breakpoint, here = false): string[] {
+  return [here && 'stopped here', `hit ${b.hits}×`, b.ignore > 0 && `ignores ${b.ignore} more`, b.once && 'once', !b.enabled && 'off'].filter(Boolean) as string[];
+}
