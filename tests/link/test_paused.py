@@ -97,3 +97,48 @@ step(1)
     assert page.reply("c")["ok"]
     page.done(cell)
     page.close()
+
+
+TORCH = """
+import torch
+from tapescope.adapters import torch as tst
+model = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+with tst.record(model) as tape:
+    for _ in range(2):
+        model.zero_grad()
+        model(torch.linspace(-1, 1, 6)).sum().backward()
+"""
+
+
+def test_a_page_moves_a_paused_cell_of_pytorch(start_kernel: StartKernel) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed: there is no pass to pause")
+    manager = start_kernel()
+    page = Page(manager)
+    page.done(page.run("import tapescope as ts\nts.record().stop()"))
+    page.attach()
+    page.send(type="subscribe", request="d", recording="latest", kind="debug")
+    page.send(way="control", type="command", request="b", recording="latest", verb="break.add", args={"op": "tanh"})
+    assert page.reply("b")["ok"]
+    cell = page.run(TORCH)
+    meta = page.wait(debug(state="held", live=True))["meta"]
+    assert meta["at"]["name"] == "TanhBackward0"
+    assert meta["at"]["module"] == "1"
+    assert meta["hits"] == [meta["breakpoints"][0]["id"]]
+
+    def command(verb: str, **args: Any) -> Message:
+        page.send(way="control", type="command", request=verb, recording="latest", verb=verb, args=args)
+        return page.reply(verb)
+
+    assert command("debug.step")["result"]["index"] == meta["index"] + 1
+    assert command("debug.back")["result"]["index"] == meta["index"]
+    assert command("debug.edit", scale=2)["ok"]
+    assert command("debug.continue")["result"]["state"] == "done"
+    page.wait(debug(state="held", live=True))                              # the next step's pass
+    manager.interrupt_kernel()
+    with pytest.raises(AssertionError, match="KeyboardInterrupt"):
+        page.done(cell)
+    page.listen(1.0)
+    assert page.value("all(p.grad is None for p in model.parameters()) and tape.error is None and tape.state == 'stopped'")
+    page.done(page.run("ts.breakpoints.clear()\nmodel(torch.ones(6)).sum().backward()"))
+    assert page.value("model[0].weight.grad is not None and not torch.overrides._get_current_function_mode_stack()")
+    page.close()

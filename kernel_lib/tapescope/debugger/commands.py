@@ -137,12 +137,15 @@ def place_of(tape: Tape | None, row: int) -> dict[str, Any]:
             raise ValueError("this node is of an earlier step: nothing of it is known")
         return {"parameter": strings[graph.src_name[graph.node_src[row]]]}
 
-    def key(o: int) -> tuple[int, int, int]:
-        call = graph.op_module[o]
-        return graph.op_name[o], graph.mod_path[call] if call >= 0 else -1, graph.op_site[o]
+    several = sum(o == op for o in graph.node_op) > 1           # an op of another library's: the node is what it is called by
 
-    alike = sorted((n for n in range(len(graph.node_op)) if graph.node_op[n] >= 0 and key(graph.node_op[n]) == key(op)), key=lambda n: -graph.node_op[n])
-    found: dict[str, Any] = {"op": strings[graph.op_name[op]]}
+    def key(n: int) -> tuple[int, int, int]:
+        o = graph.node_op[n]
+        call = graph.op_module[o]
+        return graph.node_name[n] if several else graph.op_name[o], graph.mod_path[call] if call >= 0 else -1, graph.op_site[o]
+
+    alike = sorted((n for n in range(len(graph.node_op)) if graph.node_op[n] >= 0 and key(n) == key(row)), key=lambda n: (-graph.node_op[n], -n))
+    found: dict[str, Any] = {"op": strings[graph.node_name[row] if several else graph.op_name[op]]}
     if graph.op_module[op] >= 0 and strings[graph.mod_path[graph.op_module[op]]]:
         found["module"] = strings[graph.mod_path[graph.op_module[op]]]
     where = graph.where(op)

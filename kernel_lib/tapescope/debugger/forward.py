@@ -6,6 +6,7 @@ import itertools
 import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from ..core.explain import forward_formula
@@ -31,11 +32,15 @@ class ForwardAt:
         self.outputs = tuple(outputs)
         self.source: SiteInfo | None = resolve(site)
 
+    def shown(self) -> tuple[Any, Any]:
+        """Inputs and outputs as something with an array."""
+        return self.inputs, self.outputs
+
     def __repr__(self) -> str:
         lines = [f"forward: {self.name}" + (f"  in {self.module}" if self.module else "")]
         lines += [f"  {self.source}"] if self.source is not None else []
-        lines += [f"  input:  {one_line(t)}" for t in self.inputs if hasattr(t, "_array")]
-        lines += [f"  output: {one_line(t)}" for t in self.outputs if hasattr(t, "_array")]
+        for label, values in zip(("input: ", "output:"), self.shown(), strict=True):
+            lines += [f"  {label} {one_line(t)}" for t in values if hasattr(t, "_array")]
         return "\n".join(lines)
 
 
@@ -104,13 +109,14 @@ class Forward:
         columns: dict[str, Any] = {}
         at, info = self.at, self.at.source
         graph = structure_of(self.tape)
+        inputs, outputs = at.shown()
         rows = self.tape.recorder.rows
         op = len(self.tape.recorder.ticks)
         return {"state": self.state, "live": True, "direction": "forward", "graph": graph, "index": op, "total": op, "reason": self.reason, "note": self.note,
                 "node": rows.get(at.node.seq, -1) if at.node is not None else -1, "edited": 0, "hits": [b.id for b in self.hits], "error": None, "nbytes": 0,
                 "arrived": [],
                 "at": {"name": at.name, "label": "", "module": at.module, "source": None if info is None else [info.file, info.line, info.text, info.cell],
-                       "formula": at.formula, "grad_in": entries("input", at.inputs, columns), "saved": [], "grad_out": entries("output", at.outputs, columns),
+                       "formula": at.formula, "grad_in": entries("input", inputs, columns), "saved": [], "grad_out": entries("output", outputs, columns),
                        "shares": []}}, columns
 
     def __repr__(self) -> str:
@@ -129,10 +135,10 @@ def _empty() -> Tape:
 _following: Callable[[int, str, bool], bool] | None = None
 
 
-def _stop(at: ForwardAt, reason: str, hits: list[Breakpoint]) -> None:
+def _stop(at: ForwardAt, reason: str, hits: list[Breakpoint], depth: int) -> None:
     global _following
     _following = None
-    machine = Forward(at, reason, hits, len(ear.open) - (not at.outputs))
+    machine = Forward(at, reason, hits, depth)
     _busy.on = True
     try:
         pause(machine)
@@ -144,7 +150,7 @@ def _stop(at: ForwardAt, reason: str, hits: list[Breakpoint]) -> None:
     if machine.state == "aborted":
         raise Aborted(f"the forward pass was given up at {machine.place()}")
     _following = machine.next
-    sync()
+    breakpoints.sync()
 
 
 def _wait() -> bool:
@@ -169,34 +175,49 @@ def _looked_at(handler: Callable[..., None]) -> Callable[..., None]:
     return heard
 
 
-@_looked_at
 def _on_op(op: Any, inputs: Any, outputs: Any, node: Any, site: Any) -> None:
     path = ear.open[-1].path if ear.open else ""
+    on_op(op, site, path, len(ear.open), outputs, lambda: ForwardAt(op.label, path, site, inputs, outputs, forward_formula(op), node))
+
+
+@_looked_at
+def on_op(op: Any, site: Any, path: str, depth: int, outputs: Any, at: Callable[[], ForwardAt]) -> None:
+    """An op has run, in a module call at this depth."""
     hits: list[Breakpoint] = []
     for b in _points:
         if b.enabled and (b.op is not None or b.module is None or b.conditional) and outputs and b.at_place(op, site, lambda: path, outputs[0]._array.shape) \
                 and b.in_step(_step()) and b.holds(Measure(outputs)) and b.meet():
             hits.append(b)
-    if hits or (_following is not None and _following(len(ear.open), path, False)):
-        _stop(ForwardAt(op.label, path, site, inputs, outputs, forward_formula(op), node), _words(hits) or "stepped", hits)
+    if hits or (_following is not None and _following(depth, path, False)):
+        _stop(at(), _words(hits) or "stepped", hits, depth)
+
+
+def _on_enter(path: str, module: Any, args: Any, site: Any) -> None:
+    on_enter(path, len(ear.open) - 1, lambda: ForwardAt(type(module).__name__, path, site, args, ()))
 
 
 @_looked_at
-def _on_enter(path: str, module: Any, args: Any, site: Any) -> None:
+def on_enter(path: str, depth: int, at: Callable[[], ForwardAt]) -> None:
+    """A module is about to be called, in a call at this depth."""
     hits = [b for b in _points if b.enabled and b.module is not None and b.op is None and not b.conditional and b.shape is None and b.line is None
             and path == b.module and b.in_step(_step()) and b.meet()]
-    if hits or (_following is not None and _following(len(ear.open) - 1, path, True)):
-        _stop(ForwardAt(type(module).__name__, path, site, args, ()), _words(hits) or "came to another module", hits)
+    if hits or (_following is not None and _following(depth, path, True)):
+        _stop(at(), _words(hits) or "came to another module", hits, depth)
 
 
 _shown: BaseException | None = None
 
 
 def _on_exit(path: str, module: Any, output: Any) -> None:
-    """A module call that ends by an exception: shown where it was raised, innermost first, once."""
+    if output is None:
+        on_error(len(ear.open), lambda site: ForwardAt(type(module).__name__, path, site, (), ()), lambda frame: frame.f_globals.get("__package__") in PACKAGES)
+
+
+def on_error(depth: int, at: Callable[[Any], ForwardAt], ours: Callable[[FrameType], bool]) -> None:
+    """A module call ends by an exception, perhaps: shown where it was raised, innermost first, once. `ours` are frames that are not the user's."""
     global _shown
     error = sys.exc_info()[1]
-    if output is not None or not isinstance(error, Exception) or isinstance(error, Aborted) or _wait() or _shown is error:
+    if not isinstance(error, Exception) or isinstance(error, Aborted) or _wait() or _shown is error:
         return
     hits = [b for b in breakpoints if b.exception and b.enabled and b.in_step(_step()) and b.meet()]
     if hits:
@@ -204,10 +225,10 @@ def _on_exit(path: str, module: Any, output: Any) -> None:
         trace = error.__traceback__
         site = None
         while trace is not None:
-            if trace.tb_frame.f_globals.get("__package__") not in PACKAGES:
+            if not ours(trace.tb_frame):
                 site = (trace.tb_frame.f_code, trace.tb_lasti)
             trace = trace.tb_next
-        _stop(ForwardAt(type(module).__name__, path, site, (), ()), f"{_words(hits)}: {type(error).__name__}: {error}", hits)
+        _stop(at(site), f"{_words(hits)}: {type(error).__name__}: {error}", hits, depth - 1)
 
 
 def _words(hits: list[Breakpoint]) -> str:

@@ -60,6 +60,19 @@ def _energy(a: Any) -> float:
 class Breakpoint:
     """Where and when a pass pauses. Fields may be set at any time; `hits` counts how often it was met while enabled, `ignore` how many more do not count."""
 
+    op: Any
+    module: Any
+    parameter: Any
+    line: Any
+    shape: Any
+    step: Any
+    nth: Any
+    when: Any
+    id: int
+    enabled: bool
+    forward: bool
+    exception: bool
+
     def __init__(self, owner: Breakpoints | None = None, **fields: Any) -> None:
         unknown = set(fields) - set(FIELDS)
         if unknown:
@@ -141,7 +154,7 @@ class Breakpoint:
 
     def at_place(self, op: Any, site: Any, module: Callable[[], str], shape: tuple[int, ...], leaf: str | None = None) -> bool:
         """Whether a node or an op (a leaf, when it has a name) lies where this breakpoint stands."""
-        if self.parameter is not None and (leaf is None or not fnmatchcase(leaf, self.parameter)):
+        if self.parameter is not None and (leaf is None or (leaf != self.parameter and not fnmatchcase(leaf, self.parameter))):      # "leaf[3, 4]" is a name, too
             return False
         if self.op is not None and (leaf is not None or not self.at_op(op)):
             return False
@@ -239,7 +252,7 @@ class Breakpoints:
     def __init__(self) -> None:
         self._all: list[Breakpoint] = []
         self.version = 0
-        self.listener: Callable[[], None] | None = None        # who runs passes, when there is something to watch
+        self.listeners: list[Callable[[], None]] = []          # who runs passes, when there is something to watch
         self.first: Callable[[], None] | None = None           # who is told when there is something in the list
 
     def add(self, **fields: Any) -> Breakpoint:
@@ -291,10 +304,14 @@ class Breakpoints:
 
     def changed(self) -> None:
         self.version += 1
-        if self.listener is not None:
-            self.listener()
+        self.sync()
         for tape in registry.list():
             tape.changed()
+
+    def sync(self) -> None:
+        """Whoever runs passes looks at what there is to watch."""
+        for listener in self.listeners:
+            listener()
 
     def __getitem__(self, id: int) -> Breakpoint:
         for b in self._all:
@@ -325,10 +342,14 @@ def _clean(name: str, value: Any) -> Any:
     if name in ("op", "module", "parameter"):
         if name == "op" and hasattr(value, "op") and hasattr(value.op, "node_name"):
             value = value.op.name                               # ts.log, or a grad_fn
+        elif name == "op" and not isinstance(value, str) and callable(value):
+            value = value.name() if callable(getattr(value, "name", None)) else getattr(value, "__name__", value)      # another library's
         if name == "parameter" and isinstance(value, Tensor):
             from .ear import ear
 
             value = ear.name_of(value) or value.name or f"leaf{list(value._array.shape)}"
+        elif name == "parameter" and not isinstance(value, str):
+            value = next((n for namer in namers if (n := namer(value))), value)
         if not isinstance(value, str):
             raise TypeError(f"{name} is a name or a pattern such as 'encoder.*', not {type(value).__name__}")
         return value
@@ -351,4 +372,5 @@ def _clean(name: str, value: Any) -> Any:
 
 
 _number = itertools.count(1)
+namers: list[Callable[[Any], str | None]] = []                 # adapters' ways to name a parameter of their library
 breakpoints = Breakpoints()

@@ -31,11 +31,19 @@ _passes = 0                        # of backward() since there are breakpoints: 
 def current_step() -> int:
     """The step that `step=` speaks of: the recording's, or the number of passes since the first breakpoint was set."""
     tape = active()
-    return tape.step_number if tape is not None else _passes
+    return tape.step_number if tape is not None and tape.shown else _passes
+
+
+def count() -> None:
+    """A pass of backward() begins."""
+    global _passes
+    _passes += 1
 
 
 class Plan:
     """The breakpoints that one pass may meet, by node."""
+
+    measure: type[Measure] = Measure
 
     def __init__(self, pass_order: Sequence[Node], leaves: Iterable[Node], where: Where, found: Sequence[Breakpoint]) -> None:
         self.at: dict[Node, list[Breakpoint]] = {}
@@ -79,7 +87,7 @@ class Plan:
     def __bool__(self) -> bool:
         return bool(self.at or self.anywhere or self.exception)
 
-    def until(self, node: Node, grads: list[Any]) -> bool:
+    def until(self, node: Any, grads: Any) -> bool:
         """Whether some breakpoint pauses before `node`."""
         found = self.at.get(node)
         if self.anywhere:
@@ -88,7 +96,7 @@ class Plan:
             found = [*found, *self.anywhere] if found else self.anywhere
         if not found:
             return False
-        m = Measure(grads)
+        m = self.measure(grads)
         hits = [b for b in found if b.enabled and b.id not in self.met and b.holds(m, self.key(node) if b.when == "jump" else None) and b.meet()]
         if hits:
             self.hits = hits
@@ -143,11 +151,10 @@ def until_of(dbg: Debugger) -> Callable[[Node, list[Any]], bool] | None:
 def run(roots: Sequence[Tensor], grads: list[Any], *, retain: bool = False, create: bool = False, captures: Any = None, accumulate: bool = True,
         site: Any = None) -> Iterable[Any]:
     """`engine.walk` for `backward()` and `grad()`, on the lookout for breakpoints. Only the main thread pauses."""
-    global _passes
     options: dict[str, Any] = {"create": create, "captures": captures, "accumulate": accumulate, "site": site}
     if getattr(_busy, "on", False) or threading.current_thread() is not threading.main_thread():
         return walk(roots, grads, retain=retain, **options)
-    _passes += 1
+    count()
     if not any(b.enabled and not b.forward for b in breakpoints):
         return walk(roots, grads, retain=retain, **options)
     found = discover([t._node if t._node is not None else accumulator(t) for t in roots])
@@ -247,7 +254,7 @@ def sync() -> None:
         overhear(ear if listening else None)
 
 
-breakpoints.listener = sync
+breakpoints.listeners.append(sync)
 
 
 def break_on(op: Any = None, module: str | None = None, parameter: Any = None, when: str | None = None, *, norm_above: float | None = None,

@@ -14,7 +14,7 @@ from .ear import ear
 def recording_of(order: Iterable[Node]) -> Tape | None:
     """The recording that knows all these nodes, if there is one."""
     nodes = list(order)
-    for tape in dict.fromkeys([t for t in (active(), registry.newest()) if t is not None]):
+    for tape in dict.fromkeys([t for t in (active(), registry.newest()) if t is not None and not t.recorder.foreign]):
         rows = tape.recorder.rows
         if nodes and all(n.seq in rows for n in nodes):
             return tape

@@ -38,6 +38,8 @@ NOWHERE = (None, -1)
 class Recorder:
     """Hears what happens on one thread and enters it into a tape."""
 
+    foreign = False                                            # what it hears is another library's
+
     def __init__(self, tape: Tape, level: int, every: int, module: str | None, op: str | None) -> None:
         self.tape = tape
         self.thread = threading.get_ident()

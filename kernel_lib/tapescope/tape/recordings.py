@@ -44,6 +44,12 @@ class Registry:
             self._held = [*rest[-(KEEP - 1):], *running, tape]
         self.changed()
 
+    def show(self, tape: Tape) -> None:
+        """Enters a recording that was made without standing in the list."""
+        if not tape.shown:
+            tape.shown = True
+            self.add(tape)
+
     def list(self) -> list[Tape]:
         """Recordings that are still there, oldest first."""
         with self._lock:

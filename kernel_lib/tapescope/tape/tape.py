@@ -50,6 +50,7 @@ class Tape:
     """
 
     here = True                                                # its events come from this process
+    shown = True                                               # stands in the list of recordings
 
     def __init__(self, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None,
                  name: str | None = None) -> None:
@@ -99,7 +100,8 @@ class Tape:
     def start(self) -> Tape:
         """Listens to this thread; `record` has done it already."""
         reg.push(self)
-        registry.add(self)
+        if self.shown:
+            registry.add(self)
         return self
 
     def stop(self) -> Tape:

@@ -4,7 +4,10 @@
 `tst.debug(loss)` holds a backward pass and steps it.
 """
 
+from . import watch as _watch
 from .stepper import TorchDebugger, debug
 from .tape import TorchTape, record
+
+_watch.install()
 
 __all__ = ["TorchDebugger", "TorchTape", "debug", "record"]

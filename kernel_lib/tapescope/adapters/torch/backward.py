@@ -34,6 +34,8 @@ class NodeWatch:
 
     def __call__(self, grads: Any) -> None:
         r = self.r
+        if r.again:
+            return
         try:
             now = clock()
             if r.node_ticks and r.node_began:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
 
 from .arrays import quietly
+from .carried import Carried
 from .nodes import LEAF, roots_of
 
 Until = Callable[[Any, Sequence[Any]], bool]
@@ -19,24 +20,36 @@ class Abandoned(BaseException):
 
 
 class HeldPass:
-    """One run of the engine over the graph behind `roots`, with all hooks. Saved values are kept, so that it can be run again."""
+    """One run of the engine over the graph behind `roots`, with all hooks. What is saved is kept while `retain` holds, so that it can be run again.
 
-    def __init__(self, roots: Sequence[Any], gradients: Any, watched: Sequence[Any] = ()) -> None:
+    `call(retain)` runs the engine, when it is not `torch.autograd.backward`; with `inputs` only nodes that lead to them run, and `accumulate` says whether
+    they get `.grad`. `carried` is what the thread that calls has.
+    """
+
+    def __init__(self, roots: Sequence[Any], gradients: Any, watched: Sequence[Any] = (), *, call: Callable[[bool], Any] | None = None,
+                 inputs: Sequence[Any] = (), accumulate: bool = True, carried: Carried | None = None) -> None:
         self.roots, self.gradients = tuple(roots), gradients
+        self._call = call or (lambda retain: torch.autograd.backward(self.roots, self.gradients, retain_graph=retain))
+        self._carried = carried
         with quietly():
-            self.nodes, self.leaves = ordered(roots_of(self.roots))
+            self.nodes, self.leaves = ordered(roots_of(self.roots), _ends(inputs, accumulate) if inputs else None)
         self.total = len(self.nodes)
+        self.retain = True                     # what has run is kept
         self.ran: list[Any] = []               # nodes that the pass has come to
         self.index = -1                        # nodes that have run
+        self.furthest = -1                     # and had run at most, before it went back
         self.stop: tuple[Any, tuple[Any, ...]] | None = None
         self.edits: dict[Any, tuple[Any, ...]] = {}
         self.error: BaseException | None = None
+        self.result: Any = None
         self.done = False
+        self.recorder: Any = None              # who hears nodes, the first time that they run
         self.parts: dict[Any, dict[Any, float]] = {}           # node -> consumer -> norm of what it sent there
         self._met = {n for n, times in _arrivals(self.nodes).items() if times > 1}
         self._until: Until = lambda node, grads: True
         self._leave = False
         self._handles: list[Any] = []
+        self._light = False
         self._thread: threading.Thread | None = None
         self._variables = {n.variable: None for n in self.leaves if hasattr(n, "variable")} | dict.fromkeys(watched)
         self.before: dict[Any, Any] | None = None              # leaf -> its .grad before this run
@@ -44,26 +57,46 @@ class HeldPass:
 
     # -- the thread that runs ---------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Runs up to the first node."""
+    def start(self, until: Until | None = None, only: Collection[Any] | None = None) -> bool:
+        """Runs up to the first node, or the first at which `until` holds; False when it has ended before. `only` these nodes are asked, until it is held."""
         with quietly():
             self.before = {p: None if p.grad is None else (p.grad, p.grad.detach().clone()) for p in self._variables}
         self.ran = []
         self._go, self._came = threading.Semaphore(0), threading.Semaphore(0)
         self.index, self.stop, self.error, self.done, self._leave = -1, None, None, False, False
         self.reached, self.parts = [], {}
-        self._handles = [n.register_prehook(lambda grads, n=n: self._arrived(n, grads)) for n in self.nodes]
-        for n in self.nodes:
-            if any(m in self._met for m, _ in n.next_functions):
-                self._handles.append(n.register_hook(lambda out, grads, n=n: self._sent(n, out)))
-        self._until = lambda node, grads: True
+        self._light = only is not None
+        self._hook(self.nodes if only is None else only)
+        self._until = until or (lambda node, grads: True)
+        if self.recorder is not None:
+            self.recorder.again = self.furthest > 0
         self._thread = threading.Thread(target=self._run, name="tapescope backward", daemon=True)
         self._thread.start()
         self._wait()
+        return self.stop is not None
+
+    def _hook(self, nodes: Collection[Any]) -> None:
+        self._handles += [n.register_prehook(lambda grads, n=n: self._arrived(n, grads)) for n in nodes]
+        if not self._light:
+            self._handles += [n.register_hook(lambda out, grads, n=n: self._sent(n, out)) for n in nodes if any(m in self._met for m, _ in n.next_functions)]
+
+    def hold(self) -> None:
+        """From here on every node is come to: nobody had to be told of those before."""
+        if not self._light or self.stop is None:
+            return
+        self._light = False
+        node = self.stop[0]
+        self.index = self.nodes.index(node)
+        self.ran = self.nodes[:self.index + 1]
+        self.reached = [n.variable for n in self.ran[:-1] if n._sequence_nr() >= LEAF]
+        for h in self._handles:
+            h.remove()
+        self._handles = []
+        self._hook(self.nodes[self.index + 1:])
 
     def _run(self) -> None:
         try:
-            torch.autograd.backward(self.roots, self.gradients, retain_graph=True)
+            self.result = self._call(self.retain) if self._carried is None else self._carried.run(lambda: self._call(self.retain))
         except BaseException as e:
             if not isinstance(e, Abandoned):
                 self.error = e
@@ -72,9 +105,12 @@ class HeldPass:
                 h.remove()
             self._handles = []
             self.done = self.error is None and not self._leave
-            if self.done and len(self.ran) == self.total:
+            if self.done and not self._light:
                 self.nodes = list(self.ran)    # leaves that are complete at once come in an order that only the engine knows
+                self.total = len(self.nodes)
             self.stop = None
+            if self.recorder is not None:
+                self.recorder.again = False
             self._came.release()
 
     def _arrived(self, node: Any, grads: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -83,6 +119,9 @@ class HeldPass:
             raise Abandoned
         self.index += 1
         self.ran.append(node)
+        self.furthest = max(self.furthest, self.index)
+        if self.recorder is not None:
+            self.recorder.again = self.index < self.furthest
         given = self.edits.get(node, grads)
         if self._until(node, given):
             self.stop = node, given
@@ -153,8 +192,11 @@ class HeldPass:
         self.reached = []
 
 
-def ordered(roots: list[Any]) -> tuple[list[Any], list[Any]]:
-    """All nodes that the roots lead to in the order of the engine: the newest first, a leaf as soon as everything has arrived; and the leaves."""
+def ordered(roots: list[Any], ends: dict[Any, bool] | None = None) -> tuple[list[Any], list[Any]]:
+    """All nodes that the roots lead to in the order of the engine: the newest first, a leaf as soon as everything has arrived; and the leaves.
+
+    With `ends` only those that lead to one of them, and of the ends themselves those that are said to run.
+    """
     seen, stack, found = set(roots), list(dict.fromkeys(roots)), []
     while stack:
         n = stack.pop()
@@ -163,17 +205,33 @@ def ordered(roots: list[Any]) -> tuple[list[Any], list[Any]]:
             if m is not None and m not in seen:
                 seen.add(m)
                 stack.append(m)
+    if ends is not None:
+        found = _leading(found, ends)
     left = _arrivals(found)
     plain = sorted((n for n in found if n._sequence_nr() < LEAF), key=lambda n: -n._sequence_nr())
     order: list[Any] = [n for n in found if n._sequence_nr() >= LEAF and not left.get(n)]
+    among = set(found)
     for n in plain:
         order.append(n)
         for m, _ in n.next_functions:
-            if m is not None and m._sequence_nr() >= LEAF:
+            if m in among and m._sequence_nr() >= LEAF:
                 left[m] -= 1
                 if not left[m]:
                     order.append(m)
     return order, [n for n in order if n._sequence_nr() >= LEAF]
+
+
+def _ends(inputs: Sequence[Any], accumulate: bool) -> dict[Any, bool]:
+    """The nodes at which a pass for some inputs ends, and whether they run: to accumulate, or only to hand over what has arrived."""
+    return {n: accumulate for t in inputs for n in roots_of([t])}
+
+
+def _leading(nodes: list[Any], ends: dict[Any, bool]) -> list[Any]:
+    """Of the nodes those that run when only `ends` are asked for."""
+    leads: dict[Any, bool] = {}
+    for n in sorted(nodes, key=lambda n: -1 if n._sequence_nr() >= LEAF else n._sequence_nr()):
+        leads[n] = any(m is not None and (m in ends or leads.get(m, False)) for m, _ in n.next_functions)
+    return [n for n in nodes if leads[n] or ends.get(n, False)]
 
 
 def _arrivals(nodes: Sequence[Any]) -> dict[Any, int]:

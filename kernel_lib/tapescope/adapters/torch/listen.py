@@ -7,7 +7,7 @@ import contextlib
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter_ns as clock
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from torch.overrides import TorchFunctionMode
 
 from ...core.state import mode as _mode
+from ...debugger.ear import Ear
 from .backward import watched
 from .mirror import version_of
 from .ops import OPS, SKIP, classify, function_op
@@ -25,6 +26,9 @@ from .recorder import TorchRecorder
 _sequence = torch.autograd._get_sequence_nr
 _maybe_level = torch._C._functorch.maybe_current_level
 _stack = torch.overrides._get_current_function_mode_stack
+
+lookout: Any = None                            # runs the engine on the lookout for breakpoints, while there are some
+forward: Any = None                            # looks at ops and module calls, while a forward breakpoint waits for them
 
 
 class Listener(TorchFunctionMode):  # type: ignore[misc]
@@ -36,6 +40,7 @@ class Listener(TorchFunctionMode):  # type: ignore[misc]
         self.thread = threading.get_ident()
         self.depth = 0                         # modes below it
         self.standing = False
+        self.aside = 0                         # > 0: PyTorch has put it aside, and it hears by `hearing`
 
     def wake(self) -> None:
         """Takes its place among the modes of this thread, below those that have come since."""
@@ -52,7 +57,7 @@ class Listener(TorchFunctionMode):  # type: ignore[misc]
         """Leaves the modes of this thread, wherever it stands: what nobody asks for then costs nothing. False inside of a call of its own."""
         if not self.standing:
             return True
-        if self not in _stack():
+        if self.aside or self not in _stack():
             return False
         self.standing = False
         above = []
@@ -71,7 +76,7 @@ class Listener(TorchFunctionMode):  # type: ignore[misc]
         if op is None:
             op = classify(func)
         r = self.recorder
-        if op is SKIP or _mode.sink is not r or r.quiet or not (r.listens or r.armed) or r.stopped:
+        if op is SKIP or (_mode.sink is not r and _heard_by() is not r) or r.quiet or not (r.listens or r.armed) or r.stopped:
             return func(*args) if kwargs is None else func(*args, **kwargs)
         first = _sequence()
         version = version_of(args[0]) if op.composite and args and isinstance(args[0], torch.Tensor) else -1
@@ -82,13 +87,30 @@ class Listener(TorchFunctionMode):  # type: ignore[misc]
             r.heard(op, args, kwargs, out, first, version, 3, t0, t1)
         except Exception as e:
             r.fail(e)
+        if forward is not None:
+            forward.on_op(r)
         return out
+
+
+class _Local(threading.local):
+    quiet: TorchRecorder | None = None         # hears this thread where no recording does
+
+
+local = _Local()
+
+
+def _heard_by() -> TorchRecorder | None:
+    """Whoever hears PyTorch on this thread: the innermost recording, perhaps behind a breakpoint's ear, or the quiet one."""
+    r = _mode.sink
+    if r.__class__ is Ear:
+        r = r.below
+    return r if r.__class__ is TorchRecorder else local.quiet
 
 
 def recorder_here() -> TorchRecorder | None:
     """The recorder that hears this thread, when it is one of PyTorch's."""
-    r = _mode.sink
-    if r.__class__ is not TorchRecorder:
+    r = _heard_by()
+    if r is None:
         return None
     if r.stopped:                  # from another thread
         r.tape.leave()
@@ -96,22 +118,36 @@ def recorder_here() -> TorchRecorder | None:
     return None if _maybe_level() is not None else r
 
 
+leaving: list[Callable[[], bool]] = []         # what takes recordings away that ended inside one of PyTorch's calls
+
+
+def sweep() -> None:
+    """Takes away what could not be taken away when it ended."""
+    leaving[:] = [leave for leave in leaving if not leave()]
+
+
 # ---- what is the process's ---------------------------------------------------------------------------------------------
 
 
 def _enter(module: Any, args: Any) -> None:
-    if _mode.sink.__class__ is TorchRecorder and not torch.compiler.is_compiling():
+    if leaving:
+        sweep()
+    if not torch.compiler.is_compiling():
         r = recorder_here()
         if r is not None:
             if r.updating:
                 r.updated()                    # a closure inside of step(), or a step() that raised
             with torch._C.DisableTorchFunction():
                 r.module_enter(module, args, None, 0)
+            if forward is not None:
+                forward.on_enter(r, module, args)
 
 
 def _leave(module: Any, args: Any, output: Any) -> None:
-    r = _mode.sink
-    if r.__class__ is TorchRecorder and r.listens and not torch.compiler.is_compiling():
+    r = _heard_by()
+    if r is not None and r.listens and not torch.compiler.is_compiling():
+        if forward is not None and output is None:
+            forward.on_exit(r, module)
         with torch._C.DisableTorchFunction():
             r.module_left(module, output)
 
@@ -163,8 +199,11 @@ class _Ears:
             engine = self.engine = torch.autograd._engine_run_backward
 
             def run_backward(outputs: Any, *args: Any, **kwargs: Any) -> Any:
-                r = recorder_here()
-                return engine(outputs, *args, **kwargs) if r is None else watched(r, engine, outputs, args, kwargs)
+                r, run_it = recorder_here(), engine
+                if lookout is not None:
+                    def run_it(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+                        return lookout(engine, outputs, *args, **kwargs)
+                return run_it(outputs, *args, **kwargs) if r is None else watched(r, run_it, outputs, args, kwargs)
 
             apply = self.apply = torch.autograd.Function.__dict__["apply"]
 
@@ -229,5 +268,10 @@ def hearing(listener: Listener) -> Iterator[None]:
     if listener in _stack():
         yield
         return
-    with listener:
+    listener.aside += 1
+    torch.overrides._push_mode(listener)
+    try:
         yield
+    finally:
+        torch.overrides._pop_mode()
+        listener.aside -= 1

@@ -38,23 +38,23 @@ class TorchAt(HeldAt):
     @property
     def parameter(self) -> str:
         """The leaf's name at an AccumulateGrad, else ''."""
-        return self._dbg.parameter_of(self.node)
+        return self._dbg.where.parameter(self.node)
 
     @property
     def module(self) -> str:
         """The path of the module call that made this node; '' at the top level or when unknown."""
-        return self._dbg.module_of(self.node)
+        return self._dbg.where.module(self.node)
 
     @property
     def op(self) -> str:
         """What the user wrote that made this node, as the recording has it."""
-        return self._dbg.op_of(self.node)
+        return self._dbg.where.label(self.node)
 
     @property
     def source(self) -> SiteInfo | None:
         """File, line, text and cell of the user's line that made this node; None when nobody recorded it."""
-        op, g = self._dbg._op(self.node)
-        return resolve(g.sites[g.op_site[op]]) if op >= 0 and g.op_site[op] >= 0 else None
+        site = self._dbg.where.site(self.node)
+        return None if site is None else resolve(site)
 
     @property
     def grad_in(self) -> tuple[Any, ...]:
@@ -160,7 +160,7 @@ def describe(dbg: TorchDebugger) -> tuple[dict[str, Any], dict[str, Any]]:
                 "shares": [{"from": s["from"], "share": s["share"]} for s in at.shares()]}
     arrived = {dbg.name_of(t): float(g.detach().float().norm()) for t, g in dbg.arrived}
     meta = {"state": dbg.state, "live": dbg.live, "graph": dbg.graph, "index": dbg.index, "total": dbg.total, "node": -1 if at is None else at.row,
-            "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "hits": [], "nbytes": 0,
+            "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "hits": [b.id for b in dbg.hits], "nbytes": 0,
             "error": None if dbg.error is None else f"{type(dbg.error).__name__}: {dbg.error}", "at": here,
             "arrived": [{"parameter": n, "norm": v} for n, v in arrived.items()]}
     return meta, columns

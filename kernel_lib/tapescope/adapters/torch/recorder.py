@@ -57,6 +57,7 @@ class TorchNames(Names):
 class TorchRecorder(Recorder):
     """A Recorder that is told of PyTorch's calls and makes the tape's events of them."""
 
+    foreign = True
     values: TorchValues
     hearing: Callable[[], AbstractContextManager[None]]        # what hears again where PyTorch has put the mode aside
 
@@ -72,6 +73,8 @@ class TorchRecorder(Recorder):
         self.updating = False                  # inside of an optimizer's step(): its arithmetic is not the model's
         self.stepping = False                  # the same, its closure included
         self.node_began = 0                    # when the node that runs began
+        self.again = False                     # the pass has gone back: its nodes have been heard
+        self.newest: Any = None                # (op, inputs, outputs, site) of the newest op, where a forward breakpoint may wait for it
         self.before: tuple[list[int], list[Step]] = ([], [])
         super().__init__(tape, level, every, module, op)
 
@@ -147,6 +150,7 @@ class TorchRecorder(Recorder):
             made = node.offsets(self.rows)
             made[node._last.seq - first] = here.node_row
             here.made = made
+        self.newest = op, inputs, outputs, site
 
     def _skip(self, key: str, text: str) -> None:
         self.skipped[key] = self.skipped.get(key, 0) + 1

@@ -8,18 +8,18 @@ from typing import Any
 
 import torch
 
-from ...core.state import mode
 from ...debugger.frames import hold
 from ...debugger.held import Held
-from ...tape.recordings import active, registry
+from ...debugger.where import inside
 from .arrays import quietly
 from .backward import enter
-from .held import HeldPass
+from .carried import release
+from .held import HeldPass, Until
+from .listen import recorder_here
 from .look import TorchAt, describe
 from .nodes import LEAF
-from .recorder import TorchRecorder
 from .structure import from_root
-from .tape import TorchTape
+from .where import TorchWhere, recording_of
 
 _number = itertools.count(1_000_000).__next__
 
@@ -40,15 +40,31 @@ class TorchDebugger(Held[TorchAt]):
                                    "Was it computed under no_grad(), or detached?")
             if gradient is None and t.numel() != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        self.roots, self.module = tuple(roots), module
         watched = list(module.parameters()) if module is not None else ()
-        self._pass = HeldPass(roots, None if gradient is None else [gradient] if isinstance(gradient, torch.Tensor) else list(gradient), watched)
-        self._begin(_number())
-        self.tape: Any
-        self.tape, self.graph, self.rows = _tape_of(self._pass.nodes, self.roots[0], module)
-        self.reason = "the pass is held before its first node"
+        gradients = None if gradient is None else [gradient] if isinstance(gradient, torch.Tensor) else list(gradient)
+        self._set(HeldPass(roots, gradients, watched), "the pass is held before its first node", module)
         self._pass.start()
         self._raised()
+
+    @classmethod
+    def inside(cls, running: HeldPass, retain: bool, reason: str) -> TorchDebugger:
+        """A pass that runs inside `backward()`, and has stopped where it is. `retain`: what the call was told to do with the graph."""
+        dbg = cls.__new__(cls)
+        dbg._set(running, reason)
+        dbg.live, dbg.keeps = True, retain
+        return dbg
+
+    def _set(self, pass_: HeldPass, reason: str, module: Any = None) -> None:
+        self._pass, self.roots, self.module = pass_, pass_.roots, module
+        self._begin(_number())
+        self.tape: Any
+        self.tape, self.graph, self.rows = recording_of(pass_.nodes) or _walked(pass_.nodes, self.roots[0], module)
+        self.where = TorchWhere(self.tape, self.graph, self.rows, module)
+        self.reason, self.keeps = reason, True
+        self.met: set[int] = set()                              # breakpoints of no place that it has met on its way
+        self.shown: set[int] = set()                            # nodes whose exception somebody has seen
+        self.watch: Callable[[], Until | None] = lambda: None   # what stops it on the way
+        self.catch: Callable[[Exception], bool] = lambda error: False
 
     # -- moving ---------------------------------------------------------------------------------------------------------------
 
@@ -66,12 +82,13 @@ class TorchDebugger(Held[TorchAt]):
     def out(self) -> TorchAt | None:
         """Runs until the pass leaves the module of the current node."""
         path = self.at.module if self.at is not None else ""
-        return self._run(lambda node, grads: not (_inside(self.module_of(node), path) if path else not self.module_of(node)), f"left {path or 'the top level'}")
+        module = self.where.module
+        return self._run(lambda node, grads: not (inside(module(node), path) if path else not module(node)), f"left {path or 'the top level'}")
 
     def next_module(self) -> TorchAt | None:
         """Runs until the pass comes to another module."""
         path = self.at.module if self.at is not None else ""
-        return self._run(lambda node, grads: self.module_of(node) != path, "came to another module")
+        return self._run(lambda node, grads: self.where.module(node) != path, f"came from {path or 'the top level'}")
 
     def step_back(self, n: int = 1) -> TorchAt | None:
         """Stops before the node that ran last, by running the pass again from its start; edits stay. Refused where hooks may run once only."""
@@ -87,7 +104,7 @@ class TorchDebugger(Held[TorchAt]):
             raise IndexError(f"index {index} is out of range: the pass has {self.total} nodes")
         if index < self.index or self.state != "held":
             return self._rewind(index, f"went to node {index + 1}")
-        return self._run(lambda node, grads: self._pass.index >= index, f"went to node {index + 1}") if index > self.index else self.at
+        return self._run(lambda node, grads: self._pass.index >= index, f"went to node {index + 1}", False) if index > self.index else self.at
 
     def run_to(self, node: Any = None, *, module: str | None = None, op: str | None = None, parameter: str | None = None,
                index: int | None = None) -> TorchAt | None:
@@ -106,10 +123,10 @@ class TorchDebugger(Held[TorchAt]):
             if what == "node":
                 return bool(n is value or self.rows.get(n, -1) == value)
             if what == "module":
-                return _inside(self.module_of(n), value)
+                return inside(self.where.module(n), value)
             if what == "parameter":
-                return bool(self.parameter_of(n) == value)
-            return value in (n.name(), self.op_of(n), n.name().rpartition("::")[2].removesuffix("0").removesuffix("Backward").lower())
+                return bool(self.where.parameter(n) == value)
+            return value in (n.name(), self.where.label(n), n.name().rpartition("::")[2].removesuffix("0").removesuffix("Backward").lower())
 
         places = [n for n in self._pass.nodes if there(n)]
         if not places:
@@ -117,7 +134,7 @@ class TorchDebugger(Held[TorchAt]):
         if self.state != "held" or set(places) <= set(self._pass.ran):
             self._rewind(0, "")
         if self.at is None or not there(self.at.node) or self._pass.index:
-            self._run(lambda node, grads: there(node), "")
+            self._run(lambda node, grads: there(node), "", False)
         at = self.at
         return self._moved(f"ran to {what} {value if what != 'node' or at is None else at.name}")
 
@@ -140,10 +157,7 @@ class TorchDebugger(Held[TorchAt]):
         with self.lock:
             if self.state == "done":
                 raise RuntimeError("the pass is complete and its .grad are written; step back to undo it")
-            self._pass.end()
-            self._pass.restore()
-            self.state, self.reason = "aborted", "aborted: .grad is what it was before; the forward need not be run again"
-            self._tell()
+            self.give_up("aborted")
 
     def edit(self, *grads: Any) -> TorchAt | None:
         """Replaces the gradient that comes into the current node (one per output): `edit(0 * dbg.at.grad_in[0])`."""
@@ -200,39 +214,7 @@ class TorchDebugger(Held[TorchAt]):
 
     def name_of(self, leaf: Any) -> str:
         """A leaf's name: as its module or a recording calls it, or by shape."""
-        if self.module is not None:
-            for name, p in self.module.named_parameters():
-                if p is leaf:
-                    return str(name)
-        for tape in (self.tape, *reversed(registry.list())):
-            r = tape.recorder
-            if isinstance(r, TorchRecorder):
-                m = r.mirrors.table.get(id(leaf))
-                p = None if m is None else r.names.by_id.get(m._id)
-                if p is not None and m is not None and m() is leaf:
-                    return str(p.name)
-        return f"leaf{list(leaf.shape)}"
-
-    def parameter_of(self, node: Any) -> str:
-        """The leaf's name at an AccumulateGrad, else ''."""
-        return self.name_of(node.variable) if node._sequence_nr() >= LEAF and hasattr(node, "variable") else ""
-
-    def module_of(self, node: Any) -> str:
-        """The path of the module call that made a node."""
-        if node._sequence_nr() >= LEAF:
-            return self.parameter_of(node).rpartition(".")[0]
-        op, g = self._op(node)
-        return str(g.strings[g.mod_path[g.op_module[op]]]) if op >= 0 and g.op_module[op] >= 0 else ""
-
-    def op_of(self, node: Any) -> str:
-        """What the user wrote that made a node."""
-        op, g = self._op(node)
-        return str(g.strings[g.op_name[op]]) if op >= 0 else ""
-
-    def _op(self, node: Any) -> tuple[int, Any]:
-        g = self.tape.graphs.get(self.graph)
-        row = self.rows.get(node, -1)
-        return (g.node_op[row], g) if g is not None and 0 <= row < len(g.node_op) else (-1, g)
+        return self.where.leaf(leaf)
 
     def row(self, node: Any) -> int:
         return self.rows.get(node, -1)
@@ -254,22 +236,35 @@ class TorchDebugger(Held[TorchAt]):
 
     # -- the machine ------------------------------------------------------------------------------------------------------------
 
-    def _run(self, until: Callable[[Any, Any], bool], reason: str) -> TorchAt | None:
-        self._must_be_held()
+    def _run(self, until: Until, reason: str, watched: bool = True) -> TorchAt | None:
         with self.lock:
+            self._must_be_held()
+            self.hits, self.error = [], None
+            watch = self.watch() if watched else None
+
+            def stops(node: Any, grads: Any) -> bool:
+                met = watch is not None and watch(node, grads)
+                return until(node, grads) or met
+
             try:
-                stopped = self._pass.advance(until)
+                stopped = self._pass.advance(stops)
             except Exception as e:
+                if self.catch(e):
+                    return self.at
                 self._failed(e)
                 raise
             if not stopped:
                 return self._complete()
+            if self.hits:
+                reason = "; ".join(f"breakpoint {b.id}: {b}" for b in self.hits)
             return self._moved(reason)
 
     def _rewind(self, index: int, reason: str) -> TorchAt | None:
         self._must_not_be_aborted()
         self._may_run_again()
         with self.lock:
+            self.hits = []
+            self.met.clear()
             self._pass.end()
             self._pass.restore()
             self.state = "held"
@@ -281,16 +276,38 @@ class TorchDebugger(Held[TorchAt]):
 
     def _may_run_again(self) -> None:
         """Going back runs the pass, and every hook, once more: refused where that is not the same again."""
+        why = self.cannot_run_again()
+        if why:
+            raise RuntimeError(f"this pass cannot be run again to step back: {why}")
+
+    def cannot_run_again(self) -> str:
+        """Why the pass cannot go back, '' when it can."""
+        if self.live and self.state == "done":
+            return "backward() has returned; retain_graph=True and dbg = tst.debug(loss) hold one that can be walked again"
+        if not self._pass.retain:
+            return ("what it had run before the breakpoint was met for the first time is freed; from now on passes keep it, or call "
+                    "backward(retain_graph=True)")
         if torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
-            raise RuntimeError("this pass cannot be run again to step back: its hooks exchange gradients with other processes (torch.distributed), "
-                               "which would wait for an exchange that they do not make")
+            return "its hooks exchange gradients with other processes (torch.distributed), which would wait for an exchange that they do not make"
         for n in self._pass.nodes:
             if n.name().endswith("CheckpointFunctionBackward"):
-                raise RuntimeError("this pass cannot be run again to step back: a checkpoint with use_reentrant=True writes .grad while its node runs; "
-                                   "use_reentrant=False can be stepped back")
+                return "a checkpoint with use_reentrant=True writes .grad while its node runs; use_reentrant=False can be stepped back"
             if n._sequence_nr() >= LEAF and getattr(n.variable, "_post_accumulate_grad_hooks", None):
-                raise RuntimeError(f"this pass cannot be run again to step back: {self.name_of(n.variable)} has a hook that runs after its gradient is "
-                                   "accumulated, and may have changed it")
+                return f"{self.name_of(n.variable)} has a hook that runs after its gradient is accumulated, and may have changed it"
+        return ""
+
+    @property
+    def aftermath(self) -> str:
+        """What an abandoned pass leaves."""
+        return ".grad is what it was before; " + ("the forward need not be run again" if self._pass.retain
+                                                 else "what it had run of the graph is freed, so that the forward must be run again for another backward()")
+
+    def give_up(self, why: str) -> None:
+        """Ends the pass where it stands and puts `.grad` back."""
+        self._pass.end()
+        self._pass.restore()
+        self.state, self.reason = "aborted", f"{why}: {self.aftermath}"
+        self._tell()
 
     def _raised(self) -> None:
         if self._pass.error is not None:
@@ -306,8 +323,10 @@ class TorchDebugger(Held[TorchAt]):
 
     def _complete(self) -> TorchAt | None:
         self.state, self.reason = "done", f"complete: .grad of {len(self._pass.reached)} leaves is written"
-        r = mode.sink
-        if isinstance(r, TorchRecorder) and r.listens and not r.stopped:
+        if self.live and not self.keeps and self._pass.retain:
+            release(self._pass.nodes)                           # as backward() does
+        r = None if self.live else recorder_here()
+        if r is not None and r.listens:
             with quietly():
                 enter(r, self.roots, [r.mirrors.of(t) for t in self._pass.reached])
         self._tell()
@@ -318,8 +337,8 @@ class TorchDebugger(Held[TorchAt]):
         if what == "op":
             return ", ".join(sorted({n.name() for n in nodes})[:12])
         if what == "parameter":
-            return ", ".join(sorted(filter(None, map(self.parameter_of, nodes)))[:12])
-        return ", ".join(sorted(filter(None, {self.module_of(n) for n in nodes}))[:12]) if what == "module" else f"{self.total} nodes"
+            return ", ".join(sorted(filter(None, map(self.where.parameter, nodes)))[:12])
+        return ", ".join(sorted(filter(None, {self.where.module(n) for n in nodes}))[:12]) if what == "module" else f"{self.total} nodes"
 
 
 def _fit(old: Any, new: Any, node: Any) -> Any:
@@ -333,16 +352,8 @@ def _fit(old: Any, new: Any, node: Any) -> Any:
     return g.detach()
 
 
-def _inside(path: str, pattern: str) -> bool:
-    return path == pattern or path.startswith(pattern + ".")
-
-
-def _tape_of(nodes: list[Any], root: Any, module: Any) -> tuple[Any, int, dict[Any, int]]:
-    """The recording that knows these nodes, or one made by walking them: tape, number of the graph, row of every node."""
-    for tape in dict.fromkeys([t for t in (active(), registry.newest()) if isinstance(t, TorchTape)]):
-        found = tape.recorder.places(nodes)
-        if found is not None:
-            return tape, *found
+def _walked(nodes: list[Any], root: Any, module: Any) -> tuple[Any, int, dict[Any, int]]:
+    """A recording made by walking the nodes: tape, number of the graph, row of every node."""
     tape, rows = from_root(nodes, root, module)
     return tape, 0, rows
 

@@ -12,10 +12,10 @@ from ...core.site import user_frame
 from ...tape.recorder import Recorder
 from ...tape.recordings import registry
 from ...tape.tape import Tape
-from .listen import Listener, ears, hearing
+from .listen import Listener, ears, hearing, leaving, local, sweep
 from .recorder import TorchRecorder
 
-CAPABILITIES = {"can_step": True, "can_rewind": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
+CAPABILITIES = {"can_step": True, "can_rewind": True, "can_break": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
 
 
 class TorchTape(Tape):
@@ -23,7 +23,8 @@ class TorchTape(Tape):
 
     recorder: TorchRecorder
 
-    def __init__(self, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None) -> None:
+    def __init__(self, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None, shown: bool = True) -> None:
+        self.shown = shown
         super().__init__(values, every, module, op, name)
         self.capabilities = dict(CAPABILITIES)
         self._listener: Listener | None = None
@@ -32,7 +33,11 @@ class TorchTape(Tape):
         return TorchRecorder(self, level, every, module, op)
 
     def start(self) -> Tape:
-        super().start()
+        sweep()
+        if self.shown:
+            super().start()
+        else:
+            local.quiet = self.recorder
         listener = self._listener = Listener(self.recorder)
         self.recorder.hearing = lambda: hearing(listener)
         ears.open()
@@ -44,6 +49,8 @@ class TorchTape(Tape):
 
     def stop(self) -> Tape:
         super().stop()
+        if local.quiet is self.recorder:
+            local.quiet = None
         self._detach()
         return self
 
@@ -60,11 +67,18 @@ class TorchTape(Tape):
         self.recorder.attend()
 
     def _detach(self) -> None:
+        if not self._detached() and self._detached not in leaving:
+            leaving.append(self._detached)     # its own thread takes it away, outside of PyTorch's calls
+
+    def _detached(self) -> bool:
         listener = self._listener
-        if listener is None or listener.thread != threading.get_ident() or not listener.rest():
-            return                             # its own thread takes it away, outside of PyTorch's calls
+        if listener is None:
+            return True
+        if listener.thread != threading.get_ident() or not listener.rest():
+            return False
         self._listener = None
         ears.close()
+        return True
 
 
 def record(model: Any = None, *, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None) -> TorchTape:
