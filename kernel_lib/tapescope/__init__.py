@@ -57,7 +57,7 @@ bool, float, double, half = _dtype.bool_, float32, float64, float16
 int, long, short = int32, int64, int16
 
 # Rooms that load when they are used.
-_ROOMS = ("autograd", "cuda", "linalg", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
+_ROOMS = ("autograd", "cuda", "linalg", "special", "fft", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
           "serialization", "safetensors", "distributions", "vision", "multiprocessing", "amp", "backends", "random")
 _LATER = {"save": "serialization", "load": "serialization", "autocast": "amp", "GradScaler": "amp", "is_autocast_enabled": "amp", "is_autocast_available": "amp",
           "get_autocast_dtype": "amp", **dict.fromkeys(

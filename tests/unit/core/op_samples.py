@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 import tapescope as ts
+import tapescope.fft
 import tapescope.linalg as la
 import tapescope.ops as F
 import tapescope.ops.complex
 import tapescope.ops.pointwise
+import tapescope.special
 from tapescope.core.op import apply, table
 
 
@@ -248,4 +250,29 @@ SAMPLES |= {
     "polar": [(lambda r, p: ts.view_as_real(ts.polar(r, p)), (pos(3), n(3)))], "angle": [(lambda a, b: ts.complex(a, b).angle(), (pos(3), pos(3)))],
     "view_as_real": [(lambda a, b: ts.view_as_real(ts.complex(a, b)), (n(3), n(3)))],
     "view_as_complex": [(lambda a: (ts.view_as_complex(a) * (1 + 2j)).real, (n(3, 2),))],
+}
+
+# -- special functions ----------------------------------------------------------------------------------------------------------------------
+S = ts.special
+FAR = Draw((3,), 9.0, 12.0)
+HALF = T(0.5, dtype=ts.float64)
+SAMPLES |= {
+    **{f.op.name: [(f, (n(3),))] for f in (S.erfc, S.erfcx, S.log_ndtr, S.sinc, S.i0, S.i0e, S.i1, S.i1e, S.modified_bessel_i0, S.modified_bessel_i1, S.bessel_j0, S.bessel_j1,
+                                           S.spherical_bessel_j0)},
+    **{f.op.name: [(f, (prob(3),))] for f in (S.entr, S.ndtri)}, "erfinv": [(S.erfinv, (unit(3),))], "logit": [(S.logit, (prob(3),)), (lambda x: S.logit(x, 0.2), (prob(3),))],
+    **{f.op.name: [(f, (pos(3),)), (f, (FAR,))] for f in (S.bessel_y0, S.bessel_y1, S.modified_bessel_k0, S.modified_bessel_k1, S.scaled_modified_bessel_k0,
+                                                          S.scaled_modified_bessel_k1)},
+    "lgamma": [(S.gammaln, (pos(3),)), (S.gammaln, (FAR,)), (lambda x: S.gammaln(x - 3), (prob(3),))],
+    "digamma": [(S.digamma, (pos(3),)), (lambda x: S.digamma(x - 3), (prob(3),))], "polygamma": [(lambda x, k=k: S.polygamma(k, x), (pos(3),)) for k in (1, 2, 3)],
+    "mvlgamma": [(lambda x: S.multigammaln(x, 3), (Draw((3,), 1.5, 3.0),))], "special_zeta": [(lambda x: S.zeta(3 + HALF, x), (pos(3),))],
+    "igamma": [(lambda x: S.gammainc(2 + HALF, x), (pos(3),))], "igammac": [(lambda x: S.gammaincc(2 + HALF, x), (pos(3),))],
+    "xlogy": [(S.xlogy, (n(2, 3), pos(3)))], "special_xlog1py": [(S.xlog1py, (n(2, 3), pos(3)))],
+}
+
+# -- Fourier transforms: of real numbers, to real numbers -------------------------------------------------------------------------------------
+SAMPLES |= {
+    "fft_r2c": [(lambda a: _square(ts.fft.rfft(a)), (n(2, 5),)), (lambda a: _square(ts.fft.rfft(a + a * a, 4, norm="ortho")), (n(5),)), (lambda a: _square(ts.fft.fft(a)), (n(4),))],
+    "fft_c2c": [(lambda a, b: _square(ts.fft.fft2(ts.complex(a, b))), (n(2, 3), n(2, 3))), (lambda a, b: ts.fft.ifft(ts.complex(a, b)).imag, (n(4), n(4)))],
+    "fft_c2r": [(lambda a, b, k=k: ts.fft.irfft(ts.complex(a, b), k), (n(2, 3), n(2, 3))) for k in (4, 5, 7)] + [
+        (lambda a, b: ts.fft.hfftn(ts.complex(a, b), norm="forward").square(), (n(2, 3), n(2, 3)))],
 }

@@ -31,6 +31,8 @@ ARROWS: Mapping[str, set[str]] = {
     "random": {"core"},
     "multiprocessing": {"core", "nn"},
     "linalg": {"ops"},
+    "special": {"ops"},
+    "fft": {"ops"},
     "nn": {"core", "ops"},
     "optim": {"core", "ops", "nn"},          # swa_utils averages modules; nn knows no optimizer
     "utils": {"core", "ops", "formats"},

@@ -1,0 +1,282 @@
+"""PyTorch's signatures for Fourier transforms: sizes are cut or filled with zeros first, `norm` becomes a factor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import dtype as dt
+from ..core.tensor import Tensor
+from .creation import finish
+from .fourier import c2c, c2r, r2c
+from .pointwise import given, to_copy
+from .shape import pad as pad_op
+from .shape import slice_dim
+
+NORMS = (None, "backward", "forward", "ortho")
+
+
+def _scale(norm: str | None, forward: bool) -> int:
+    if norm not in NORMS:
+        raise RuntimeError(f'Invalid normalization mode: "{norm}"')
+    if norm == "ortho":
+        return 1
+    return 2 * int((norm == "forward") == forward)
+
+
+def _tensor(x: Any, name: str) -> Tensor:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(x).__name__}")
+    return x
+
+
+def _as(x: Tensor, kind: str) -> Tensor:
+    """Integers become floats; floats become complex where that is asked for."""
+    a = x._array
+    if a.dtype == np.float16:
+        raise RuntimeError(f"Unsupported dtype {x.dtype.tensor_name}")
+    wanted = a.dtype
+    if a.dtype.kind in "biu":
+        wanted = dt.get_default_dtype().dtype
+    if kind == "complex" and wanted.kind != "c":
+        wanted = np.dtype(np.complex128 if wanted == np.float64 else np.complex64)
+    return x if wanted == a.dtype else to_copy(x, wanted, a.dtype)
+
+
+def _real(x: Tensor, name: str) -> Tensor:
+    if x._array.dtype.kind == "c":
+        raise RuntimeError(f"{name} expects a real input tensor, but got {x.dtype.tensor_name}")
+    return _as(x, "float")
+
+
+def _dim(dim: int, ndim: int) -> int:
+    wide = max(ndim, 1)
+    if not -wide <= dim < wide:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-wide}, {wide - 1}], but got {dim})")
+    return dim % wide
+
+
+def _sized(x: Tensor, dims: Sequence[int], sizes: Sequence[int]) -> Tensor:
+    """x cut, or filled with zeros, to these sizes."""
+    for d, n in zip(dims, sizes, strict=True):
+        have = x._array.shape[d]
+        if n < have:
+            x = slice_dim(x, d, 0, n, 1)
+        elif n > have:
+            widths = [(0, 0)] * x._array.ndim
+            widths[d] = (0, n - have)
+            x = pad_op(x, tuple(widths), 0)
+    return x
+
+
+def _points(n: int) -> int:
+    if n < 1:
+        raise RuntimeError(f"Invalid number of data points ({n}) specified")
+    return n
+
+
+def _one(x: Tensor, dim: int, n: int | None) -> tuple[int, int]:
+    d = _dim(dim, x._array.ndim)
+    if x._array.ndim == 0:
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
+    return d, _points(x._array.shape[d] if n is None else n)
+
+
+def _several(x: Tensor, s: Any, dim: Any) -> tuple[tuple[int, ...], list[int]]:
+    """Dimensions and sizes of an n-dimensional transform."""
+    shape, ndim = x._array.shape, x._array.ndim
+    s = (s,) if isinstance(s, int) else s
+    dim = (dim,) if isinstance(dim, int) else dim
+    if dim is not None:
+        dims = [_dim(d, ndim) for d in dim]
+        if len(set(dims)) != len(dims):
+            raise RuntimeError("FFT dims must be unique")
+    if s is not None:
+        if dim is not None and len(dims) != len(s):
+            raise RuntimeError("When given, dim and shape arguments must have the same length")
+        if len(s) > ndim:
+            raise RuntimeError(f"Got shape with {len(s)} values but input tensor only has {ndim} dimensions.")
+        if dim is None:
+            dims = list(range(ndim - len(s), ndim))
+        sizes = [shape[d] if n == -1 else n for d, n in zip(dims, s, strict=True)]
+    else:
+        dims = dims if dim is not None else list(range(ndim))
+        sizes = [shape[d] for d in dims]
+    for n in sizes:
+        _points(n)
+    return tuple(dims), sizes
+
+
+def _half_many(x: Tensor, s: Any, dim: Any) -> tuple[tuple[int, ...], list[int], list[int], int]:
+    """For a transform to real numbers: dims, and the sizes to cut to, and those of the result, of which the last is special."""
+    dims, sizes = _several(x, s, dim)
+    if not dims:
+        raise RuntimeError("irfftn must transform at least one axis")
+    last = sizes[-1]
+    if s is None or (s if isinstance(s, int) else s[-1]) == -1:
+        last = 2 * (x._array.shape[dims[-1]] - 1)
+    _points(last)
+    return dims, [*sizes[:-1], last // 2 + 1], sizes, last
+
+
+# -- one dimension -------------------------------------------------------------------------------------------------------------------------
+
+
+def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The discrete Fourier transform, X[k] = sum of x[j] exp(-2 pi i j k / n), of `n` points of one dimension."""
+    return given(_any(_tensor(input, "fft_fft"), n, dim, norm, True), out)
+
+
+def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The inverse of `fft`."""
+    return given(_any(_tensor(input, "fft_ifft"), n, dim, norm, False), out)
+
+
+def _any(x: Tensor, n: int | None, dim: int, norm: str | None, forward: bool) -> Tensor:
+    x = _as(x, "float")
+    d, n = _one(x, dim, n)
+    x = _sized(x, [d], [n])
+    if x._array.dtype.kind == "c":
+        return c2c(x, (d,), _scale(norm, forward), forward)
+    y = r2c(x, (d,), _scale(norm, forward), False)
+    return y if forward else y.conj()
+
+
+def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The first half of the transform of real numbers; the other half mirrors it."""
+    x = _real(_tensor(input, "fft_rfft"), "rfft")
+    d, n = _one(x, dim, n)
+    return given(r2c(_sized(x, [d], [n]), (d,), _scale(norm, True), True), out)
+
+
+def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The inverse of `hfft`: half a transform of real numbers, conjugated."""
+    x = _real(_tensor(input, "fft_ihfft"), "ihfft")
+    d, n = _one(x, dim, n)
+    return given(r2c(_sized(x, [d], [n]), (d,), _scale(norm, False), True).conj(), out)
+
+
+def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The inverse of `rfft`, to `n` real numbers (2 (m - 1) where none is given)."""
+    return given(_to_real(_as(_tensor(input, "fft_irfft"), "complex"), n, dim, norm, False), out)
+
+
+def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The transform, real itself, of numbers that mirror their conjugates, of which half is given."""
+    return given(_to_real(_as(_tensor(input, "fft_hfft"), "complex"), n, dim, norm, True), out)
+
+
+def _to_real(x: Tensor, n: int | None, dim: int, norm: str | None, forward: bool) -> Tensor:
+    d = _dim(dim, x._array.ndim)
+    if x._array.ndim == 0:
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
+    n = _points(2 * (x._array.shape[d] - 1) if n is None else n)
+    x = _sized(x, [d], [n // 2 + 1])
+    return c2r(x.conj() if forward else x, (d,), _scale(norm, forward), n)
+
+
+# -- several dimensions --------------------------------------------------------------------------------------------------------------------
+
+
+def fftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The transform over several dimensions."""
+    return given(_complex_many(_tensor(input, "fft_fftn"), s, dim, norm, True), out)
+
+
+def ifftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The inverse of `fftn`."""
+    return given(_complex_many(_tensor(input, "fft_ifftn"), s, dim, norm, False), out)
+
+
+def _complex_many(x: Tensor, s: Any, dim: Any, norm: str | None, forward: bool) -> Tensor:
+    dims, sizes = _several(x, s, dim)
+    x = _as(x, "complex")
+    return c2c(_sized(x, dims, sizes), dims, _scale(norm, forward), forward) if dims else x.clone()
+
+
+def rfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The transform of real numbers over several dimensions; half of the last one."""
+    x = _real(_tensor(input, "fft_rfftn"), "rfftn")
+    dims, sizes = _several(x, s, dim)
+    if not dims:
+        raise RuntimeError("rfftn must transform at least one axis")
+    return given(r2c(_sized(x, dims, sizes), dims, _scale(norm, True), True), out)
+
+
+def irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The inverse of `rfftn`."""
+    x = _tensor(input, "fft_irfftn")
+    dims, cut, _, last = _half_many(x, s, dim)
+    return given(c2r(_sized(_as(x, "complex"), dims, cut), dims, _scale(norm, False), last), out)
+
+
+def hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """`hfft` over the last dimension, `fft` over the others."""
+    x = _tensor(input, "fft_hfftn")
+    dims, cut, _, last = _half_many(x, s, dim)
+    x, scale = _sized(_as(x, "complex"), dims, cut), _scale(norm, True)
+    if len(dims) > 1:
+        x = c2c(x, dims[:-1], scale, True)
+    return given(c2r(x.conj(), dims[-1:], scale, last), out)
+
+
+def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Any = None) -> Tensor:
+    """The inverse of `hfftn`."""
+    x = _real(_tensor(input, "fft_ihfftn"), "ihfftn")
+    dims, sizes = _several(x, s, dim)
+    if not dims:
+        raise RuntimeError("ihfftn must transform at least one axis")
+    scale = _scale(norm, False)
+    y = r2c(_sized(x, dims, sizes), dims[-1:], scale, True).conj()
+    return given(c2c(y, dims[:-1], scale, False) if len(dims) > 1 else y, out)
+
+
+def _two(f: Any, doc: str) -> Any:
+    def call(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Any = None) -> Tensor:
+        return f(input, s, dim, norm, out=out)
+
+    call.__name__ = call.__qualname__ = f.__name__[:-1] + "2"
+    call.__doc__ = doc
+    return call
+
+
+fft2, ifft2 = _two(fftn, "The transform over the last two dimensions."), _two(ifftn, "The inverse of `fft2`.")
+rfft2, irfft2 = _two(rfftn, "The transform of real numbers over the last two dimensions; half of the last one."), _two(irfftn, "The inverse of `rfft2`.")
+hfft2, ihfft2 = _two(hfftn, "`hfft` over the last dimension, `fft` over the one before."), _two(ihfftn, "The inverse of `hfft2`.")
+
+
+# -- frequencies, order --------------------------------------------------------------------------------------------------------------------
+
+
+def _frequencies(values: Any, n: int, d: float, out: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    kind = dt.get_default_dtype() if dtype is None else dt.as_dtype(dtype)
+    return given(finish((values(n) * (1.0 / (n * d))).astype(kind.dtype), None, device, requires_grad), out)
+
+
+def fftfreq(n: int, d: float = 1.0, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """The frequencies of the n results of `fft`, for samples `d` apart."""
+    return _frequencies(lambda n: np.concatenate([np.arange((n + 1) // 2), np.arange(-(n // 2), 0)]), n, d, out, dtype, device, requires_grad)
+
+
+def rfftfreq(n: int, d: float = 1.0, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """The frequencies of the n // 2 + 1 results of `rfft`, for samples `d` apart."""
+    return _frequencies(lambda n: np.arange(n // 2 + 1), n, d, out, dtype, device, requires_grad)
+
+
+def _shifted(x: Tensor, dim: Any, by: Any) -> Tensor:
+    from .api_shape import roll
+
+    dims = [dim] if isinstance(dim, int) else list(range(x._array.ndim)) if dim is None else list(dim)
+    return roll(x, [by(x._array.shape[d]) for d in dims], dims)
+
+
+def fftshift(input: Tensor, dim: Any = None) -> Tensor:
+    """The zero frequency in the middle."""
+    return _shifted(input, dim, lambda n: n // 2)
+
+
+def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
+    """The inverse of `fftshift`."""
+    return _shifted(input, dim, lambda n: (n + 1) // 2)
