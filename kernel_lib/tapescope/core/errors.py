@@ -19,16 +19,21 @@ def at(site: Site | None) -> str:
     return f" ({info})" if info is not None else ""
 
 
-def broadcast(*shapes: tuple[int, ...]) -> RuntimeError:
-    """The error for shapes that do not broadcast, naming the first dimension that fails (from the right)."""
+def broadcast(*shapes: tuple[int, ...], of: tuple[Any, ...] = (), names: tuple[str, ...] = ()) -> RuntimeError:
+    """The error for shapes that do not broadcast, naming the first dimension that fails (from the right). `of` are the tensors, for the picture below it."""
+    from .shapes import not_broadcast
+
+    return not_broadcast(_broadcast(*shapes), shapes, of, names)
+
+
+def _broadcast(*shapes: tuple[int, ...]) -> RuntimeError:
     a, b = shapes[0], shapes[1]
     n = max(len(a), len(b))
     wide_a, wide_b = (1,) * (n - len(a)) + tuple(a), (1,) * (n - len(b)) + tuple(b)
     for i in range(n - 1, -1, -1):
         if wide_a[i] != wide_b[i] and 1 not in (wide_a[i], wide_b[i]):
             return RuntimeError(
-                f"The size of tensor a ({wide_a[i]}) must match the size of tensor b ({wide_b[i]}) at non-singleton dimension {i}"
-                f" (a has shape {list(a)}, b has shape {list(b)})")
+                f"The size of tensor a ({wide_a[i]}) must match the size of tensor b ({wide_b[i]}) at non-singleton dimension {i}")
     return RuntimeError(f"shapes {', '.join(str(list(s)) for s in shapes)} do not broadcast together")
 
 
@@ -72,3 +77,11 @@ def freed(node: Node) -> RuntimeError:
 def describe(shape: tuple[int, ...], dtype: Any) -> str:
     """'float32[64, 10]'."""
     return f"{dtype}{list(shape)}"
+
+
+def came_from(error: RuntimeError, operands: tuple[Any, ...]) -> None:
+    """An op knows arrays only: its picture of shapes that do not fit is drawn anew, with the tensors."""
+    if hasattr(error, "shapes"):
+        from .shapes import redraw
+
+        redraw(error, operands)

@@ -178,6 +178,9 @@ def run(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Any:
         result = op.forward(arrays, *params) if op.variadic else op.forward(*arrays, *params)
     except TypeError as e:
         raise errors.devices(arrays, e) from None
+    except RuntimeError as e:
+        errors.came_from(e, operands)
+        raise
     aux: tuple[Any, ...] = ()
     if op.aux:
         result, *rest = result

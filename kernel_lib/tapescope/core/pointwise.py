@@ -179,7 +179,7 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
         try:
             r = ufunc(x, y)
         except ValueError:
-            raise errors.broadcast(x.shape, y.shape) from None
+            raise errors.broadcast(x.shape, y.shape, of=(input, other)) from None
         except TypeError as wrong:
             raise errors.devices((x, y), wrong) from None
         if r.__class__ is not _ndarray and isinstance(r, _generic):
@@ -255,7 +255,7 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
             try:
                 r = ufunc(a._array, b._array)
             except ValueError:
-                raise errors.broadcast(a._array.shape, b._array.shape) from None
+                raise errors.broadcast(a._array.shape, b._array.shape, of=(a, b)) from None
             except TypeError as wrong:
                 raise errors.devices((a._array, b._array), wrong) from None
             if not to_float or r.dtype is a._array.dtype:

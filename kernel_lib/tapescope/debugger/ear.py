@@ -62,6 +62,11 @@ class Ear:
         known = self.names.by_id.get(leaf._id) if leaf._id else None
         return known.name if known is not None and known.ref() is leaf else None
 
+    def came_from(self, t: Any) -> str | None:
+        """Where a tensor came from, for an error that tells of it."""
+        told = getattr(self.below, "came_from", None)
+        return (told(t) if told is not None else None) or (f"the parameter {name}" if (name := self.name_of(t)) else None)
+
     # -- what it hears ------------------------------------------------------------------------------------------------------------
 
     def op(self, op: Any, inputs: Any, outputs: Any, node: Any, site: Any, t0: int, t1: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.autocast import lower
+from ..core.shapes import Row, drawn
 from ..core.state import numbers
 from ..core.tensor import Tensor
 from . import conv as cv
@@ -51,9 +52,14 @@ def _checked(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sizes, 
     channels, out = (w[0], w[1] * groups) if transposed else (w[1] * groups, w[0])
     if x[1] != channels:
         kind = "transposed=1, " if transposed else ""
-        raise RuntimeError(f"Given {kind}weight of size {list(w)}, expected input{list(x)} to have {channels} channels, but got {x[1]} channels instead"
-                           if transposed else f"Given groups={groups}, weight of size {list(w)}, expected input{list(x)} to have {channels} channels, but got "
-                           f"{x[1]} channels instead")
+        error = RuntimeError(f"Given {kind}weight of size {list(w)}, expected input{list(x)} to have {channels} channels, but got {x[1]} channels instead"
+                             if transposed else f"Given groups={groups}, weight of size {list(w)}, expected input{list(x)} to have {channels} channels, but got "
+                             f"{x[1]} channels instead")
+        last = len(x) - 1
+        fits = f"an input of shape {[x[0], channels, *x[2:]]}"
+        if x[last] == channels:
+            fits = f"input.permute(0, {last}, {', '.join(map(str, range(1, last)))}), for the channels stand last"
+        raise drawn(error, [Row("input", x, 0, input), Row("weight", w, 1 if transposed else 0, weight)], [1], fits)
     if bias is not None and bias._array.shape != (out,):
         raise RuntimeError(f"Given {'transposed=1, ' if transposed else ''}weight of size {list(w)}, expected bias to be 1-dimensional with {out} elements, "
                            f"but got bias of size {list(bias._array.shape)} instead")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.autocast import full_precision, lower
 from ..core.pointwise import write_out
+from ..core.shapes import Row, drawn, not_multiplied
 from ..core.state import numbers
 from ..core.tensor import Tensor
 from . import linalg as la
@@ -33,7 +34,7 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     if len(q) != 2:
         raise RuntimeError(f"mat2 must be a matrix (it has shape {list(q)})")
     if p[1] != q[0]:
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({p[0]}x{p[1]} and {q[0]}x{q[1]})")
+        raise not_multiplied(RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({p[0]}x{p[1]} and {q[0]}x{q[1]})"), Row("mat1", p, 0, input), Row("mat2", q, 1, mat2), 1)
     _same_dtype(input, mat2)
     return la.mm(input, mat2)
 
@@ -47,7 +48,8 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     if len(p) != 3 or len(q) != 3:
         raise RuntimeError(f"batch1 and batch2 must be 3D tensors, got {list(p)} and {list(q)}")
     if p[0] != q[0] or p[2] != q[1]:
-        raise RuntimeError(f"Expected size for first two dimensions of batch2 tensor to be: [{p[0]}, {p[2]}] but got: [{q[0]}, {q[1]}].")
+        error = RuntimeError(f"Expected size for first two dimensions of batch2 tensor to be: [{p[0]}, {p[2]}] but got: [{q[0]}, {q[1]}].")
+        raise drawn(error, [Row("batch1", p, 0, input), Row("batch2", q, 0, mat2)], [0] if p[0] != q[0] else [], f"batch2 of shape {[p[0], p[2], q[2]]}")
     return la.bmm(input, mat2)
 
 
@@ -105,7 +107,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     if n == 1 and m == 2:
         return shape.squeeze(mm(shape.unsqueeze(input, 0), other), (0,))
     if n >= 3 and m <= 2:                                                                # fold the batch into the rows
-        _inner(p[-1], q[0], p, q)
+        _inner(p[-1], q[0], input, other)
         _same_dtype(input, other)
         folded = shape.reshape(input, (-1, p[-1]))
         if m == 1:
@@ -114,14 +116,17 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     a = shape.unsqueeze(input, 0) if n == 1 else input
     b = shape.unsqueeze(other, m) if m == 1 else other
     pa, qb = a._array.shape, b._array.shape
-    _inner(pa[-1], qb[-2], p, q)
+    _inner(pa[-1], qb[-2], input, other)
     _same_dtype(input, other)
     try:
         batch = np.broadcast_shapes(pa[:-2], qb[:-2])
     except ValueError:
         from ..core import errors
 
-        raise errors.broadcast(pa[:-2], qb[:-2]) from None
+        wide = max(len(pa), len(qb))
+        rows = [Row("a", pa, wide - len(pa), input), Row("b", qb, wide - len(qb), other)]
+        unlike = [c for c in range(wide - 2) if all(c >= r.column for r in rows) and len({r.shape[c - r.column] for r in rows} - {1}) > 1]
+        raise drawn(errors.broadcast(pa[:-2], qb[:-2]), rows, unlike, "batch axes that are alike, or 1") from None
     flat = int(np.prod(batch))
     if pa[:-2] != batch:
         a = shape.expand(a, (*batch, *pa[-2:]))
@@ -132,11 +137,12 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     return out if out._array.shape == final else shape.reshape(out, final)
 
 
-def _inner(k: int, j: int, p: Any, q: Any) -> None:
+def _inner(k: int, j: int, a: Tensor, b: Tensor) -> None:
     if k != j:
-        rows = int(np.prod(p[:-1]))
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{k} and {j}x{q[-1] if len(q) > 1 else 1}) "
-                           f"(the operands have shapes {list(p)} and {list(q)})")
+        p, q = a._array.shape, b._array.shape
+        error = RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({int(np.prod(p[:-1]))}x{k} and {j}x{q[-1] if len(q) > 1 else 1})")
+        inner = len(p) - 1
+        raise not_multiplied(error, Row("a", p, 0, a), Row("b", q, inner - (len(q) - 2 if len(q) > 1 else 0), b), inner)
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
@@ -145,7 +151,8 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: 
         input, mat1, mat2 = lower(input, mat1, mat2)
     p, q = mat1._array.shape, mat2._array.shape
     if len(p) != 2 or len(q) != 2 or p[1] != q[0]:
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, p))} and {'x'.join(map(str, q))})")
+        error = RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, p))} and {'x'.join(map(str, q))})")
+        raise not_multiplied(error, Row("mat1", p, 0, mat1), Row("mat2", q, len(p) - 1, mat2), len(p) - 1)
     if alpha == 1 and beta == 1:
         _same_dtype(mat1, mat2)
         return la.addmm(input, mat1, mat2)
@@ -301,8 +308,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     p, q = input._array.shape, weight._array.shape
     if not p or p[-1] != q[-1]:
         rows = int(np.prod(p[:-1])) if p else 1
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{p[-1] if p else 1} and {'x'.join(map(str, reversed(q)))}) "
-                           f"(input has shape {list(p)}, weight {list(q)})")
+        error = RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{p[-1] if p else 1} and {'x'.join(map(str, reversed(q)))})")
+        last = max(len(p), len(q)) - 1
+        raise drawn(error, [Row("input", p, last + 1 - len(p), input), Row("weight", q, last + 1 - len(q), weight)], [last],
+                    f"an input of shape {[*p[:-1], q[-1]]}" + (f", or a Linear({p[-1]}, {q[0]})" if p and len(q) == 2 else "")
+                    + (", or input.t()" if len(p) == 2 and p[0] == q[-1] else ""))
     if input._array.dtype != weight._array.dtype:
         raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {input.dtype.tensor_name} and {weight.dtype.tensor_name}")
     flat = input if len(p) == 2 else shape.reshape(input, (-1, p[-1]))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.autocast import full_precision
+from ..core.shapes import Row, drawn
 from ..core.tensor import Tensor, wrap
 from . import ctc as ct
 from . import loss as ls
@@ -80,8 +81,10 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
         x, t = shape.unsqueeze(x, 0), t[None]
     p = x._array.shape
     if x._array.ndim < 1 or p[:1] + p[2:] != t.shape:
-        raise ValueError(f"Expected input batch_size ({p[0]}) to match target batch_size ({t.shape[0] if t.ndim else 1})."
-                         f" (input has shape {list(input._array.shape)}, target {list(target._array.shape)})")
+        error = ValueError(f"Expected input batch_size ({p[0]}) to match target batch_size ({t.shape[0] if t.ndim else 1}).")
+        have = (*p[:1], *p[2:])
+        raise drawn(error, [Row("input", p, 0, input), Row("target", t.shape, 0, target)], [i for i, s in enumerate(t.shape) if i >= len(have) or s != have[i]][:1],
+                    f"a target of shape {list(have)}" + (f", or input.view(-1, {p[-1]}) with target.view(-1)" if len(p) == 3 and p[:2] == t.shape else ""))
     if t.dtype.kind not in "iu":
         raise RuntimeError(f"expected scalar type Long but found {target.dtype.tensor_name}")
     bad = (t != ignore_index) & ((t < 0) | (t >= p[1]))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import device as dev
 from ..core import dtype as dt
+from ..core.shapes import not_expanded, not_joined, not_viewed
 from ..core.tensor import Size, Tensor, wrap
 from . import pointwise, shape
 
@@ -42,8 +43,9 @@ def ints(args: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(int(a) for a in args)
 
 
-def _whole(target: tuple[int, ...], a: Any) -> tuple[int, ...]:
+def _whole(target: tuple[int, ...], t: Tensor) -> tuple[int, ...]:
     """A shape with its -1 filled in."""
+    a = t._array
     unknown = [i for i, s in enumerate(target) if s == -1]
     if len(unknown) > 1:
         raise RuntimeError("only one dimension can be inferred")
@@ -60,18 +62,18 @@ def _whole(target: tuple[int, ...], a: Any) -> tuple[int, ...]:
             return tuple(a.size // known if s == -1 else s for s in target)
     elif known == a.size:
         return target
-    raise RuntimeError(f"shape '{list(target)}' is invalid for input of size {a.size} (the tensor has shape {list(a.shape)})")
+    raise not_viewed(RuntimeError(f"shape '{list(target)}' is invalid for input of size {a.size}"), t, target)
 
 
 def view(t: Tensor, *args: Any, dtype: Any = None) -> Tensor:
     if len(args) == 1 and isinstance(args[0], dt.dtype) or dtype is not None:
         return wrap(t._array.view((dtype or args[0]).dtype))
-    return shape.view(t, _whole(ints(args), t._array))
+    return shape.view(t, _whole(ints(args), t))
 
 
 def reshape(input: Tensor, *args: Any, **named: Any) -> Tensor:
     """The same elements in another shape: a view where memory allows, else a copy."""
-    return shape.reshape(input, _whole(ints(args or (named["shape"],)), input._array))
+    return shape.reshape(input, _whole(ints(args or (named["shape"],)), input))
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -95,7 +97,7 @@ def ravel(input: Tensor) -> Tensor:
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     d = dim_of(dim, input._array.ndim)
     old = input._array.shape
-    part = _whole(tuple(sizes), np.empty(old[d], "?"))
+    part = _whole(tuple(sizes), wrap(np.empty(old[d], "?")))
     return view(input, (*old[:d], *part, *old[d + 1:]))
 
 
@@ -146,8 +148,8 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
                 raise RuntimeError(f"expand(size={list(target)}): the expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
             s = have
         if have not in (1, s):
-            raise RuntimeError(f"The expanded size of the tensor ({s}) must match the existing size ({have}) at non-singleton dimension {i}.  "
-                               f"Target sizes: {list(target)}.  Tensor sizes: {list(old)}")
+            raise not_expanded(RuntimeError(f"The expanded size of the tensor ({s}) must match the existing size ({have}) at non-singleton dimension {i}.  "
+                                            f"Target sizes: {list(target)}.  Tensor sizes: {list(old)}"), input, target)
         final.append(s)
     return shape.expand(input, tuple(final))
 
@@ -162,7 +164,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     try:
         common = np.broadcast_shapes(*[t._array.shape for t in tensors])
     except ValueError:
-        raise errors.broadcast(*[t._array.shape for t in tensors]) from None
+        raise errors.broadcast(*[t._array.shape for t in tensors], of=tensors) from None
     return tuple(expand(t, common) for t in tensors)
 
 
@@ -206,8 +208,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None, **named: An
             raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(other)}")
         for k, (p, q) in enumerate(zip(first, other, strict=True)):
             if k != d and p != q:
-                raise RuntimeError(f"Sizes of tensors must match except in dimension {d}. Expected size {p} but got size {q} for tensor number "
-                                   f"{i} in the list.")
+                raise not_joined(RuntimeError(f"Sizes of tensors must match except in dimension {d}. Expected size {p} but got size {q} for tensor number "
+                                              f"{i} in the list."), ts, d, k)
     return pointwise.given(shape.cat(ts, d), out)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.site import resolve
 from ..core.state import mode
 from .graph import Graph
 from .log import ItemLog
@@ -170,6 +171,17 @@ class Recorder:
 
     def mode_grad(self) -> bool:
         return mode.grad
+
+    def came_from(self, t: Any) -> str | None:
+        """'from mul (train.py:3: y = x * 2)', or the name of a parameter: for an error that tells of a tensor. None where this step has not met it."""
+        known, graph, i = self.names.by_id.get(t._id) if t._id else None, self.here.graph, t._id - self.base
+        if known is not None:
+            return f"the parameter {known.name}"
+        if graph is None or not 0 < i <= len(graph.owner) or graph.owner[i - 1] < 0:
+            return None
+        row = graph.owner[i - 1]
+        info = resolve(graph.sites[graph.op_site[row]])
+        return f"from {graph.strings[graph.op_name[row]]}" + (f" ({info})" if info is not None else "")
 
     # -- ops ------------------------------------------------------------------------------------------------------------
 
