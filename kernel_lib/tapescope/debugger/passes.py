@@ -274,13 +274,17 @@ class Pass:
     def sequence(self) -> list[Node]:
         """Nodes and leaves in the order in which they run, where a gradient comes to all of them."""
         if self._sequence is None:
-            left = dict(self.leaves)
+            left: dict[Node, int] = {}
+            for n in self.order:
+                for m in n.next:
+                    if m.__class__ is AccumulateGrad:
+                        left[m] = left.get(m, 0) + 1
             starts = [t._node if t._node is not None else accumulator(t) for t in self.roots]
-            found: list[Node] = [n for n in starts if n.__class__ is AccumulateGrad and not left.get(n)]
+            found: list[Node] = [n for n in dict.fromkeys(starts) if n.__class__ is AccumulateGrad and n not in left]
             for n in self.order:
                 found.append(n)
                 for m in n.next:
-                    if m in left:
+                    if m is not None and m in left:
                         left[m] -= 1
                         if not left[m]:
                             found.append(m)

@@ -190,6 +190,8 @@ class Breakpoint:
         if self.when == "zero":
             return sys.float_info.min, sys.float_info.max
         if self.norm_above is not None:
+            if self.norm_above < 0:                             # any norm at all
+                return 1.0, 0.0
             return 0.0, self.norm_above ** 2 * (1 - 1e-6)
         assert self.norm_below is not None
         return self.norm_below ** 2 * (1 + 1e-6), math.inf

@@ -238,6 +238,7 @@ def hold_open(dbg: Debugger) -> None:
 
 
 _listening = False
+always = False                     # the ear stays on, so that modules and parameters have names at every stop: in a terminal
 
 
 def sync() -> None:
@@ -246,7 +247,7 @@ def sync() -> None:
     wanted = [b for b in breakpoints if b.enabled]
     run_passes(run if any(not b.forward for b in wanted) else None)
     forward.sync()
-    listening = forward.engaged or any(b.forward or b.exception or b.module is not None or b.parameter is not None for b in wanted)
+    listening = always or forward.engaged or any(b.forward or b.exception or b.module is not None or b.parameter is not None for b in wanted)
     if listening is not _listening:
         _listening = listening
         if listening:
