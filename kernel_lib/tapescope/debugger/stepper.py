@@ -96,6 +96,8 @@ class Debugger(Asks):
             self._reopen()
             if index < self.index or self.at is None:
                 return self._to(index, f"went to node {index + 1}")
+            if index == self.index:
+                return self._moved(f"went to node {index + 1}")
         return self._run(lambda node, grads: self._pass.index >= index, f"went to node {index + 1}", watched=False)
 
     def into(self) -> At | None:
@@ -151,7 +153,8 @@ class Debugger(Asks):
                 self._pass.rewind(self._pass.beginning)
                 if not there(self._pass.stop.node) and not self._try(lambda n, g: there(n), from_here=True):      # type: ignore[union-attr]
                     self._to(min(start, self.total - 1), self.reason)
-                    raise RuntimeError(f"no gradient comes to {what} {value!r} in this pass")
+                    freed = f" any more: it had freed its first {self._pass.beginning} nodes before it was held" if self._pass.beginning else ""
+                    raise RuntimeError(f"no gradient comes to {what} {value!r} in this pass{freed}")
             at = self.at
             assert at is not None
             return self._moved(f"ran to {what} {value if what != 'node' else at.name}")

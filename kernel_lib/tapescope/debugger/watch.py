@@ -108,6 +108,8 @@ class Plan:
         """The sum of squares of a gradient; memory that has just been looked at, handed on as it is or turned, is not looked at again."""
         recent = self.recent
         assert recent is not None
+        if g.__class__ is Tensor:                               # under create_graph
+            g = g._array
         base = g.base if isinstance(g.base, np.ndarray) and g.base.size == g.size else g
         for known, e in recent:
             if known is base:
