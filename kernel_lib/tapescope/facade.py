@@ -12,7 +12,7 @@ from .debugger.watch import break_on
 from .link import providers  # noqa: F401  (findings and projections are kinds of every tape, one that is written to disk included)
 from .tape import Tape, record, registry
 
-_VIEWS = ("graph", "backward", "histograms", "metrics", "projector", "tensor", "findings_view", "dashboard")
+_VIEWS = ("graph", "backward", "histograms", "metrics", "projector", "tensor", "media", "findings_view", "dashboard")
 
 
 def _view_method(name: str) -> Any:

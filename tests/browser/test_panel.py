@@ -242,6 +242,43 @@ with ts.record() as tape:
     lab.until(lambda: any(w.evaluate("() => typeof layoutPlan") == "function" for w in lab.page.workers), what="our worker")
 
 
+def test_what_is_logged_beside_numbers_is_seen(lab: Lab, notebook_of: Write, shots: Path) -> None:
+    lab.open(notebook_of(MODEL, """
+import numpy as np, tempfile
+from tapescope.utils.tensorboard import SummaryWriter
+conv = nn.Conv2d(1, 4, 3)
+with ts.record(name="media") as tape:
+    w = SummaryWriter(tempfile.mkdtemp())
+    for i in range(3):
+        conv(ts.randn(2, 1, 8, 8)).sum().backward(); tape.step()
+        picture = np.zeros((3, 4, 6), np.uint8); picture[:, 1, 2] = (10 * i, 20, 250)
+        w.add_image("square", picture, i)
+        w.add_text("notes", f"**step {i}** <img src=x onerror=window.hacked=1>", i)
+        w.add_audio("tone", np.sin(np.arange(4000) / 9), i, sample_rate=8000)
+        w.add_pr_curve("curve", np.array([0, 1, 1, 0]), np.array([0.1, 0.9, 0.6, 0.4]), i)
+    for i in range(200):
+        conv(ts.randn(2, 1, 8, 8)).sum().backward(); tape.step(); time.sleep(0.02)
+"""))
+    lab.run(0)
+    lab.open_panel("media")
+    lab.run(1, wait=False)
+    square = lab.panel.locator("figure", has_text="square").locator("canvas")
+    pixel = "el => [el.width, el.height, ...el.getContext('2d').getImageData(2, 1, 1, 1).data]"
+    lab.until(lambda: square.count() == 1 and square.evaluate(pixel) == [6, 4, 20, 20, 250, 255], what="the picture of the last step")
+    assert lab.panel.locator("figure", has_text="notes").locator("b", has_text="step 2").count() == 1
+    assert lab.page.evaluate("window.hacked") is None
+    assert lab.panel.locator("audio").evaluate("el => el.readyState > 0 ? el.duration : 0.5") == 0.5
+    assert "area" in lab.panel.locator("figure", has_text="curve").inner_text()
+    slider = lab.panel.locator(".ts-scrub input")
+    slider.focus()
+    lab.page.keyboard.press("ArrowLeft")
+    lab.page.keyboard.press("ArrowLeft")
+    lab.until(lambda: square.evaluate(pixel)[2] == 0, what="the picture of the first step, which the page asked for")
+    lab.panel.get_by_role("button", name="weight, filters").or_(lab.panel.get_by_role("button", name="filters")).first.click()
+    lab.until(lambda: any(c.evaluate(DRAWN) > 50 for c in lab.panel.locator(".ts-media-maps canvas").all()), what="the filters of the convolution")
+    lab.page.screenshot(path=shots / "live-media.png")
+
+
 def test_record_and_stop_from_the_panel(lab: Lab, notebook_of: Write) -> None:
     loop = "for i in range(150):\n    loss = F.cross_entropy(model(x), y); opt.zero_grad(); loss.backward(); opt.step(); time.sleep(0.02)"
     lab.open(notebook_of(MODEL, loop, "print([(t.name, t.state, t.step_number > 0) for t in ts.recordings()])"))

@@ -14,6 +14,7 @@ export const tabs: Tab[] = [
   { id: 'histograms', label: 'Histograms', load: () => import('@tapescope/widgets/views/histograms').then(m => m.histograms) },
   { id: 'projector', label: 'Projector', load: () => import('@tapescope/widgets/views/projector').then(m => m.projector) },
   { id: 'metrics', label: 'Metrics', load: () => import('@tapescope/widgets/views/metrics').then(m => m.metrics) },
+  { id: 'media', label: 'Media', load: () => import('@tapescope/widgets/views/media').then(m => m.media) },
   { id: 'findings', label: 'Findings', load: () => import('@tapescope/widgets/views/findings').then(m => m.findings) },
   { id: 'tensor', label: 'Tensor', load: () => import('@tapescope/widgets/views/tensor').then(m => m.tensor) }
 ];

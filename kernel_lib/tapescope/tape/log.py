@@ -213,6 +213,17 @@ class ItemLog:
             found = [found[len(found) * (k + 1) // most - 1] for k in range(most)]
         return found, after
 
+    def newest(self, cursor: int = 0) -> tuple[list[Item], int]:
+        """The newest entry of each key among those from number `cursor` on, in the order in which they came, and the cursor behind them."""
+        with self._lock:
+            items, after = self.items, self.next
+        found: dict[Any, Item] = {}
+        for item in reversed(items):
+            if item.seq < cursor:
+                break
+            found.setdefault(item.key, item)
+        return list(found.values())[::-1], after
+
     def read(self, cursor: int, max_bytes: int, key: Any = None, steps: tuple[int, int] | None = None) -> tuple[list[Item], int]:
         """Entries from number `cursor` on, at least one and at most `max_bytes`, and the next cursor."""
         with self._lock:

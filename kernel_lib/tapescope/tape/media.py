@@ -34,9 +34,9 @@ class Media:
             value = array.tobytes()
         else:
             raise TypeError(f"{kind} {tag!r}: bytes, text or an array can be logged, not {type(value).__name__}")
-        self.items.add((kind, tag), step, len(value) + 256, (about, np.frombuffer(value, np.uint8)))
+        self.items.add((kind, tag, meta.get("part")), step, len(value) + 256, (about, np.frombuffer(value, np.uint8)))
 
     def frames(self, tag: str | None, cursor: int | None, steps: tuple[int, int] | None, max_bytes: int, most: int | None = None) -> tuple[list[Frame], int]:
-        """A frame each, from number `cursor` on; `most` as for tensors."""
-        items, after = self.items.read(cursor or 0, max_bytes, None, steps) if most is None else self.items.few(most, cursor or 0)
+        """A frame each, from number `cursor` on; with `most` the newest of each tag, so that a page knows of all of them."""
+        items, after = self.items.read(cursor or 0, max_bytes, None, steps) if most is None else self.items.newest(cursor or 0)
         return [Frame("media", dict(i.data[0]), {"bytes": i.data[1].copy()}) for i in items if tag is None or i.key[1] == tag], after

@@ -80,14 +80,20 @@ class Probes:
 
 
 def tensor_frame(key: str, step: int, data: tuple[Column, tuple[int, ...], str], max_bytes: int = 262_144) -> Frame:
-    """A value as a frame; what does not fit is a strided sample, said in `strided`."""
+    """A value as a frame. Of what does not fit come the first rows (`part` is their shape, each the `every`-th of the first axis), or where one row is too long a strided sample."""
     copy, shape, dtype = data
     line = flat(copy) if copy.flags.c_contiguous else copy.ravel()
     stride = max(1, -(-line.size * 4 // max(max_bytes, 4)))
+    about: dict[str, Any] = {}
+    if (stride > 1 or line.size < int(np.prod(shape, dtype=np.int64))) and copy.ndim == len(shape) > 1 and 4 * (row := copy[0].size) <= max_bytes:
+        # Its first rows, whole: a slice of a sample would be no picture of anything.
+        kept = max(1, min(len(copy), max_bytes // (4 * max(row, 1))))
+        about = {"part": [kept, *copy.shape[1:]], "every": -(-shape[0] // len(copy))}
+        line, stride = line[:kept * row], 1
     with np.errstate(all="ignore"):
         values = np.array(line[::stride].real if line.dtype.kind == "c" else line[::stride], np.float32)
         numbers = moments(np.asarray(copy.real if copy.dtype.kind == "c" else copy, np.float32 if copy.dtype.kind != "f" else None))
     total = int(np.prod(shape, dtype=np.int64))
     stats = {n: (None if not np.isfinite(v) else float(v)) for n, v in zip(MOMENTS, numbers, strict=True)}
     return Frame("tensor", {"key": key, "step": step, "shape": list(shape), "dtype": dtype,
-                            "strided": -(-total // max(len(values), 1)) if len(values) < total else 0, "stats": stats}, {"values": values})
+                            "strided": -(-total // max(len(values), 1)) if len(values) < total else 0, **about, "stats": stats}, {"values": values})

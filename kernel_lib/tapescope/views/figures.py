@@ -120,6 +120,27 @@ def tensor_figure(tape: Tape, key: str = "") -> Any:
     return figure
 
 
+def media_figure(tape: Tape) -> Any:
+    """The newest of what was logged beside numbers, pictures as they are and the rest by name, on a grid."""
+    import base64
+
+    from .static.media import newest_media
+
+    found, across = newest_media(tape)[:24], 4
+    figure = _figure(f"media of {tape.name}", showlegend=False, xaxis={"visible": False, "range": [0, across]},
+                     yaxis={"visible": False, "range": [max(1, -(-len(found) // across)), 0]}, height=80 + 240 * max(1, -(-len(found) // across)))
+    figure.add_scatter(x=[0], y=[0], mode="markers", marker={"opacity": 0}, hoverinfo="skip")      # images alone have no extent
+    for i, f in enumerate(found):
+        x, y, m = i % across, i // across, f.meta
+        figure.add_annotation(x=x + 0.02, y=y + 0.04, xanchor="left", yanchor="bottom", showarrow=False, text=_plain(f"{m['tag']}, step {m['step']}"))
+        if str(m.get("mime", "")).startswith("image/"):
+            source = f"data:{m['mime']};base64,{base64.b64encode(f.columns['bytes'].tobytes()).decode('ascii')}"
+            figure.add_layout_image(source=source, xref="x", yref="y", x=x + 0.02, y=y + 0.05, sizex=0.92, sizey=0.85)
+        else:
+            figure.add_annotation(x=x + 0.4, y=y + 0.5, showarrow=False, text=_plain(m["kind"]))
+    return figure
+
+
 def findings_figure(tape: Tape) -> Any:
     """The findings as a table."""
     return _figure(f"findings of {tape.name}").add_trace(_findings_table(tape))

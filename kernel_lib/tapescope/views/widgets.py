@@ -128,6 +128,23 @@ class TensorView(ProbedView):
     view, picture, figure = "tensor", staticmethod(static.probed_svg), staticmethod(figures.tensor_figure)
 
 
+class MediaView(TapeView):
+    """Pictures, films, sounds, texts, curves and meshes that were logged, and what a model has inside: `keys` names layers and weights to watch as pictures."""
+
+    view, picture, figure = "media", staticmethod(static.media_svg), staticmethod(figures.media_figure)
+
+    def __init__(self, tape: Tape, keys: list[str] | None = None, **options: Any) -> None:
+        if keys is not None:
+            if not isinstance(keys, (list, tuple)) or not all(k and isinstance(k, str) for k in keys):
+                raise TypeError(f"keys is a list of names of layers and tensors, such as ['conv1', 'weight/conv1.weight'], not {keys!r}")
+            keys = [_full(tape, k) for k in keys]
+            for key in keys:
+                with contextlib.suppress(RuntimeError):     # of an ended recording: the view says so
+                    tape.probe(key)
+            options = {"keys": keys, **options}
+        super().__init__(tape, **options)
+
+
 class FindingsView(TapeView):
     """What the rules have found: cause, number, line, node."""
 
@@ -146,4 +163,4 @@ def _full(tape: Tape, key: str) -> str:
 
 
 METHODS: dict[str, type[TapeView]] = {"graph": GraphView, "backward": BackwardView, "histograms": HistogramsView, "metrics": MetricsView,
-                                      "projector": ProjectorView, "tensor": TensorView, "findings_view": FindingsView, "dashboard": DashboardView}
+                                      "projector": ProjectorView, "tensor": TensorView, "media": MediaView, "findings_view": FindingsView, "dashboard": DashboardView}

@@ -316,6 +316,33 @@ def test_probes() -> None:
     assert small.columns["values"].size <= 256
 
 
+def test_of_a_large_value_come_its_first_rows_whole() -> None:
+    from tapescope.tape.probes import tensor_frame
+
+    a = np.arange(64 * 6 * 20 * 20, dtype=np.float32).reshape(64, 6, 20, 20)
+    f = tensor_frame("activation/conv", 3, (a, a.shape, "float32"), 65_536)
+    assert (f.meta["shape"], f.meta["part"], f.meta["every"]) == ([64, 6, 20, 20], [6, 6, 20, 20], 1)
+    np.testing.assert_array_equal(f.columns["values"].reshape(f.meta["part"]), a[:6])
+    every = tensor_frame("activation/conv", 3, (a[::4], a.shape, "float32"), 1 << 20)
+    assert (every.meta["part"], every.meta["every"]) == ([16, 6, 20, 20], 4)
+    row = tensor_frame("weight/long", 3, (a.reshape(1, -1), (1, a.size), "float32"), 65_536)
+    assert "part" not in row.meta
+    assert row.columns["values"].size <= 16_384
+
+
+def test_of_media_a_page_gets_the_newest_of_each_tag() -> None:
+    with ts.record() as tape:
+        for i in range(30):
+            tape.log("text", "often", f"{i}", step=i)
+        tape.log("text", "once", "x", step=0)
+        for part in ("vertices", "faces"):
+            tape.log("mesh", "chair", np.zeros((1, 4, 3)), step=1, meta={"part": part})
+    frames, cursor = tape.frames("media", most=4)
+    assert [(f.meta["tag"], f.meta["step"], f.meta.get("part")) for f in frames] == [("often", 29, None), ("once", 0, None), ("chair", 1, "vertices"), ("chair", 1, "faces")]
+    assert tape.frames("media", cursor, most=4)[0] == []
+    assert len(tape.frames("media", id="often")[0]) == 30
+
+
 def test_labels_come_from_the_loss_when_something_is_probed() -> None:
     model = Net()
     with ts.record() as tape:

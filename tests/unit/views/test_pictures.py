@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -14,7 +15,7 @@ from tapescope.tape import Tape
 from tapescope.views import read, static
 from tapescope.views.static import raster
 
-PICTURES = ["graph_svg", "metrics_svg", "histograms_svg", "projector_svg", "probed_svg", "backward_svg", "findings_svg", "dashboard_svg"]
+PICTURES = ["graph_svg", "metrics_svg", "histograms_svg", "projector_svg", "probed_svg", "backward_svg", "findings_svg", "media_svg", "dashboard_svg"]
 
 
 def texts(svg: str) -> list[str]:
@@ -37,9 +38,22 @@ def test_every_picture_is_xml_with_a_title_and_no_script(name: str, tape: Tape) 
 @pytest.mark.parametrize(("name", "says"), [
     ("graph_svg", "with ts.record() as tape"), ("metrics_svg", "tape.log_scalar"), ("histograms_svg", "values=\"histogram\""),
     ("projector_svg", "tape.projector('fc1')"), ("probed_svg", "tape.tensor('fc1')"), ("backward_svg", "ts.debug(loss)"), ("findings_svg", "No findings"),
-    ("dashboard_svg", "No metrics yet")])
+    ("media_svg", "writer.add_images"), ("dashboard_svg", "No metrics yet")])
 def test_an_empty_tape_says_what_to_type(name: str, says: str, empty: Tape) -> None:
     assert any(says in t for t in texts(getattr(static, name)(empty)))
+
+
+def test_logged_pictures_are_in_the_picture_and_texts_are_text() -> None:
+    from tapescope.utils.tensorboard.arrays import png
+
+    data = png(np.zeros((4, 4, 3), np.uint8))
+    with ts.record() as tape:
+        tape.log("image", "digits <b>", data, step=3, meta={"mime": "image/png", "width": 4, "height": 4})
+        tape.log("text", "notes", "<script>x</script>", step=3)
+        tape.log("audio", "tone", b"RIFF", step=3, meta={"mime": "audio/wav"})
+    svg = static.media_svg(tape)
+    assert f"data:image/png;base64,{base64.b64encode(data).decode()}" in svg
+    assert {"digits <b>", "<script>x</script>", "audio, 4 bytes"} <= set(texts(svg))
 
 
 def test_the_graph_shows_modules_and_the_ops_outside(tape: Tape) -> None:

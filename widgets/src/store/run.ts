@@ -5,7 +5,7 @@ import { WireError, type Frame, type Values } from '../wire/frame';
 import { Grow } from './columns';
 import { appendGraph, emptyGraph } from './graph';
 import { thinnedExtremes, thinnedPairs } from './thin';
-import type { DebugState, Finding, Graph, Histograms, Kind, Projection, RunStore, Series, Stats, Status, TensorSummary, TensorValue } from './types';
+import type { DebugState, Finding, Graph, Histograms, Kind, Media, Projection, RunStore, Series, Stats, Status, TensorSummary, TensorValue } from './types';
 
 /** Rows a series, a statistic and a histogram keep before older ones are thinned, and entries a tensor or projection key keeps. */
 export const CAPS = { scalars: 65_536, stats: 8_192, histograms: 2_048, values: 64 };
@@ -29,6 +29,7 @@ export class Run implements RunStore {
   stats = new Map<string, Stats>();
   histograms = new Map<string, Histograms>();
   tensors = new Map<string, TensorValue[]>();
+  media = new Map<string, Media[]>();
   projections = new Map<string, Projection[]>();
   findings: Finding[] = [];
   debug: DebugState | null = null;
@@ -87,6 +88,7 @@ export class Run implements RunStore {
     if (kind === 'stats') this.stats.clear();
     if (kind === 'histograms') id ? this.histograms.delete(id) : this.histograms.clear();
     if (kind === 'tensor') id ? this.tensors.delete(id) : this.tensors.clear();
+    if (kind === 'media' && !id) this.media.clear();
     if (kind === 'projection') id ? this.projections.delete(id) : this.projections.clear();
   }
 
@@ -111,6 +113,7 @@ export class Run implements RunStore {
       case 'tensor':
         keepNewest(this.tensors, {
           key: meta.key, step: meta.step, shape: meta.shape ?? [], dtype: meta.dtype ?? '', strided: meta.strided ?? 1, stats: meta.stats ?? {}, values: f4(columns, 'values'),
+          ...(Array.isArray(meta.part) && { part: meta.part, every: meta.every ?? 1 }),
         });
         break;
       case 'projection':
@@ -119,6 +122,11 @@ export class Run implements RunStore {
           label: columns.label ? pick(columns, 'label', Int32Array) : null,
         });
         break;
+      case 'media': {
+        const kind = String(meta.kind ?? ''), tag = String(meta.tag ?? ''), bytes = pick(columns, 'bytes', Uint8Array);
+        keepNewest(this.media, { key: `${kind}/${tag}${meta.part ? `/${meta.part}` : ''}`, step: Number(meta.step ?? 0), kind, tag, time: Number(meta.time ?? 0), mime: String(meta.mime ?? ''), meta, bytes: bytes as Uint8Array<ArrayBuffer> });
+        break;
+      }
       case 'findings': this.findings = meta.findings ?? []; break;
       case 'debug': this.debug = debugState(meta, columns); break;
       case 'status':

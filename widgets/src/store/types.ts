@@ -18,7 +18,7 @@ export type View = (el: HTMLElement, host: Host) => () => void;
 
 export type Kind =
   | 'graph' | 'clocks' | 'gradients' | 'scalars' | 'stats' | 'histograms'
-  | 'tensor' | 'projection' | 'findings' | 'debug' | 'status';
+  | 'tensor' | 'media' | 'projection' | 'findings' | 'debug' | 'status';
 
 /** Growable typed column: `data.subarray(0, length)` is what has arrived. */
 export interface Column<T extends Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array> {
@@ -61,7 +61,10 @@ export interface Histograms extends Thinned {
   counts: Column<Uint32Array>;
 }
 
-export interface TensorValue { key: string; step: number; shape: number[]; dtype: string; strided: number; stats: Record<string, number>; values: Float32Array }
+/** `part`: the shape of what `values` hold, the first rows of a tensor that was too large to come whole (each `every`-th row of its first axis). */
+export interface TensorValue { key: string; step: number; shape: number[]; dtype: string; strided: number; part?: number[]; every?: number; stats: Record<string, number>; values: Float32Array }
+/** Something logged beside numbers. `key` tells apart what shares a tag: "image/samples", "mesh/chair/faces". */
+export interface Media { key: string; step: number; kind: string; tag: string; time: number; mime: string; meta: Record<string, any>; bytes: Uint8Array<ArrayBuffer> }
 export interface Projection { key: string; step: number; n: number; method: string; explained: number[]; xyz: Float32Array; label: Int32Array | null }
 
 export interface Finding {
@@ -130,6 +133,7 @@ export interface RunStore {
   stats: Map<string, Stats>;
   histograms: Map<string, Histograms>;
   tensors: Map<string, TensorValue[]>;
+  media: Map<string, Media[]>;
   projections: Map<string, Projection[]>;
   findings: Finding[];
   debug: DebugState | null;

@@ -6,8 +6,9 @@ import { dashboard } from '../views/dashboard';
 import { findings } from '../views/findings';
 import { graph } from '../views/graph';
 import { histograms } from '../views/histograms';
+import { media } from '../views/media';
 import { metrics } from '../views/metrics';
 import { projector } from '../views/projector';
 import { tensor } from '../views/tensor';
 
-export const views: Record<string, View> = { backward, dashboard, findings, graph, histograms, metrics, projector, tensor };
+export const views: Record<string, View> = { backward, dashboard, findings, graph, histograms, media, metrics, projector, tensor };

@@ -6,12 +6,13 @@ from .dashboard import dashboard_svg
 from .findings import findings_svg
 from .graph import graph_svg
 from .histograms import histograms_svg
+from .media import media_svg
 from .metrics import metrics_svg
 from .projector import projector_svg
 from .svg import columns, html
 from .tensor import probed_svg, tensor_svg
 
-__all__ = ["backward_svg", "dashboard_svg", "findings_svg", "graph_svg", "histograms_svg", "html", "metrics_svg", "probed_svg", "projector_svg", "stack",
+__all__ = ["backward_svg", "dashboard_svg", "findings_svg", "graph_svg", "histograms_svg", "html", "media_svg", "metrics_svg", "probed_svg", "projector_svg", "stack",
            "tape_bundle", "tensor_svg"]
 
 

@@ -14,7 +14,7 @@ import { STYLE } from './style';
 import { Timeline } from './timeline';
 
 const VIEWS: Record<string, View> = { findings, tensor, metrics, ...PARTS };
-const NAMES: Record<string, string> = { graph: 'Graph', backward: 'Backward', tensor: 'Tensor', histograms: 'Histograms', projector: 'Projector', metrics: 'Metrics', findings: 'Findings' };
+const NAMES: Record<string, string> = { graph: 'Graph', backward: 'Backward', tensor: 'Tensor', histograms: 'Histograms', projector: 'Projector', media: 'Media', metrics: 'Metrics', findings: 'Findings' };
 const known = (...ids: string[]) => ids.filter(id => id in VIEWS);
 
 /** Below these widths panes share a place by tabs instead of standing side by side. */
@@ -40,10 +40,10 @@ function Dashboard({ at, host, root }: ViewProps) {
   let body;
   if (!store) body = <Nothing link={at.link} recorded={false} what="" />;
   else if (width < ONE) {
-    body = <Deck key="one" host={host} ids={known('graph', 'backward', 'metrics', 'histograms', 'tensor', 'projector', 'findings')} counts={found} wish={held ? 'backward' : null} />;
+    body = <Deck key="one" host={host} ids={known('graph', 'backward', 'metrics', 'histograms', 'tensor', 'projector', 'media', 'findings')} counts={found} wish={held ? 'backward' : null} />;
   } else {
     const centre = <Deck host={host} ids={known('graph', 'backward')} wish={held ? 'backward' : finding !== null && !held ? 'graph' : null} />;
-    const right = <Deck host={host} ids={known('tensor', 'histograms', 'projector', ...(width < NO_LEFT ? ['findings'] : []))} counts={found} wish={null} />;
+    const right = <Deck host={host} ids={known('tensor', 'histograms', 'projector', 'media', ...(width < NO_LEFT ? ['findings'] : []))} counts={found} wish={null} />;
     const upper = <Split key="right" label="Width of the right side" initial={0.6} first={centre} second={right} />;
     const left = <Deck host={host} ids={['findings']} counts={found} wish={null} />;
     body = (

@@ -50,7 +50,7 @@ function Shown({ list, step, palette, onStep }: { list: TensorValue[]; step: num
   const [cursor, setCursor] = useState<[number, number] | null>(null);
   const at = step === null ? list.length - 1 : Math.max(0, list.filter(t => t.step <= step).length - 1);
   const tensor = list[at]!;
-  const { shape, values } = tensor;
+  const { values } = tensor, shape = tensor.part ?? tensor.shape;
   const whole = shape.reduce((a, b) => a * b, 1) === values.length;
   const chosen = fitChoice(choice ?? defaultChoice(shape), shape);
   const slice = useMemo(() => sliceOf(shape, chosen, whole ? undefined : values.length), [tensor, JSON.stringify(chosen)]);
@@ -137,7 +137,7 @@ function Summary({ tensor, whole }: { tensor: TensorValue; whole: boolean }) {
         {fact('mean', stats.mean)}{fact('std', stats.std)}{fact('min', stats.min)}{fact('max', stats.max)}{fact('norm', stats.norm)}
         {(stats.zero ?? 0) > 0 && fact('zero', Number(((stats.zero! / (stats.count || 1)) * 100).toPrecision(3)), '%')}
         {bad > 0 && <span class="ts-bad">✕ {show(stats.nan ?? 0)} nan, {show(stats.inf ?? 0)} inf</span>}
-        {!whole && <span class="ts-faint">sample of {values.length}</span>}
+        {tensor.part ? <span class="ts-faint">{tensor.every! > 1 ? `${tensor.part[0]} of ${tensor.shape[0]} rows, every ${tensor.every}` : `the first ${tensor.part[0]} of ${tensor.shape[0]} rows`}</span> : !whole && <span class="ts-faint">sample of {values.length}</span>}
       </div>
     </div>
   );
