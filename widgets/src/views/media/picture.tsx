@@ -21,10 +21,11 @@ export function Picture({ item }: { item: Media }) {
     decode(item).then(image => {
       const el = canvas.current;
       if (gone || !el) return;
-      Object.assign(el, { width: image.width, height: image.height });
+      const { width, height } = image;                  // a closed bitmap has none
+      Object.assign(el, { width, height });
       const ctx = el.getContext('2d');
       if (image instanceof ImageData) ctx?.putImageData(image, 0, 0); else { ctx?.drawImage(image, 0, 0); image.close?.(); }
-      setSize([image.width, image.height]);
+      setSize([width, height]);
     }, (error: Error) => { if (!gone) setFailed(error.message || t('This picture cannot be read.')); });
     return () => { gone = true; };
   }, [item]);
