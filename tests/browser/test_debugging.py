@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from .lab import Lab
 from .programs import MODEL
 
@@ -109,3 +111,85 @@ def test_breakpoints_are_set_by_clicks_and_survive_a_restart(lab: Lab, notebook_
     lab.tab("backward")
     lab.panel.get_by_role("tab", name="Breaks 2").wait_for(timeout=10_000)
     assert lab._in_notebook("return panel.model.getMetadata('tapescope')") == kept
+
+
+AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
+
+
+def breaches(lab: Lab) -> list[str]:
+    """What axe finds wrong in the panel."""
+    lab.page.evaluate("src => { if (!window.axe) { const s = document.createElement('script'); s.textContent = src; document.head.append(s); } }", AXE.read_text())
+    return list(lab.page.evaluate("""async () => (await axe.run('#tapescope-panel', { resultTypes: ['violations'] })).violations
+        .flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 160)} ${n.failureSummary}`))"""))
+
+
+ROOT_OF_NOTHING = """
+z = ts.tensor([[0.5, 0.0], [1.0, 2.0]], requires_grad=True)
+dbg = ts.debug((z.sqrt() * model.head.weight[:2, :2]).sum())
+None
+"""
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_every_part_of_it_is_reached_by_keys_and_says_what_it_is(lab: Lab, notebook_of: Write, shots: Path, theme: str) -> None:
+    """No mouse from here on: questions, changes, breakpoints, and the whole is clean for axe, wide and narrow."""
+    lab.open(notebook_of(MODEL, ROOT_OF_NOTHING, "print(dbg.state, z.grad is not None, float(z.grad[1, 1]))"))
+    lab.theme(theme)
+    lab.run(0)
+    lab.run(1)
+    lab.page.keyboard.press("Control+Alt+b")
+    lab.panel.wait_for(state="visible")
+    where = lab.panel.locator(".ts-back-where")
+    lab.until(lambda: where.count() and where.inner_text().startswith("before node 1 of"), what="the held pass")
+    keys = lab.page.keyboard
+
+    def said() -> str:
+        return " ".join(lab.panel.locator("[role=status], [role=alert]").all_inner_texts())
+
+    def tab_to(name: str, most: int = 40) -> None:
+        for _ in range(most):
+            keys.press("Tab")
+            at = lab.page.evaluate("() => { const e = document.activeElement; return e.getAttribute('aria-label') || e.textContent; }")
+            if at.strip() == name:
+                return
+        raise AssertionError(f"Tab does not come to {name}")
+
+    lab.panel.locator(".ts-stage-canvas").focus()
+    keys.press("n")
+    lab.until(lambda: "MulBackward0" in said(), what="the step to be spoken")
+    assert breaches(lab) == []
+    keys.press("3")
+    tab_to("By")
+    keys.press("Control+a")
+    keys.type("2")
+    keys.press("Enter")
+    lab.until(lambda: "scaled by 2" in said(), what="the branch")
+    assert breaches(lab) == []
+    lab.page.screenshot(path=shots / f"whatif-{theme.split()[1].lower()}.png")
+    tab_to("Keep it")
+    keys.press("Enter")
+    lab.until(lambda: where.inner_text() == "done", what="the branch to be kept")
+    lab.run(2)
+    assert lab.text_of(2).startswith("done True")
+    lab.panel.locator(".ts-stage-canvas").focus()
+    keys.press("p")
+    lab.until(lambda: where.inner_text().startswith("before node"), what="one node back")
+    for key, words in (("2", "Arrived"), ("5", "Peak"), ("4", "Any nan or inf"), ("1", "Gradient in")):
+        lab.panel.locator(".ts-stage-canvas").focus()
+        keys.press(key)
+        lab.until(lambda w=words: w in lab.panel.locator(".ts-back-panel").inner_text(), what=words)
+        assert breaches(lab) == [], words
+    lab.panel.locator(".ts-stage-canvas").focus()
+    keys.press("6" if lab.panel.get_by_role("tab", name="What if").count() else "5")
+    tab_to("In the gradients")
+    keys.press("Enter")
+    lab.until(lambda: "inf made by SqrtBackward0" in said(), what="the origin")
+    lab.page.screenshot(path=shots / f"origin-{theme.split()[1].lower()}.png")
+    assert breaches(lab) == []
+    lab.page.set_viewport_size({"width": 860, "height": 900})
+    lab.until(lambda: (lab.panel.bounding_box() or {"width": 999})["width"] < 430, what="a narrow panel")
+    lab.page.screenshot(path=shots / f"narrow-{theme.split()[1].lower()}.png")
+    assert breaches(lab) == []
+    assert lab.page.evaluate("() => { const p = document.querySelector('#tapescope-panel .ts-back'); return p.scrollWidth <= p.clientWidth + 1; }")
+    lab.page.evaluate("() => document.querySelector('#tapescope-panel .ts-back-panel').append(Object.assign(document.createElement('img'), { src: 'data:,' }))")
+    assert any(b.startswith("image-alt") for b in breaches(lab))          # axe does look there

@@ -115,7 +115,12 @@ class Client:
 
     def _command(self, page: Page, message: dict[str, Any]) -> None:
         request = message.get("request")
-        commands.put(message, lambda reply: self.send({"type": "reply", "request": request, **reply}))
+
+        def reply(answer: dict[str, Any]) -> None:
+            self.send({"type": "reply", "request": request, **answer})
+            service.hurry()
+
+        commands.put(message, reply)
 
     # -- out ----------------------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ class Service:
         self._clients: dict[str, Client] = {}
         self._lock = threading.Lock()
         self._news = threading.Event()
+        self._rest = threading.Event()
         self._thread: threading.Thread | None = None
         self._heard: set[str] = set()
         self._watching = False
@@ -55,6 +56,11 @@ class Service:
         if not client.closed and self._clients.get(client.name) is not client:
             self.add(client)
         self._news.set()
+
+    def hurry(self) -> None:
+        """A command has been carried out: whoever sent it waits for what it has changed."""
+        self._news.set()
+        self._rest.set()
 
     def remove(self, client: Client) -> None:
         """Forgets a client, which may come back by speaking unless it was closed."""
@@ -122,7 +128,9 @@ class Service:
             self.rounds += 1
             self.spent += spent
             # What comes meanwhile sets the event and wakes nobody: a loop of a thousand steps a second pays for a hundred looks.
-            time.sleep(min(max(GAP, SHARE * spent), REST))
+            # What somebody has asked for is not kept waiting.
+            self._rest.wait(min(max(GAP, SHARE * spent), REST))
+            self._rest.clear()
 
     def _round(self, now: float) -> float | None:
         changed, self._changed = self._changed, False

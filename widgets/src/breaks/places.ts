@@ -102,7 +102,7 @@ export function fieldsOf(model: GraphModel, target: Target, forward = false): Re
   };
 }
 
-/** The signs of a whole scene. A closed module shows what stands in it, as if it was switched off, unless one stands on itself. */
+/** The signs of a whole scene. A closed module says that some stand in it, unless one stands on itself. */
 export function dotsOf(scene: Scene, places: Places): Uint8Array | undefined {
   if (!places.ops.size && !places.modules.size && !places.sources.size) return undefined;
   const dots = new Uint8Array(scene.count), rows = [...places.ops.keys()].sort((a, b) => a - b);
@@ -115,7 +115,7 @@ export function dotsOf(scene: Scene, places: Places): Uint8Array | undefined {
         dots[i] = dotOf(places.modules.get(row));
         if (dots[i] || scene.open[i]) break;
         const [first, last] = scene.opsOf(i);
-        if (rows.some(op => op >= first && op <= last && dotOf(places.ops.get(op)) !== DOT.off)) dots[i] = DOT.off;
+        if (rows.some(op => op >= first && op <= last && dotOf(places.ops.get(op)) !== DOT.off)) dots[i] = DOT.within;
         break;
       }
       default:

@@ -276,11 +276,18 @@ export function dot(ctx: CanvasRenderingContext2D, scene: Scene, i: number, sign
   ctx.setLineDash([]);
   ctx.beginPath();
   ctx.arc(x, y, r, 0, 7);
-  ctx.fillStyle = sign === DOT.off || sign === DOT.none ? theme.bg : theme.trouble;
+  const hollow = sign === DOT.off || sign === DOT.none || sign === DOT.within;
+  ctx.fillStyle = hollow ? theme.bg : theme.trouble;
   ctx.fill();
-  ctx.strokeStyle = sign === DOT.none ? theme.muted : sign === DOT.off ? theme.trouble : theme.bg;
+  ctx.strokeStyle = sign === DOT.none ? theme.muted : hollow ? theme.trouble : theme.bg;
   ctx.lineWidth = r * 0.3;
   ctx.stroke();
+  if (sign === DOT.within) {
+    ctx.beginPath();
+    ctx.arc(x, y, r * 0.42, 0, 7);
+    ctx.fillStyle = theme.trouble;
+    ctx.fill();
+  }
   if (sign !== DOT.condition) return;
   ctx.fillStyle = theme.bg;
   ctx.fillRect(x - r * 0.55, y - r * 0.5, r * 1.1, r * 0.32);

@@ -9,8 +9,8 @@ export const STEPS = 32;
 export const LINE = { plain: 0, ghost: 1, grad: 2, done: 3, pending: 4, upstream: 5, downstream: 6, trouble: 7 } as const;
 /** Signs on boxes, so that nothing is said by hue alone. */
 export const MARK = { none: 0, check: 1, ring: 2, cross: 3, up: 4, down: 5, arrow: 6 } as const;
-/** Breakpoints: full where every pass stops, with a bar where a condition decides, hollow where it is switched off. */
-export const DOT = { none: 0, on: 1, condition: 2, off: 3 } as const;
+/** Breakpoints: full where every pass stops, with bars where a condition decides, hollow where it is switched off, a ring with a core around some that are within. */
+export const DOT = { none: 0, on: 1, condition: 2, off: 3, within: 4 } as const;
 
 export interface Box { fill: string; stroke: string; text: string; note: string; width: number; dash: number[] }
 export interface Line { color: string; width: number; dash: number[] }

@@ -76,6 +76,8 @@ export interface Finding {
 export interface TensorSummary {
   name: string; shape: number[]; dtype: string; bytes: number; min: number | null; max: number | null; mean: number | null; norm: number | null;
   nonfinite: number; values: Float32Array | null;
+  /** Names of its axes, where it has some. */
+  axes?: (string | null)[] | null;
 }
 
 /** What one consumer sent to a node where gradients meet; `along` is its part of the sum, and those add up to 1. */
@@ -87,6 +89,34 @@ export interface Breakpoint {
   op: string | null; module: string | null; parameter: string | null; line: [file: string, line: number] | null; shape: (number | null)[] | null; nth: number | null;
   when: 'nonfinite' | 'zero' | 'jump' | null; norm_above: number | null; norm_below: number | null; factor: number;
   step: number | [number, number] | null; forward: boolean; exception: boolean; once: boolean; enabled: boolean; ignore: number; text: string;
+}
+
+/** A branch beside the pass as it is; of each pair the first is without it. */
+export interface Branch {
+  changes: { node: number; index: number; name: string; what: string; how: string; by: number | null; words: string }[];
+  parameters: { parameter: string; grad: [number, number]; cosine: number; difference: number; update: [number, number] | null }[];
+  optimizer: string; loss: { now: number; before: number; after: number; measured: boolean } | null; words: string;
+}
+
+/** An analytic derivative beside central differences. */
+export interface Check {
+  ok: boolean; node?: number; name?: string; module: string; values?: string; words: string;
+  inputs?: { name: string; shape: number[]; ok: boolean; error: number; analytic: number | null; numeric: number | null; where: number[] | null; kink: boolean; words: string }[];
+}
+export interface ModuleCheck { ok: boolean; module: string; nodes: Check[]; skipped: [name: string, why: string][]; words: string }
+
+/** The first op that made a value that is not finite, or far too large. */
+export interface Origin {
+  found: boolean; direction: 'forward' | 'backward'; kind: 'nan' | 'inf' | 'blow-up' | null; node: number; index: number; name: string; label: string; module: string;
+  source: [file: string, line: number, text: string, cell: string] | null; where: number[][]; count: number; size: number;
+  operands: { name: string; shape: number[]; values: (number | string)[]; words: string }[]; formula: string; why: string; fix: string;
+  path: { node: number; index: number; name: string; module: string }[]; before: { node: number; index: number; name: string; module: string; words: string } | null; words: string;
+}
+
+/** What `backward()` holds before the node at the cursor, in bytes; `peak_at` is an index. */
+export interface MemoryTotals { held: number; total: number; gradients: number; kept: number; peak: number; peak_at: number }
+export interface Memory extends MemoryTotals {
+  nodes: [row: number, bytes: number, freed: number][]; curve: number[]; modules: { module: string; bytes: number; saves: number; inputs: number }[]; words: string;
 }
 
 export interface DebugState {
@@ -101,10 +131,13 @@ export interface DebugState {
   breakpoints?: Breakpoint[];
   /** Places from which the pass can go on again, as indices. */
   kept?: number[];
+  branch?: Branch | null; origin?: Origin | null; memory?: MemoryTotals | null;
+  /** Parameters that have been changed while the pass was held. */
+  changed?: string[];
   at: {
     name: string; label: string; module: string; source: [file: string, line: number, text: string, cell: string] | null; formula: string;
     grad_in: TensorSummary[]; saved: TensorSummary[]; grad_out: TensorSummary[]; shares: Share[];
-    hooks?: string[];
+    hooks?: string[]; stack?: string[]; rule?: string; reaches?: string[]; held?: number; freed?: boolean; check?: Check | null;
   } | null;
   arrived: { parameter: string; norm: number }[];
 }

@@ -17,6 +17,8 @@ export interface DemoOptions {
   /** "empty": nothing recorded; "silent": a kernel without tapescope. */
   trouble?: 'none' | 'empty' | 'silent';
   held?: boolean;
+  /** The held pass is inside a cell that runs. */
+  live?: boolean;
 }
 
 interface Subscription { request: string; kind: string; id?: string; recording: string; cursor: number; once: boolean; steps?: [number, number] }
@@ -44,7 +46,7 @@ export class DemoHost implements Host {
 
   constructor(options: DemoOptions = {}) {
     const steps = options.steps ?? 200;
-    this.o = { steps, begin: options.begin ?? steps, rate: 0, graph: 'mlp', trouble: 'none', held: false, ...options };
+    this.o = { steps, begin: options.begin ?? steps, rate: 0, graph: 'mlp', trouble: 'none', held: false, live: false, ...options };
     this.step = this.o.begin;
     if (this.o.held) this.held = { index: 2, state: 'held', reason: 'ts.debug(loss)', version: 1 };
     const make = (id: string, name: string, seed: number, count: number): frames.Demo => {
@@ -160,7 +162,7 @@ export class DemoHost implements Host {
       case 'gradients': return whole(end, () => (end > 0 ? frames.gradients(d, s.steps?.[0] ?? end - 1) : null));
       case 'findings': return whole(end * 10 + this.muted.size + 1, () => frames.findings(d, end - 1, this.muted));
       case 'status': return whole(end + 1, () => frames.status(d, end - 1, this.isOver(d) ? 'stopped' : 'recording'));
-      case 'debug': return whole(this.held.version + 1, () => { const f = frames.debug(d, this.held.index, this.held.state, this.held.reason); f.meta.breakpoints = this.breakpoints; return f; });
+      case 'debug': return whole(this.held.version + 1, () => { const f = frames.debug(d, this.held.index, this.held.state, this.held.reason); f.meta.breakpoints = [...this.breakpoints]; f.meta.live = this.o.live; return f; });
       case 'tensor': {
         if (!s.id) return null;
         const stride = 5, next = Math.min(end - 1, Math.floor(at / stride) * stride);

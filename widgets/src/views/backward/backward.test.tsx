@@ -63,6 +63,52 @@ describe('a held pass', () => {
   });
 });
 
+describe('a pass that a cell waits in', () => {
+  const live = (host: DemoHost) => { const send = host.send.bind(host); return { send, deaf: false, set(on: boolean) { this.deaf = on; host.send = m => { if (!(on && m.type === 'command')) send(m); }; } }; };
+
+  it('scrubs, plays and sets breakpoints', async () => {
+    const { el, press, button, where, stop } = await mounted({ held: true });
+    const slider = el.querySelector<HTMLInputElement>('.ts-scrub input')!;
+    await act(() => { slider.value = '7'; slider.dispatchEvent(new Event('input', { bubbles: true })); });
+    expect(where()).toBe('before node 8 of 12');                                    // the page goes ahead
+    expect(el.textContent).toContain('The pass comes here when you let go');
+    await wait(500);
+    expect(el.textContent).not.toContain('when you let go');                       // and the pass has followed
+    await press('k');
+    await wait(700);
+    expect(where()).toBe('before node 12 of 12');
+    await press('b');
+    await press('4');
+    expect(el.querySelectorAll('.ts-breaks li').length).toBe(1);
+    await press('b');
+    expect(el.textContent).toContain('None yet');
+    await act(() => button('New breakpoint').click());
+    await act(() => void el.querySelector('form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true })));
+    expect(el.querySelector('.ts-break-form [role=alert]')!.textContent).toMatch(/^Say where/);
+    await stop();
+  });
+
+  it('says so where clicks do not arrive, and what to do instead', async () => {
+    const { el, host, stop } = await mounted({ held: true, live: true });
+    expect(el.querySelector('.ts-back-why')!.textContent).toMatch(/^Paused:/);
+    await wait(2600);
+    expect(el.textContent).not.toContain('Clicks do not reach');                   // this kernel answers
+    await stop();
+    document.body.replaceChildren();
+    delete (globalThis as any)[Symbol.for('tapescope.hub.1')];
+    void host;
+    const other = new DemoHost({ steps: 30, held: true, live: true }), way = live(other), box = document.createElement('div');
+    way.set(true);
+    document.body.append(box);
+    let end = () => {};
+    await act(() => { end = backward(box, other); });
+    await wait();
+    await wait(2800);
+    expect(box.querySelector('[role=alert]')!.textContent).toMatch(/Clicks do not reach the kernel.*dbg = ts\.debug\(loss\)/);
+    await act(end);
+  });
+});
+
 describe('without a held pass', () => {
   it('replays the recorded gradients and tells how to hold one', async () => {
     const { el, press, button, stop } = await mounted({});

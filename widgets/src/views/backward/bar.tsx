@@ -9,7 +9,7 @@ export function Bar({ forward, index, over, aborted, rewind, target, onPress, on
   const off = (c: Command) => aborted || (c === RUN_TO ? over || !target : c === REPLAY ? !rewind : c.verb === 'debug.back' ? index === 0 || !rewind : over);
   const button = (c: Command, quiet = false) => (
     <Button key={c.verb} label={c.label} primary={c.verb === 'debug.step'} quiet={quiet} disabled={off(c)} title={`${c.what} (${c.keys.join(', ')})`} onPress={() => onPress(c)}>
-      <span aria-hidden="true">{c.sign}</span><em>{c.label}</em>
+      <span aria-hidden="true">{c.sign}</span><em data-keep={c.verb === 'debug.step' || undefined} data-wide={c.verb === 'debug.continue' || undefined}>{c.label}</em>
     </Button>
   );
   const shown = (c: Command) => !forward || FORWARD.has(c.verb);

@@ -1,23 +1,26 @@
 /** A pass that somebody holds: toolbar, scrubber, picture, and what stands at the cursor. */
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { show } from '../../chrome';
+import { bytes, show } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
-import type { Breakpoint, DebugState, Host } from '../../store/types';
+import type { Breakpoint, DebugState, Host, Memory } from '../../store/types';
 import { BreakList } from '../../breaks/list';
 import { placesOf, showOf } from '../../breaks/places';
 import { useToggle } from '../../breaks/toggle';
 import type { Chosen } from '../graph/side';
 import { Bar } from './bar';
-import { ChangeTab } from './change';
+import { Checks } from './check';
 import { commandOf, FORWARD, RUN_TO, type Command } from './commands';
+import { MemoryTab } from './memory';
 import { NodeTab } from './node';
+import { OriginTab } from './origin';
 import { orderOf, PASS, statesOf } from './order';
 import { Panel, type PanelTab } from './panel';
 import { PassTab, type Leaf } from './pass';
 import { PassLegend, Picture } from './picture';
 import { useDeaf } from './reach';
 import { Scrubber } from './scrubber';
+import { WhatIfTab } from './whatif';
 import { HOLD_CODE, type Shared } from './view';
 
 /** Moves that are on their way; more are not taken while the kernel is behind. */
@@ -25,7 +28,7 @@ const PIPELINE = 8;
 
 export function Held({ at, store, graph, model, chosen, theme, choose, help, host, debug, tab, setTab }: Shared & { host: Host; debug: DebugState }) {
   const { total, state } = debug, { version } = graph, forward = debug.direction === 'forward';
-  const [said, setSaid] = useState(''), [opens, setOpens] = useState(0), [ghost, setGhost] = useState<number | null>(null), [playing, setPlaying] = useState(false);
+  const [said, setSaid] = useState(''), [opens, setOpens] = useState(0), [ghost, setGhost] = useState<number | null>(null), [playing, setPlaying] = useState(false), [reveal, setReveal] = useState(0), [memory, setMemory] = useState<Memory | null>(null);
   const under = useRef(0), alive = useRef(true), known = useRef<Int32Array | null>(null);
   useEffect(() => () => { alive.current = false; }, []);
   const { deaf, heard } = useDeaf(at, Boolean(debug.live) && state === 'held');
@@ -86,18 +89,22 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
   const may = store.status?.capabilities ?? {};
   const leafOf = (name: string): Leaf | null => { const source = leafRows(model).get(name); return source === undefined ? null : { name, source, stops: places.sources.get(source) ?? [] }; };
   const waiting = useMemo(() => (forward ? [] : waitingOf(model, states).map(source => ({ name: model.text(graph.sources.name[source]!), source, stops: places.sources.get(source) ?? [] }))), [model, states, places]);
-  const where = over && ghost === null ? (state === 'done' ? 'done' : 'aborted') : state === 'running' ? 'running' : forward ? (debug.at?.grad_out.length ? 'after an op' : 'before a call') : `before node ${index + 1} of ${total}`;
-  const look = (b: Breakpoint) => { const found = showOf(places, b); if (found) { choose(found); setOpens(n => n + 1); } };
+  const where = over && ghost === null ? (state === 'done' ? 'done' : 'aborted') : state === 'running' ? 'running' : forward ? `${debug.at?.grad_out.length ? 'after' : 'before'} ${debug.at?.name ?? 'the end'}` : `before node ${index + 1} of ${total}`;
+  const showNode = (row: number) => { const found = row >= 0 && row < model.nodes ? targetOfNode(model, row) : null; if (found) { choose(found); setReveal(n => n + 1); } };
+  const look = (b: Breakpoint) => { const found = showOf(places, b); if (found) { choose(found); setReveal(n => n + 1); } };
   const shownAt = over || !debug.at ? null : debug.at;
   const tabs: PanelTab[] = [
     { id: 'node', label: forward ? 'Op' : 'Node', body: () => (ghost !== null && ghost !== debug.index ? <Passing model={model} store={store} node={node} index={ghost} total={total} />
-      : shownAt ? <NodeTab key={`${debug.index} ${debug.node} ${shownAt.name}`} at={shownAt} index={debug.index} forward={forward} model={model} host={host} theme={theme} onChoose={choose} />
+      : shownAt ? <NodeTab key={`${debug.index} ${debug.node} ${shownAt.name}`} at={shownAt} index={debug.index} forward={forward} model={model} host={host} theme={theme} onChoose={choose}>{!forward && <Checks at={at} stop={shownAt} onShow={showNode} />}</NodeTab>
         : <p class="ts-back-over">{state === 'aborted' ? 'The pass was given up: no .grad was written.' : 'The pass is over.'}</p>) },
     ...(forward ? [] : [{ id: 'pass', label: 'Pass', body: () => <PassTab debug={debug} waiting={waiting} leafOf={leafOf} onChoose={choose} onBreak={t => toggle(t, false)} /> }]),
-    ...(forward || may.can_edit_grad === false || over ? [] : [{ id: 'change', label: 'Change', body: () => <ChangeTab debug={debug} onSend={(c, args) => void send(c, args)} /> }]),
+    ...(forward || may.can_edit_grad === false || !shownAt ? [] : [{ id: 'whatif', label: 'What if', body: () => <WhatIfTab key={`${debug.index} ${shownAt.name}`} at={at} debug={debug} onShow={showNode} /> }]),
     { id: 'breaks', label: `Breaks${breakpoints.length ? ` ${breakpoints.length}` : ''}`, body: () => <BreakList at={at} breakpoints={breakpoints} hits={debug.hits} onShow={look} /> },
+    ...(forward ? [] : [{ id: 'memory', label: 'Memory', body: () => <MemoryTab at={at} debug={debug} model={model} onMemory={setMemory} onShow={showNode} /> }]),
+    ...(forward || state === 'aborted' ? [] : [{ id: 'origin', label: 'Origin', body: () => <OriginTab at={at} debug={debug} host={host} onShow={showNode} /> }]),
   ];
   const live = Boolean(debug.live) && state === 'held';
+  const notes = useMemo(() => (memory ? new Map(memory.nodes.filter(n => n[1] > 0).map(([row, n, freed]) => [row, freed ? 'freed' : bytes(n)])) : null), [memory]);
   return (
     <div class="ts-column ts-grow" onKeyDown={onKey}>
       <Bar forward={forward} index={debug.index} over={over} aborted={state === 'aborted'} rewind={may.can_rewind !== false} target={Boolean(target)} onPress={press} onHelp={help} />
@@ -112,7 +119,7 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
       {(said || problem) && <p class="ts-back-said" role="alert">{said || problem}</p>}
       <div class="ts-back-body ts-grow">
         {model.ops > 0
-          ? <Picture model={model} version={version} store={store} states={forward ? null : states} node={over && ghost === null ? -1 : node} op={forward ? opOf(model, debug) : -1} places={places} chosen={chosen} open={opens} still={playing} onChoose={choose} onBreak={t => toggle(t, forward)} />
+          ? <Picture model={model} version={version} store={store} states={forward ? null : states} node={over && ghost === null ? -1 : node} op={forward ? opOf(model, debug) : -1} places={places} chosen={chosen} open={opens} reveal={reveal} notes={notes} trail={debug.origin ?? null} still={playing} onChoose={choose} onBreak={t => toggle(t, forward)} />
           : <div class="ts-stage ts-grow ts-back-none"><p class="ts-muted">No graph: this pass is not recorded. <code>with ts.record():</code> around it draws one.</p></div>}
         <Panel tabs={tabs} shown={tab} onShow={setTab} />
       </div>

@@ -7,9 +7,12 @@ import { LINE, MARK, STYLE } from '../../engines/painter_style';
 import type { Scene } from '../../engines/scene';
 import { flows, lookOf } from '../graph/look';
 import type { Places } from '../../breaks/places';
+import type { Origin } from '../../store/types';
 import { PASS } from './order';
 
-export function passLook(scene: Scene, states: Uint8Array, places?: Places): Look {
+export interface Extras { places?: Places; notes?: ReadonlyMap<number, string> | null; trail?: Origin | null }
+
+export function passLook(scene: Scene, states: Uint8Array, { places, notes: told, trail }: Extras = {}): Look {
   const look = lookOf(scene, { flow: 'grad', overlay: null, trace: null, places }), { style, mark, line } = look, { model } = scene;
   const notes = new Map<number, string>(), item = new Uint8Array(scene.count);
   for (let i = 0; i < scene.count; i++) {
@@ -33,8 +36,20 @@ export function passLook(scene: Scene, states: Uint8Array, places?: Places): Loo
     // A gradient has come back along an edge when its consumer has run.
     line[e] = !flows(scene, e) || producer === undefined || producer === PASS.outside ? LINE.ghost : producer === PASS.done || producer === PASS.current || item[to] === PASS.done ? LINE.done : LINE.pending;
   }
+  if (told) for (let i = 0; i < scene.count; i++) { const words = told.get(nodeOf(scene, i)); if (words) notes.set(i, words); }
+  if (trail?.found) markTrail(scene, trail, look, notes);
   const note = look.note;
   return { ...look, note: i => notes.get(i) ?? note?.(i) };
+}
+
+/** The way from the loss to where a value went wrong: lines in the colour of trouble, and a cross where it began. */
+function markTrail(scene: Scene, trail: Origin, { style, mark, line }: Look, notes: Map<number, string>): void {
+  const { model } = scene, { op: opOf } = model.graph.nodes, on = new Set(trail.path.map(p => scene.itemOfOp(opOf[p.node] ?? -1))), first = scene.itemOfOp(opOf[trail.node] ?? -1);
+  for (let e = 0; e < scene.edges; e++) if (on.has(ending(scene, scene.from[e]!)) && on.has(ending(scene, scene.to[e]!))) line[e] = LINE.trouble;
+  if (first < 0) return;
+  if (style[first] !== STYLE.current) style[first] = STYLE.trouble;
+  mark[first] = MARK.cross;
+  notes.set(first, trail.kind ?? '');
 }
 
 /** A forward pass under way: the graph as it is, and the op that has just run. */

@@ -12,7 +12,9 @@ import { TensorCard, sampleShape, valueAt, type Element, type Summary } from './
 
 export interface NodeTabProps {
   at: NonNullable<DebugState['at']>; index: number; forward: boolean; model: GraphModel | null; host: Host; theme: Theme;
-  onChoose(target: Chosen): void; children?: ComponentChildren;
+  onChoose(target: Chosen): void;
+  /** What can be done with the node: shown under its formula. */
+  children?: ComponentChildren;
 }
 
 export function NodeTab({ at, index, forward, model, host, theme, onChoose, children }: NodeTabProps) {
@@ -28,6 +30,7 @@ export function NodeTab({ at, index, forward, model, host, theme, onChoose, chil
         <Stack path={at.module} model={model} onChoose={onChoose} />
       </header>
       {at.formula && <Formula tex={at.formula} />}
+      {at.rule && <p class="ts-rule ts-muted">{at.rule}</p>}
       {key && <Numbers at={at} element={key} forward={forward} onClose={() => setElement(null)} />}
       {children}
       {tensors(forward ? 'Input' : 'Gradient in', at.grad_in, index === 0 ? 'The pass starts here.' : 'None.')}
@@ -35,6 +38,7 @@ export function NodeTab({ at, index, forward, model, host, theme, onChoose, chil
       {!forward && tensors('Saved by the forward op', at.saved, 'Nothing was needed.')}
       {tensors(forward ? 'Output' : 'Gradient out', at.grad_out, forward ? 'It has not run yet.' : at.name.startsWith('AccumulateGrad') ? 'None: it is added to .grad.' : 'None.')}
       {at.hooks && at.hooks.length > 0 && <Section title="Hooks that run here"><ul class="ts-hooks">{at.hooks.map((h, i) => <li key={i} class="ts-mono ts-clip" title={h}>{h}</li>)}</ul></Section>}
+      {at.reaches && at.reaches.length > 0 && <Section title={`From here it comes to ${at.reaches.length} parameter${at.reaches.length === 1 ? '' : 's'}`}><p class="ts-mono ts-reaches">{at.reaches.slice(0, 12).join(', ')}{at.reaches.length > 12 ? ' …' : ''}</p></Section>}
       {at.source && (
         <Section title="Forward line">
           <button type="button" class="ts-side-line" disabled={!host.openSource} title={host.openSource ? 'Open this line' : file} onClick={() => host.openSource?.({ file, line, cell })}>
@@ -69,7 +73,7 @@ function Stack({ path, model, onChoose }: { path: string; model: GraphModel | nu
 }
 
 /** Drawn by the browser; the words it was written in for whoever cannot see it. */
-function Formula({ tex }: { tex: string }) {
+export function Formula({ tex }: { tex: string }) {
   const box = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => box.current!.replaceChildren(...mathOf(tex, box.current!.ownerDocument)), [tex]);
   return <div class="ts-formula" ref={box} title={tex} tabIndex={0} role="group" aria-label="Derivative" />;

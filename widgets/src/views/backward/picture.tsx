@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { GraphModel } from '../../engines/graphmodel';
-import type { RunStore } from '../../store/types';
+import type { Origin, RunStore } from '../../store/types';
 import { cardOf } from '../graph/describe';
 import type { Chosen } from '../graph/side';
 import { Stage } from '../graph/stage';
@@ -18,6 +18,10 @@ export interface PictureProps {
   still?: boolean;
   /** Grows when the cursor is to be brought into sight, with all that is around it opened. */
   open: number;
+  /** Grows when what is chosen is to be brought into sight. */
+  reveal?: number;
+  /** A second line of nodes, by row; and how a value that is not finite came to the loss. */
+  notes?: ReadonlyMap<number, string> | null; trail?: Origin | null;
   onChoose(target: Chosen | null): void;
   onBreak?(target: Chosen): void;
 }
@@ -27,9 +31,10 @@ export function Picture(props: PictureProps) {
   const place = useRef<HTMLDivElement>(null), stage = useRef<Stage | null>(null), now = useRef(props);
   now.current = props;
 
+  const begun = useRef(false);
   useLayoutEffect(() => {
     const s = (stage.current = new Stage(place.current!, {
-      look: scene => (now.current.states ? passLook(scene, now.current.states, now.current.places) : forwardLook(scene, now.current.op ?? -1, now.current.places)),
+      look: scene => (now.current.states ? passLook(scene, now.current.states, now.current) : forwardLook(scene, now.current.op ?? -1, now.current.places)),
       card: (scene, item) => cardOf(scene, item, now.current.store),
       choose: (scene, item) => now.current.onChoose(item < 0 ? null : targetOf(scene, item)),
       changed: () => { mark(); begin(); },
@@ -39,10 +44,11 @@ export function Picture(props: PictureProps) {
       },
     }));
     s.canvas.setAttribute('aria-label', 'The graph, as the backward pass goes through it');
-    return () => { s.close(); stage.current = null; };
+    const observer = typeof ResizeObserver === 'function' ? new ResizeObserver(() => { const at = placeAt(now.current); if (begun.current && s.scene && at >= 0) s.lookAt(s.scene.itemOfOp(at)); }) : null;
+    observer?.observe(place.current!);
+    return () => { s.close(); observer?.disconnect(); stage.current = null; };
   }, []);
   // A pass begins at the end of the picture.
-  const begun = useRef(false);
   const begin = () => {
     const s = stage.current, op = placeAt(now.current);
     if (begun.current || !s?.scene || s.size.width === 0 || op < 0) return;
@@ -56,7 +62,7 @@ export function Picture(props: PictureProps) {
     s.redraw();
   };
   useLayoutEffect(() => stage.current?.show(model), [model, version]);
-  useLayoutEffect(() => stage.current?.restyle(), [states, places, op]);
+  useLayoutEffect(() => stage.current?.restyle(), [states, places, op, props.notes, props.trail]);
   useLayoutEffect(mark, [chosen?.kind, chosen?.row]);
 
   // The cursor stays in sight; closed modules stay closed and say how far they are.
@@ -68,6 +74,16 @@ export function Picture(props: PictureProps) {
     else if (s.scene) s.lookAt(s.scene.itemOfOp(place), now.current.still);
     opened.current = open;
   }, [node, op, open, model]);
+
+  const shown = useRef(props.reveal);
+  useEffect(() => {
+    const s = stage.current, target = now.current.chosen;
+    if (shown.current === props.reveal || !s || !target) return;
+    shown.current = props.reveal;
+    if (target.kind === 'op') s.revealOp(target.row);
+    else if (target.kind === 'module') s.revealModule(target.row);
+    else { const user = model.usersOf(target.row)[0]; if (user !== undefined) s.revealOp(user); }
+  }, [props.reveal, chosen?.kind, chosen?.row]);
 
   return <div class="ts-stage ts-grow" ref={place} />;
 }

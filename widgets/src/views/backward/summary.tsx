@@ -29,7 +29,7 @@ export function TensorCard({ tensor, theme, element = null, onElement }: CardPro
     <div class="ts-tcard">
       <div class="ts-tcard-head">
         <b class="ts-mono ts-clip" title={name}>{name}</b>
-        <span class="ts-mono ts-muted">{shapeText(shape.join('x'))} {dtype}</span>
+        <span class="ts-mono ts-muted" title={tensor.axes ? `axes: ${tensor.axes.map(a => a ?? '?').join(', ')}` : undefined}>{tensor.axes ? shape.map((n, d) => (tensor.axes![d] ? `${tensor.axes![d]} ${n}` : n)).join(' × ') : shapeText(shape.join('x'))} {dtype}</span>
         <span class="ts-grow" />
         {tensor.nonfinite > 0 && <b class="ts-tcard-bad">✕ {tensor.nonfinite} not finite</b>}
         <span class="ts-faint" title={tensor.held === false ? 'freed already' : undefined}>{tensor.held === false ? 'freed' : bytes(tensor.bytes)}</span>

@@ -15,7 +15,7 @@ import { Replay } from './replay';
 
 export const HOLD_CODE = 'dbg = ts.debug(loss)';
 const KEYS: Keys = [
-  ...ALL.map(c => [c.keys.map(key => key.replace('Shift+', 'Shift\u00a0')).join(' '), c.label.toLowerCase()] as const), ['k', 'play and pause'], ['b', 'breakpoint here'], ['B', 'in the forward pass'], ['1 2 3 4', 'what is shown'],
+  ...ALL.map(c => [c.keys.map(key => key.replace('Shift+', 'Shift\u00a0')).join(' '), c.label.toLowerCase()] as const), ['k', 'play and pause'], ['b', 'breakpoint here'], ['B', 'in the forward pass'], ['1 … 6', 'what is shown'],
   ['Space', 'fit'], ['Arrows', 'go along the graph'], ['Enter', 'open or close a module'], ['Esc', 'clear the selection'], ['?', 'this help'],
 ];
 

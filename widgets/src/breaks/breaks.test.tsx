@@ -1,0 +1,81 @@
+// @vitest-environment happy-dom
+import { describe, expect, it } from 'vitest';
+import { sampleOf } from '../engines/graphmodel.samples';
+import { DOT } from '../engines/painter_style';
+import type { Breakpoint } from '../store/types';
+import { GraphBuilder } from '../testing/graphs';
+import { draftOf, fieldsOfDraft } from './editor';
+import { dotOf, fieldsOf, listAt, matcher, placesOf, removable, showOf } from './places';
+
+let made = 0;
+const breakpoint = (fields: Partial<Breakpoint>): Breakpoint => ({
+  id: ++made, hits: 0, words: '', op: null, module: null, parameter: null, line: null, shape: null, nth: null, when: null, norm_above: null, norm_below: null, factor: 10, step: null,
+  forward: false, exception: false, once: false, enabled: true, ignore: 0, text: '', ...fields,
+});
+
+function sample() {
+  const g = new GraphBuilder(), x = g.source(0, 'x', [2]), w = g.source(1, 'enc.w', [2]), v = g.source(1, 'head.v', [3]);
+  let h: ReturnType<GraphBuilder['op']> = x;
+  g.module('enc', 'Linear', () => { h = g.op('mul', [x, w], [2]); h = g.op('relu', [h], [2]); });
+  g.module('head', 'Linear', () => { h = g.op('mul', [h, v], [3]); });
+  g.op('sum', [h], []);
+  return sampleOf(g).model;
+}
+
+describe('places of breakpoints', () => {
+  it('matches names as the kernel does', () => {
+    expect(['relu', 'relu6', 'gelu'].map(matcher('relu*'))).toEqual([true, true, false]);
+    expect(['a.weight', 'b.weight', 'a.bias'].map(matcher('[!b].*t'))).toEqual([true, false, false]);
+    expect(['a+b', 'aab'].map(matcher('a+?'))).toEqual([true, false]);
+  });
+
+  it('finds ops by name, module, shape and number, in the order of the pass', () => {
+    const model = sample(), at = (fields: Partial<Breakpoint>) => [...placesOf(model, [breakpoint(fields)]).ops.keys()];
+    expect(at({ op: 'mul' })).toEqual([2, 0]);
+    expect(at({ op: 'mul', module: 'enc' })).toEqual([0]);
+    expect(at({ op: 'mul', nth: 1 })).toEqual([0]);
+    expect(at({ shape: [null] })).toEqual([2, 1, 0]);
+    expect(at({ op: 'nothing' })).toEqual([]);
+  });
+
+  it('stands on a module where the pass comes into it, and on what is in it where a condition decides', () => {
+    const model = sample(), whole = placesOf(model, [breakpoint({ module: 'enc' })]), some = placesOf(model, [breakpoint({ module: 'enc', when: 'nonfinite' })]);
+    expect([whole.modules.size, whole.ops.size]).toEqual([1, 0]);
+    expect([some.modules.size, some.ops.size, [...some.sources.keys()]]).toEqual([0, 2, [1]]);
+    expect(placesOf(model, [breakpoint({ when: 'zero' })]).ops.size).toBe(0);                // everywhere is no place
+  });
+
+  it('takes away what stands on one thing alone, and says what a new one is', () => {
+    const model = sample(), all = breakpoint({ op: 'mul' }), one = breakpoint({ op: 'mul', nth: 0 }), places = placesOf(model, [all, one]), target = { kind: 'op', row: 2 } as const;
+    expect(listAt(places, target).map(b => b.id)).toEqual([all.id, one.id]);
+    expect(removable(places, target)).toEqual([one]);
+    expect(showOf(places, one)).toEqual(target);
+    expect(fieldsOf(model, target)).toEqual({ node: model.nodeOfOp[2] });
+    expect(fieldsOf(model, { kind: 'source', row: 1 })).toEqual({ parameter: 'enc.w' });
+    expect(fieldsOf(model, { kind: 'source', row: 0 })).toBeNull();                          // no gradient comes to an input
+    expect(fieldsOf(model, target, true)).toMatchObject({ op: 'mul', module: 'head', forward: true });
+  });
+
+  it('shows what counts most', () => {
+    const on = breakpoint({ op: 'a' }), off = breakpoint({ op: 'a', enabled: false }), condition = breakpoint({ op: 'a', norm_above: 1 });
+    expect([[], [off], [off, condition], [off, condition, on]].map(dotOf)).toEqual([DOT.none, DOT.off, DOT.condition, DOT.on]);
+  });
+});
+
+describe('the form', () => {
+  it('is data, and says what is missing', () => {
+    const empty = draftOf(null);
+    expect(fieldsOfDraft(empty, null)).toMatch(/^Say where/);
+    expect(fieldsOfDraft({ ...empty, place: 'anywhere' }, null)).toMatch(/condition/);
+    expect(fieldsOfDraft({ ...empty, name: 'log', condition: 'above', limit: 'x' }, null)).toMatch(/number/);
+    expect(fieldsOfDraft({ ...empty, name: 'log', ignore: '-1' }, null)).toMatch(/whole number/);
+    expect(fieldsOfDraft({ ...empty, name: 'log', step: 'soon' }, null)).toMatch(/10-20/);
+    expect(fieldsOfDraft({ ...empty, name: ' log ', condition: 'above', limit: '1e3', step: '10 - 20', ignore: '2' }, null))
+      .toEqual({ op: 'log', when: null, norm_above: 1000, norm_below: null, ignore: 2, once: false, forward: false, step: [10, 20] });
+  });
+
+  it('gives a breakpoint back as it was, line and number untouched', () => {
+    const b = breakpoint({ op: 'mul', line: ['In [1]', 3], nth: 1, when: 'jump', factor: 5, step: 4, once: true }), fields = fieldsOfDraft(draftOf(b), b) as Record<string, unknown>;
+    expect({ ...b, ...fields }).toEqual(b);
+  });
+});

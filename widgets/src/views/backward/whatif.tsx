@@ -1,0 +1,92 @@
+/** What if this gradient, or this saved value, were another one? A branch beside the pass, compared with it, and kept only on request. */
+
+import { useState } from 'preact/hooks';
+import { Button, Select, show } from '../../chrome';
+import type { Attachment, Branch, DebugState } from '../../store/types';
+import { useAsk } from './ask';
+import type { Summary } from './summary';
+
+const WAYS = [{ value: 'zero', label: 'Zero' }, { value: 'scale', label: 'Scale by' }, { value: 'clip', label: 'Clip to norm' }, { value: 'noise', label: 'Add noise, deviation' }, { value: 'replace', label: 'Replace by' }] as const;
+type Way = (typeof WAYS)[number]['value'];
+const FIRST: Record<Way, string> = { zero: '', scale: '0.5', clip: '1', noise: '0.01', replace: '' };
+/** Values that can be typed. */
+const FEW = 64;
+
+export function WhatIfTab({ at, debug, onShow }: { at: Attachment; debug: DebugState; onShow(node: number): void }) {
+  const stop = debug.at!, saved = (stop.saved as Summary[]).filter(t => t.text === undefined && /^(float|complex|bfloat)/.test(t.dtype));
+  const targets = [...stop.grad_in.map((t, i) => ({ value: `in ${t.name.match(/\d+/)?.[0] ?? i}`, label: stop.grad_in.length > 1 ? `gradient in ${i}` : 'the gradient in', tensor: t as Summary })), ...saved.map(t => ({ value: `saved ${t.name}`, label: `${t.name}, saved`, tensor: t }))];
+  const [target, setTarget] = useState(targets[0]?.value ?? ''), [way, setWay] = useState<Way>('scale'), [by, setBy] = useState(FIRST.scale), [wrong, setWrong] = useState('');
+  const { ask, busy, problem } = useAsk(at), { branch } = debug, chosen = targets.find(t => t.value === target) ?? targets[0];
+  const turn = (next: Way) => { setWrong(''); setWay(next); setBy(next === 'replace' ? listOf(chosen?.tensor) : FIRST[next]); };
+  const aim = (next: string) => { setTarget(next); if (way === 'replace') setBy(listOf(targets.find(t => t.value === next)?.tensor)); };
+  const submit = (e: Event) => {
+    e.preventDefault();
+    if (!chosen) return;
+    const what = chosen.value.startsWith('saved ') ? { saved: chosen.value.slice(6) } : stop.grad_in.length > 1 ? { input: Number(chosen.value.slice(3)) } : {}, args = argsOf(way, by);
+    if (typeof args === 'string') setWrong(args); else { setWrong(''); void ask('debug.what_if', { change: way, ...what, ...args }); }
+  };
+  return (
+    <>
+      {!chosen ? <p class="ts-faint">Nothing comes in here, and nothing is saved.</p> : (
+        <form class="ts-whatif" onSubmit={submit} aria-label="What if" onKeyDown={e => { if (e.key !== 'Escape') e.stopPropagation(); }}>
+          <Select label="What" hideLabel value={chosen.value} options={targets} onChange={aim} />
+          <div class="ts-row"><Select<Way> label="How" hideLabel value={way} options={WAYS} onChange={turn} />{way !== 'zero' && way !== 'replace' && <input class="ts-input" aria-label="By" value={by} size={7} onInput={e => setBy((e.currentTarget as HTMLInputElement).value)} />}</div>
+          {way === 'replace' && <textarea class="ts-input" aria-label="Values, as a nested list" rows={3} value={by} placeholder="[[0, 1], [2, 3]]" onInput={e => setBy((e.currentTarget as HTMLTextAreaElement).value)} />}
+          <button type="submit" class="ts-button" data-primary disabled={busy}>{branch ? 'Add to the branch' : 'Try it'}</button>
+        </form>
+      )}
+      {(wrong || problem) && <p class="ts-breaks-problem" role="alert">{wrong || problem}</p>}
+      {branch ? <Outcome branch={branch} busy={busy} onDrop={change => void ask('debug.drop', change === null ? {} : { change })} onKeep={() => void ask('debug.keep')} onShow={onShow} />
+        : <p class="ts-muted">The pass stays as it is: the change runs on a branch, and both are compared. Nothing of .grad changes until you keep it.</p>}
+      {Boolean(debug.edited) && <div class="ts-row ts-gap"><span class="ts-muted">{debug.edited} gradient{debug.edited === 1 ? '' : 's'} of the pass itself edited</span><Button quiet onPress={() => void ask('debug.reset')} title="Stand before the first node again, as if nothing had been edited">Forget</Button></div>}
+    </>
+  );
+}
+
+export function argsOf(way: Way, by: string): { by?: number; value?: unknown } | string {
+  if (way === 'zero') return {};
+  if (way === 'replace') {
+    try { return { value: JSON.parse(by) }; } catch { return 'The values are a nested list of numbers, such as [[0, 1], [2, 3]].'; }
+  }
+  const number = Number(by);
+  if (by.trim() === '' || !Number.isFinite(number) || (way !== 'scale' && number < 0)) return way === 'scale' ? 'The factor is a number.' : 'A number, 0 or more.';
+  return { by: number };
+}
+
+/** The values as they are, to begin with. */
+function listOf(tensor: Summary | undefined): string {
+  if (!tensor?.values || tensor.values.length > FEW || tensor.shape.reduce((a, b) => a * b, 1) !== tensor.values.length) return '';
+  const at = (d: number, from: number, size: number): unknown => (d === tensor.shape.length ? Number(tensor.values![from]!.toPrecision(6)) : Array.from({ length: tensor.shape[d]! }, (_, i) => at(d + 1, from + (i * size) / tensor.shape[d]!, size / tensor.shape[d]!)));
+  return JSON.stringify(at(0, 0, tensor.values.length)).replaceAll(',', ', ');
+}
+
+function Outcome({ branch, busy, onDrop, onKeep, onShow }: { branch: Branch; busy: boolean; onDrop(change: number | null): void; onKeep(): void; onShow(node: number): void }) {
+  const { loss, parameters } = branch, moved = parameters.filter(p => p.difference !== 0), most = moved.reduce((m, p) => Math.max(m, ...p.grad.filter(Number.isFinite)), 0);
+  return (
+    <section class="ts-branch" aria-label="The branch">
+      <ol class="ts-changes">{branch.changes.map((c, i) => (
+        <li key={i}><button type="button" class="ts-leaf-name" disabled={c.node < 0} onClick={() => onShow(c.node)} title="Show where">{c.words}</button><Button quiet icon label={`Take back: ${c.words}`} onPress={() => onDrop(branch.changes.length === 1 ? null : i)}>✕</Button></li>))}
+      </ol>
+      {loss && (
+        <div class="ts-loss" role="group" aria-label="Loss after the step">
+          <span>loss now<b class="ts-mono">{show(loss.now, 5)}</b></span><span>after the step<b class="ts-mono">{show(loss.before, 5)}</b></span>
+          <span>on the branch<b class="ts-mono" data-way={loss.after < loss.before ? 'better' : loss.after > loss.before ? 'worse' : undefined}>{show(loss.after, 5)} {loss.after < loss.before ? '▾' : loss.after > loss.before ? '▴' : '='}</b></span>
+          {!loss.measured && <span class="ts-faint">to first order: the loss was not computed again</span>}
+        </div>
+      )}
+      <h3>Gradients, without and with{branch.optimizer ? `; update by ${branch.optimizer}` : ''}</h3>
+      {moved.length === 0 ? <p class="ts-muted">No parameter's gradient changes.</p> : (
+        <div class="ts-scroll"><table class="ts-compare"><thead><tr><th scope="col">parameter</th><th scope="col">norm</th><th scope="col">cos</th>{moved.some(p => p.update) && <th scope="col">update</th>}</tr></thead><tbody>
+          {moved.slice(0, 40).map(p => (
+            <tr key={p.parameter}><th scope="row" class="ts-mono" title={p.parameter}><span class="ts-clip">{p.parameter}</span><i aria-hidden="true"><b style={{ width: `${bar(p.grad[0], most)}%` }} /><b data-new style={{ width: `${bar(p.grad[1], most)}%` }} /></i></th>
+              <td class="ts-mono">{show(p.grad[0], 3)} → {show(p.grad[1], 3)}</td><td class="ts-mono" data-bad={p.cosine < 0 || undefined}>{show(p.cosine, 2)}</td>{moved.some(q => q.update) && <td class="ts-mono">{p.update ? `${show(p.update[0], 2)} → ${show(p.update[1], 2)}` : ''}</td>}</tr>))}
+        </tbody></table></div>
+      )}
+      {parameters.length > moved.length && <p class="ts-faint">{parameters.length - moved.length} parameter{parameters.length - moved.length === 1 ? ' stays' : 's stay'} as {parameters.length - moved.length === 1 ? 'it is' : 'they are'}.</p>}
+      <div class="ts-row ts-gap"><Button primary disabled={busy} onPress={onKeep} title="Completes the pass: the branch's gradients are written to .grad">Keep it</Button><Button disabled={busy} onPress={() => onDrop(null)}>Drop the branch</Button></div>
+      <span class="ts-hidden" role="status" aria-live="polite">{branch.words}</span>
+    </section>
+  );
+}
+
+const bar = (norm: number, most: number) => (most > 0 && Number.isFinite(norm) ? Math.max(1, (norm / most) * 100) : 0);
