@@ -58,8 +58,8 @@ int, long, short = int32, int64, int16
 
 # Rooms that load when they are used.
 _ROOMS = ("autograd", "cuda", "linalg", "special", "fft", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
-          "serialization", "safetensors", "distributions", "vision", "multiprocessing", "amp", "backends", "random")
-_LATER = {"save": "serialization", "load": "serialization", "autocast": "amp", "GradScaler": "amp", "is_autocast_enabled": "amp", "is_autocast_available": "amp",
+          "serialization", "safetensors", "distributions", "vision", "multiprocessing", "amp", "backends", "random", "compiler")
+_LATER = {"compile": "compiler", "save": "serialization", "load": "serialization", "autocast": "amp", "GradScaler": "amp", "is_autocast_enabled": "amp", "is_autocast_available": "amp",
           "get_autocast_dtype": "amp", **dict.fromkeys(
     ("get_num_threads", "set_num_threads", "get_num_interop_threads", "set_num_interop_threads", "get_float32_matmul_precision", "set_float32_matmul_precision",
      "use_deterministic_algorithms", "are_deterministic_algorithms_enabled", "is_deterministic_algorithms_warn_only_enabled", "get_deterministic_debug_mode",

@@ -34,6 +34,7 @@ ARROWS: Mapping[str, set[str]] = {
     "special": {"ops"},
     "fft": {"ops"},
     "nn": {"core", "ops"},
+    "compiler": {"core", "ops", "nn"},
     "optim": {"core", "ops", "nn"},          # swa_utils averages modules; nn knows no optimizer
     "utils": {"core", "ops", "formats"},
     "serialization": {"core", "formats", "nn"},
@@ -55,6 +56,7 @@ ARROWS: Mapping[str, set[str]] = {
 # Against the arrows, and only inside a function that runs when the house stands.
 LATER: Mapping[str, set[str]] = {
     "": {"facade"},             # record(), debug(), a Tensor's picture: looked up when they are used
+    "nn": {"compiler"},         # module.compile()
     "tape": {""},               # __version__, which stands in every recording on disk
     "link": {""},               # __version__, which is told to a page that attaches
     "views": {""},              # __version__, which stands on an exported page

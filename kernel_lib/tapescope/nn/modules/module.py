@@ -276,7 +276,10 @@ class Module(Tree):
         return self._apply(lambda t: empty_like(t, device=device), recurse)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Marks the module to be compiled; what runs is the same, and so are its results."""
+        """Compiles this module in place, with the options of `compile`; what it gives stays the same."""
+        from ...compiler import in_place
+
+        in_place(self, *args, **kwargs)
 
     def train(self: M, mode: bool = True) -> M:
         """Switches dropout, batch norm and the like to training; `train(False)` is `eval()`."""
@@ -346,7 +349,9 @@ class Module(Tree):
         return self._get_name() + "(\n  " + "\n  ".join([*lines, *children]) + "\n)"
 
     def __getstate__(self) -> dict[str, Any]:
-        return dict(self.__dict__)
+        state = dict(self.__dict__)
+        state.pop("_run", None)                            # what compile() put there is of this module, not of its copies
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
