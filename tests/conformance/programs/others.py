@@ -225,7 +225,7 @@ def maml(torch: Any) -> tuple[list[float], float]:
     return losses, after / before
 
 
-@program(at_most=0.02)
+@program(at_most=0.02, score_rtol=2.0)
 def equation(torch: Any) -> tuple[list[float], float]:
     """A physics-informed network solves u'' + u = 0 with u(0) = 0, u'(0) = 1, whose solution is the sine; the largest error on [0, 3]."""
     nn = torch.nn

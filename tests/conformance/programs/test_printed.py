@@ -49,6 +49,7 @@ def test_it_prints_what_it_prints_with_pytorch(path: Path) -> None:
         ours, theirs = printed("tapescope", path), printed("torch", path)
     finally:
         torch.set_num_threads(threads)
-        set_printoptions(profile="default")
+        for reset in (set_printoptions, torch.set_printoptions):
+            reset(profile="default")
     assert ours == theirs
     assert len(ours) > 30

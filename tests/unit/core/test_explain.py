@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from op_samples import SAMPLES, make
+from test_ops import INTERNAL
 
 import tapescope as ts
 from tapescope.core.explain import formula, forward_formula, op_formula
@@ -15,8 +16,6 @@ from tapescope.core.plain import plain
 from tapescope.core.symbol import Symbol
 
 OWN = {name: op for name, op in table.items() if not name.startswith("function/")}
-# Ops that only exist to be part of others' backward, or that core itself uses.
-INTERNAL = {"accumulate_grad", "copy_slices", "to_device", "to_device_of", "normal", "bernoulli"}
 
 
 def test_every_op_has_samples_a_formula_and_three_readings() -> None:
