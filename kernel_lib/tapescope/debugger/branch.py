@@ -203,7 +203,7 @@ def outcome(pass_: Pass, changes: Sequence[Change] = (), *, edited: bool = True,
         if place is None:
             again = walk(pass_.roots, [g.copy() if pass_.hooked and not pass_.create else g for g in pass_.start], **options)
         else:
-            again = walk(pass_.roots, pass_.start, resume=(pass_.order[place.position:], dict(place.buffer), dict(place.leaves)), **options)
+            again = walk(pass_.roots, pass_.start, resume=(pass_.order[place.position:], place.again(), dict(place.leaves)), **options)
         for _ in again:
             pass
     finally:

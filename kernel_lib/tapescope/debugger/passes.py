@@ -41,6 +41,15 @@ class Kept:
         self.retained = [t._grad for t in pass_.retained]
         self.nbytes = sum(a.nbytes for g in buffer.values() for a in (g if isinstance(g, list) else [g]) if a is not None)
 
+    def again(self) -> dict[Node, Any]:
+        """What waits here, for an engine that goes on from here."""
+        return _own(self.buffer)
+
+
+def _own(buffer: dict[Node, Any]) -> dict[Node, Any]:
+    """Gradients that wait; the list of a node with several outputs, which the engine fills as they come, is a copy."""
+    return {n: list(g) if g.__class__ is list else g for n, g in buffer.items()}
+
 
 class Pass:
     """The mechanics of one held pass; it knows nothing of tapes, names or views.
@@ -155,7 +164,7 @@ class Pass:
             self.close()
             self.put_back(place)
             self.index = place.index - 1
-            self._walk = walk(self.roots, self.start, resume=(self.order[place.position:], dict(place.buffer), dict(place.leaves)), **self._options())
+            self._walk = walk(self.roots, self.start, resume=(self.order[place.position:], place.again(), dict(place.leaves)), **self._options())
         if not self.advance(lambda node, grads: self.index >= index) or self.index != index:
             raise RuntimeError("the pass has become shorter than it was: something it depends on has changed")
 
@@ -334,7 +343,7 @@ class Pass:
     def _place(self, node: Node, g: Any, buffer: dict[Node, Any], leaves: dict[Node, int], index: int) -> None:
         if not self._position:
             self._position = {n: i for i, n in enumerate(self.order)}
-        held = dict(buffer)
+        held = _own(buffer)
         if g is not None:
             held[node] = list(g) if isinstance(g, list) else g
         self.kept.append(Kept(self, index, self._position[node], held, dict(leaves)))

@@ -48,7 +48,7 @@ def contributions(pass_: Pass, target: Node) -> list[Part]:
         pass_.put_back_beside(pass_.first)
         again = walk(pass_.roots, [g.copy() if pass_.hooked and not pass_.create else g for g in pass_.start], **options)
     else:
-        again = walk(pass_.roots, pass_.start, resume=(pass_.order[place.position:], dict(place.buffer), dict(place.leaves)), **options)
+        again = walk(pass_.roots, pass_.start, resume=(pass_.order[place.position:], place.again(), dict(place.leaves)), **options)
     found: list[Part] = []
     try:
         for stop in again:

@@ -61,6 +61,15 @@ def test_kinks_are_no_errors() -> None:
     assert dbg.check().ok
 
 
+def test_an_infinite_derivative_is_told_and_is_no_error() -> None:
+    x = ts.tensor([4.0, 0.0, 1.0], requires_grad=True)
+    dbg = ts.debug((x * 1.0).sqrt().sum())
+    dbg.run_to(op="sqrt")
+    found = dbg.check()
+    assert found.ok and found.inputs[0].infinite == 1 and found.inputs[0].where == (1,)
+    assert "not finite (first at [1])" in repr(found)
+
+
 def test_a_whole_module() -> None:
     ts.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 16, 4), nn.LayerNorm(4), nn.GELU(), nn.Softmax(-1))

@@ -90,3 +90,25 @@ def test_any_walk(recipe: list[tuple[int, int, int]], moves: list[tuple[str, int
         if a is not None:
             np.testing.assert_array_equal(a, b)
     assert float(ts.rand(1)) == after
+
+
+def test_a_place_keeps_what_waits_for_a_node_with_several_outputs() -> None:
+    """The engine fills the list of such a node as gradients come: a place that shared it would hold those of later nodes."""
+    def run() -> tuple[Any, Any]:
+        ts.manual_seed(0)
+        x = ts.randn(4, 6, requires_grad=True)
+        a, b, c = (x * 2).split(2, 1)
+        return (a.exp().sum() + (b.sin() * 3).sum() + c.tanh().sum()), x
+
+    loss, x = run()
+    loss.backward()
+    expected = x.grad.numpy().copy()
+    for k in range(14):
+        loss, x = run()
+        dbg = debug(loss)
+        dbg._pass.stride = 1
+        dbg.go(dbg.total - 1)
+        dbg.go(k % dbg.total)
+        dbg.at.shares()
+        dbg.continue_()
+        np.testing.assert_array_equal(x.grad.numpy(), expected)
