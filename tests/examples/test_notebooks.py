@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[2]
 LEARN = ROOT / "examples/learn"
 NOTEBOOKS = sorted(n for n in (ROOT / "examples").rglob("*.ipynb") if ".ipynb_checkpoints" not in n.parts)
-SHOWS_VIEWS = {"quickstart", "pytorch_model", "bare_numpy", "lenet", "summarywriter_tour"}
+SHOWS_VIEWS = {"quickstart", "stepping_backward", "pytorch_model", "bare_numpy", "lenet", "summarywriter_tour"}
 
 # What is taught, in English and in Spanish: the same cells, and the same code but for what it says.
 TWINS = {"first_tensors": "primeros_tensores", "autograd_by_hand": "autograd_a_mano", "bare_numpy": "red_en_numpy", "lenet": "lenet",
@@ -131,3 +131,23 @@ def test_links_lead_somewhere(path: Path) -> None:
         if cell.cell_type == "markdown":
             for target in re.findall(r"\]\(([^)#]+)", cell.source):
                 assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+def test_what_stepping_a_backward_pass_finds() -> None:
+    saved = nbformat.read(ROOT / "examples/stepping_backward.ipynb", 4)
+
+    def text(begins: str) -> str:
+        return "".join(o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in outputs(saved, begins))
+
+    found = text("model.zero_grad()\nwith ts.record(name=\"distances\")")
+    assert "SqrtBackward0 made an infinity" in found and "point 1, centre 0" in found and "sum(-1).sqrt()" in found
+    mended = text("dbg.abort()")
+    assert "4 of 4 nodes are right" in mended or "5 of 5 nodes are right" in mended
+    assert "finite: True" in mended
+    split, waking = text("class Block"), text("for block in tower")
+    assert all(int(share) > 50 for share in re.findall(r"AddBackward0 .*?share +(\d+)%", split))
+    assert re.findall(r"AddBackward0 .*?share +(\d+)%", waking) == ["100", "100", "100"]
+    assert "hooks at this node: ['clip']" in text("class Net")
+    better = re.search(r"after the step (\S+) → (\S+)", text("dbg.run_to(module=\"head\")"))
+    assert better is not None and float(better[2]) < float(better[1])
+    assert "nothing written yet: True" in text("print(\"nothing written yet")

@@ -32,9 +32,19 @@ def name_axes(tensor: Tensor, *names: str | None) -> Tensor:
 
 
 def axes_of(tensor: Any) -> Names | None:
-    """The names that were given to a tensor."""
-    found = getattr(tensor, "__dict__", {}).get("axes")
-    return found if found is not None and len(found) == tensor._array.ndim else None
+    """The names that were given to a tensor, or to the one that it is a view of."""
+    if not _any or not isinstance(tensor, Tensor):
+        return None
+    found = tensor.__dict__.get("axes")
+    if found is not None:
+        return found if len(found) == tensor._array.ndim else None
+    extra = tensor._extra
+    if extra is None or extra.base is None or (names := axes_of(extra.base)) is None:
+        return None
+    op, params = extra.chain[-1] if len(extra.chain) == 1 else (None, ())
+    given = {} if op is None else dict(zip(op.params, params, strict=False))
+    found = carried("view" if op is None else op.name, given, extra.base._array.shape, names, tensor._array.shape)
+    return found if any(found) else None
 
 
 class Axes:
@@ -118,6 +128,13 @@ def regrouped(have: tuple[int, ...], names: Names, shape: tuple[int, ...]) -> Na
     found: list[str | None] = []
     i = j = 0
     while i < len(have) and j < len(shape):
+        if shape[j] == 1 != have[i]:
+            found.append(None)
+            j += 1
+            continue
+        if have[i] == 1 != shape[j]:
+            i += 1
+            continue
         i0, j0, a, b = i, j, have[i], shape[j]
         i, j = i + 1, j + 1
         while a != b and (i < len(have) or j < len(shape)):

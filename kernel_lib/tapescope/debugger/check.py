@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -120,23 +121,24 @@ def check_node(dbg: Debugger, node: Node, values: Values | None = None) -> Check
         raise Unchecked(f"{node.name()} has been run, and what it had saved is freed")
     values = values or Values(dbg._pass.order)
     rng = np.random.default_rng(0)
-    own, operands = _operands(node, values, rng)
+    drawn, operands = _operands(node, values, rng)
     names = [f"x{i}" for i in range(len(operands))] if node.op.variadic or node.plan is None else list(node.op.operands)
     if node.plan is None:
         run, analytic = _function(node, operands, rng)
     else:
-        run, analytic = _op(node, operands, values, rng)
+        run, analytic = _op(node, operands, values, rng, drawn)
     inputs = [compare(names[i], run, operands, i, g, rng) for i, g in enumerate(analytic) if g is not None and node.next[i] is not None]
-    return Check(node.name(), dbg.where.module(node), dbg.row(node), "its own" if own else "drawn", inputs)
+    return Check(node.name(), dbg.where.module(node), dbg.row(node), "drawn" if drawn else "its own", inputs)
 
 
-def _operands(node: Node, values: Values, rng: Any) -> tuple[bool, list[Any]]:
-    own, found = True, []
+def _operands(node: Node, values: Values, rng: Any) -> tuple[list[int], list[Any]]:
+    """Operands in float64, and the numbers of those that had to be drawn."""
+    drawn, found = [], []
     for i in range(len(node.next)):
         a = values.operand(node, i)
         if a is None:
             shape = values.shape_of(node, i)
-            own = own and shape is None
+            drawn += [i] if shape is not None else []
             a = DRAWN if shape is None else rng.standard_normal(shape)
         if hasattr(a, "get"):
             a = a.get()
@@ -147,7 +149,7 @@ def _operands(node: Node, values: Values, rng: Any) -> tuple[bool, list[Any]]:
             if not np.isfinite(a).all():
                 raise Unchecked("its operands are not finite; origin() says where that began")
         found.append(a)
-    return own, found
+    return drawn, found
 
 
 Run = Callable[[list[Any]], Any]
@@ -161,7 +163,11 @@ STAND_INS: dict[str, Any] = {
 FREE = {"copy_slices": "it is what an in-place change made of its base", "linalg_svd": "singular vectors may change sign together", "linalg_eig": "eigenvectors may be scaled", "linalg_eigh": "its input must stay symmetric", "linalg_cholesky": "its input must stay symmetric", "ctc_loss": "its inputs must stay log-probabilities"}
 
 
-def _op(node: Node, operands: list[Any], values: Values, rng: Any) -> tuple[Run, list[Any]]:
+# Where drawn operands lie: anywhere, above 0, within ±1; the first at which the op is defined.
+DRAWS: tuple[Callable[[Any], Any], ...] = (lambda a: a, lambda a: abs(a) + 0.5, lambda a: 0.8 * np.tanh(a))
+
+
+def _op(node: Node, operands: list[Any], values: Values, rng: Any, drawn: list[int]) -> tuple[Run, list[Any]]:
     op, plan = node.op, node.plan
     if op.name in FREE:
         raise Unchecked(f"its derivative is not that of a forward of its own, or holds only for some directions: {FREE[op.name]}")
@@ -170,9 +176,9 @@ def _op(node: Node, operands: list[Any], values: Values, rng: Any) -> tuple[Run,
         raise Unchecked(f"it does not hold {', '.join(p for p in op.params if p not in plan.names and p not in STAND_INS)}, which its forward needs")
     unknown = [i for i, m in enumerate(node.next) if m is None and operands[i] is DRAWN]
     error: Exception | None = None
-    for params in ways:
+    for params, draw in itertools.product(ways, DRAWS if drawn else DRAWS[:1]):
         for absent in (True, False) if unknown else (True,):    # an operand that is not held may never have been there: a bias, say
-            given = [None if a is DRAWN and absent else rng.standard_normal(tuple(node.shape)) if a is DRAWN else a for a in operands]
+            given = [None if a is DRAWN and absent else rng.standard_normal(tuple(node.shape)) if a is DRAWN else draw(a) if i in drawn else a for i, a in enumerate(operands)]
             try:
                 result, aux = forward(op, given, params, node.shape)
                 first = result[0] if isinstance(result, tuple) else result

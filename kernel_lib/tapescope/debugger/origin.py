@@ -14,6 +14,7 @@ from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.state import set_sink
 from ..tape.walk import FILLS
+from .axes import Names, place_words
 from .passes import Kept
 from .shares import parents_of
 from .values import Values
@@ -40,6 +41,7 @@ class Origin:
         self.module: str = fields.get("module", "")
         self.source: SiteInfo | None = fields.get("source")
         self.where: list[list[int]] = fields.get("where", [])
+        self.axes: Names | None = fields.get("axes")
         self.count: int = fields.get("count", 0)
         self.size: int = fields.get("size", 0)
         self.operands: list[dict[str, Any]] = fields.get("operands", [])
@@ -53,7 +55,7 @@ class Origin:
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it: what a view is sent."""
         return {"found": self.found, "direction": self.direction, "kind": self.kind or None, "node": self.row, "index": self.index, "name": self.name, "label": self.label,
-                "module": self.module, "source": told(self.source), "where": self.where, "count": self.count, "size": self.size, "operands": self.operands,
+                "module": self.module, "source": told(self.source), "where": self.where, "axes": self.axes, "count": self.count, "size": self.size, "operands": self.operands,
                 "formula": self.formula, "why": self.why, "fix": self.fix, "path": self.path, "before": self.before, "words": repr(self)}
 
     def __bool__(self) -> bool:
@@ -65,7 +67,7 @@ class Origin:
         lines = [f"{self.direction}: {self.words}" + (f"  in {self.module}" if self.module else "")]
         lines += [f"  {self.source}"] if self.source is not None else []
         if self.where:
-            lines.append(f"  {self.count} of {self.size} elements, first at {', '.join(str(w) for w in self.where[:3])}")
+            lines.append(f"  {self.count} of {self.size} elements, first at {'; '.join(place_words(w, self.axes) for w in self.where[:3])}")
         lines += [f"  {o['name']}: {o['words']}" for o in self.operands]
         lines += [f"  because {self.why}", f"  what helps: {self.fix}"] if self.why else []
         if self.before is not None:
@@ -118,7 +120,7 @@ def forward_origin(dbg: Debugger) -> Origin | None:
             ill = [i for i, a in enumerate(operands) if a is not None and _float(a) and _bad(a)]
             fills = all(n.next[i] is not None and n.next[i].op.name in FILLS for i in ill)      # type: ignore[union-attr]
             if not ill or (fills and np.isnan(_host(value)).any()):
-                return _told(dbg, n, "forward", _host(value), [(_operand_name(n, i), a) for i, a in enumerate(operands) if a is not None], growth, values)
+                return _told(dbg, n, "forward", _host(value), [(_operand_name(n, i), a) for i, a in enumerate(operands) if a is not None], growth, values, axes=dbg.axes.of(n))
             outside = [i for i in ill if n.next[i] is None or isinstance(n.next[i], AccumulateGrad)]
             if outside and not any(m in sick for m in n.next):
                 return _from_outside(dbg, n, outside[0], operands[outside[0]])
@@ -175,7 +177,7 @@ def backward_origin(dbg: Debugger) -> Origin:
                 if _bad(a):
                     m = n.next[i]
                     shape, dtype = meta_of(m, n.nrs[i])          # type: ignore[arg-type]
-                    return _told(dbg, n, "backward", _host(fit(np.asarray(a), shape, dtype, n, m)), _saved(n), growth, Values(pass_.order), f"of {_operand_name(n, i)}")      # type: ignore[arg-type]
+                    return _told(dbg, n, "backward", _host(fit(np.asarray(a), shape, dtype, n, m)), _saved(n), growth, Values(pass_.order), f"of {_operand_name(n, i)}", axes=dbg.axes.operand(n, i))      # type: ignore[arg-type]
                 if given:
                     growth.append((n, max(map(_largest, given)), _largest(a)))
     finally:
@@ -217,7 +219,7 @@ def _blow_up(dbg: Debugger, growth: list[tuple[Node, float, float]]) -> Origin:
 
 
 def _told(dbg: Debugger, n: Node, direction: str, value: Any, operands: list[tuple[str, Any]], growth: list[tuple[Node, float, float]], values: Values, what: str = "",
-          kind: str = "", largest: float = 0.0) -> Origin:
+          kind: str = "", largest: float = 0.0, axes: Names | None = None) -> Origin:
     places = np.argwhere(~np.isfinite(value)) if value.size else np.zeros((0, 0), int)
     kind = kind or ("nan" if np.isnan(value).any() else "inf")
     at = [(name, _at(a, value.shape, places)) for name, a in operands if hasattr(a, "dtype")]
@@ -226,7 +228,7 @@ def _told(dbg: Debugger, n: Node, direction: str, value: Any, operands: list[tup
     reason, fix = why(n.op.name, direction, [(name, v if v is not None else a) for (name, v), (_, a) in zip(at, [o for o in operands if hasattr(o[1], "dtype")], strict=True)], largest, kind, tex)
     made = {"nan": "NaN", "inf": "an infinity"}.get(kind, kind)
     words = f"{n.name()} made {made} in the gradient {what}".rstrip() if direction == "backward" else f"{n.op.label} made {made} from finite values"
-    return Origin(direction, kind, **_place(dbg, n), where=places[:SHOWN].tolist(), count=len(places), size=int(value.size),
+    return Origin(direction, kind, **_place(dbg, n), axes=axes, where=places[:SHOWN].tolist(), count=len(places), size=int(value.size),
                   operands=[_described(name, a, places, value.shape) for name, a in operands], formula=tex, why=reason, fix=fix,
                   path=path_to(dbg, n), before=_jump(dbg, n, growth, direction), words=words)
 

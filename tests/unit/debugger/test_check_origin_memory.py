@@ -70,6 +70,15 @@ def test_an_infinite_derivative_is_told_and_is_no_error() -> None:
     assert "not finite (first at [1])" in repr(found)
 
 
+def test_operands_that_nobody_holds_are_drawn_where_the_op_is_defined() -> None:
+    x = ts.rand(3, requires_grad=True)
+    dbg = ts.debug(((x + 1e-8).sqrt() + ((x * 0.1) + 0.0).asin()).sum())
+    for op in ("sqrt", "asin"):
+        dbg.run_to(op=op)
+        found = dbg.check()
+        assert found.ok, repr(found)
+
+
 def test_a_whole_module() -> None:
     ts.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 16, 4), nn.LayerNorm(4), nn.GELU(), nn.Softmax(-1))
@@ -87,7 +96,7 @@ def test_a_whole_module() -> None:
 
 
 def test_the_op_that_made_it_backward_not_the_one_that_passed_it_on() -> None:
-    w = ts.tensor([[1.0, 0.0], [2.0, 3.0]], requires_grad=True)
+    w = ts.name_axes(ts.tensor([[1.0, 0.0], [2.0, 3.0]], requires_grad=True), "batch", "token")
     h = w * 2
     y = h.sqrt()                                                # infinite derivative at 0
     dbg = ts.debug((y * 3).sum())
@@ -95,6 +104,7 @@ def test_the_op_that_made_it_backward_not_the_one_that_passed_it_on() -> None:
     assert (found.direction, found.name, found.kind) == ("backward", "SqrtBackward0", "inf")
     assert found.where == [[0, 1]] and (found.count, found.size) == (1, 4)
     assert found.source is not None and "h.sqrt()" in found.source.text
+    assert "first at batch 0, token 1" in repr(found)
     assert "infinite at x = 0" in found.why
     assert [p["name"] for p in found.path] == ["SumBackward0", "MulBackward0", "SqrtBackward0"]
     assert dbg.index == 0 and w.grad is None
