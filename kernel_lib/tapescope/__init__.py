@@ -41,6 +41,11 @@ from .core.layout import (
     layout,
     memory_format,
     preserve_format,
+    sparse_bsc,
+    sparse_bsr,
+    sparse_coo,
+    sparse_csc,
+    sparse_csr,
     strided,
 )
 from .core.printing import set_printoptions
@@ -55,9 +60,11 @@ __version__ = "0.1.0"
 
 bool, float, double, half = _dtype.bool_, float32, float64, float16
 int, long, short = int32, int64, int16
+cfloat, cdouble = complex64, complex128
+newaxis = None
 
 # Rooms that load when they are used.
-_ROOMS = ("autograd", "cuda", "linalg", "special", "fft", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
+_ROOMS = ("autograd", "cuda", "linalg", "special", "fft", "signal", "masked", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
           "serialization", "safetensors", "distributions", "vision", "multiprocessing", "amp", "backends", "random", "compiler")
 _LATER = {"compile": "compiler", "save": "serialization", "load": "serialization", "autocast": "amp", "GradScaler": "amp", "is_autocast_enabled": "amp", "is_autocast_available": "amp",
           "get_autocast_dtype": "amp", **dict.fromkeys(
@@ -88,6 +95,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module("." + _LATER[name], __name__), name)
     if name in ops.lazy.WHERE:
         found = globals()[name] = ops.lazy.find(name)
+        return found
+    if (found := ops.lazy.in_place(name)) is not None:
         return found
     if name in _FACADE:
         return getattr(importlib.import_module(".facade", __name__), name)

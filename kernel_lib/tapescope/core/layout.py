@@ -23,7 +23,7 @@ class _Name:
 
 
 class layout(_Name):
-    """How elements are stored; `strided` is the only one."""
+    """How elements are stored; `strided` is the only one that tensors here have."""
 
 
 class memory_format(_Name):
@@ -31,6 +31,7 @@ class memory_format(_Name):
 
 
 strided = layout("strided")
+sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc = (layout("sparse_" + k) for k in ("coo", "csr", "csc", "bsr", "bsc"))
 contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
 channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from .creation import finish
 from .fourier import c2c, c2r, r2c
 from .pointwise import given, to_copy
@@ -280,3 +280,130 @@ def fftshift(input: Tensor, dim: Any = None) -> Tensor:
 def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
     """The inverse of `fftshift`."""
     return _shifted(input, dim, lambda n: (n + 1) // 2)
+
+
+# -- short pieces of a signal --------------------------------------------------------------------------------------------------------------
+
+
+def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None, window: Tensor | None = None, center: bool = True,
+         pad_mode: str = "reflect", normalized: bool = False, onesided: bool | None = None, return_complex: bool | None = None, align_to_window: bool | None = None) -> Tensor:
+    """The transforms of pieces of `n_fft` samples, `hop_length` apart: [..., frequencies, pieces]."""
+    from .api_image import pad
+    from .complex import view_as_real
+
+    x = _tensor(input, "stft")
+    hop, width = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
+    if return_complex is None:
+        if x._array.dtype.kind != "c" and (window is None or window._array.dtype.kind != "c"):
+            raise RuntimeError("stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future "
+                               "PyTorch release.")
+        return_complex = True
+    if x._array.ndim not in (1, 2):
+        raise RuntimeError(f"stft({list(x._array.shape)}): expected a 1D or 2D tensor")
+    single = x._array.ndim == 1
+    if single:
+        x = x.unsqueeze(0)
+    if center:
+        shape = x._array.shape
+        if pad_mode == "reflect" and n_fft // 2 >= shape[-1]:
+            raise RuntimeError(f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding ({n_fft // 2}, {n_fft // 2}) at "
+                               f"dimension 2 of input {[1, *shape]}")
+        x = pad(x.view(1, *shape), [n_fft // 2, n_fft // 2], pad_mode).view(*shape[:-1], -1)
+    length = x._array.shape[1]
+    if not 0 < n_fft <= length:
+        raise RuntimeError(f"stft({list(input._array.shape)}): expected 0 < n_fft < {length}, but got n_fft={n_fft}")
+    if hop <= 0:
+        raise RuntimeError(f"stft({list(input._array.shape)}): expected hop_length > 0, but got hop_length={hop}")
+    if not 0 < width <= n_fft:
+        raise RuntimeError(f"stft({list(input._array.shape)}): expected 0 < win_length <= n_fft, but got win_length={width}")
+    if window is not None and window._array.shape != (width,):
+        raise RuntimeError(f"stft({list(input._array.shape)}): expected a 1D window tensor of size equal to win_length={width}, but got window with size "
+                           f"{list(window._array.shape)}")
+    weight = _window(window, width, n_fft, x)
+    frames = x.unfold(1, n_fft, hop)
+    if weight is not None:
+        frames = frames * weight
+    complex_in = frames._array.dtype.kind == "c"
+    half = not complex_in if onesided is None else onesided
+    if half and complex_in:
+        raise RuntimeError("Cannot have onesided output if window or input is complex")
+    scale = 1 if normalized else 0
+    y = c2c(frames, (2,), scale, True) if complex_in else r2c(frames, (2,), scale, half)
+    y = y.transpose(1, 2)
+    if single:
+        y = y.squeeze(0)
+    return y if return_complex else view_as_real(y)
+
+
+def _window(window: Tensor | None, width: int, n_fft: int, like: Tensor) -> Tensor | None:
+    """The window, in the middle of n_fft samples."""
+    if window is None and width == n_fft:
+        return None
+    kind = np.float64 if like._array.dtype in (np.float64, np.complex128) else np.float32
+    weight = wrap(np.ones(width, kind)) if window is None else window
+    if width < n_fft:
+        left = (n_fft - width) // 2
+        weight = pad_op(weight, ((left, n_fft - width - left),), 0)
+    return weight
+
+
+def istft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None, window: Tensor | None = None, center: bool = True,
+          normalized: bool = False, onesided: bool | None = None, length: int | None = None, return_complex: bool = False) -> Tensor:
+    """The signal whose `stft` this is, as near as there is one: overlapping pieces are averaged by the squares of the window."""
+    x = _tensor(input, "istft")
+    hop, width = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
+    if x._array.dtype.kind != "c":
+        raise RuntimeError("istft requires a complex-valued input tensor matching the output from stft with return_complex=True.")
+    if x._array.size == 0:
+        raise RuntimeError(f"istft({list(x._array.shape)}): input tensor cannot be empty.")
+    if x._array.ndim not in (2, 3):
+        raise RuntimeError(f"istft({list(x._array.shape)}): expected a tensor with 2 or 3 dimensions, but got {x._array.ndim}")
+    single = x._array.ndim == 2
+    if single:
+        x = x.unsqueeze(0)
+    half = x._array.shape[1] != n_fft if onesided is None else onesided
+    if x._array.shape[1] != (n_fft // 2 + 1 if half else n_fft):
+        raise RuntimeError(f"istft({list(input._array.shape)}): expected the frequency dimension (3rd to the last) of the input tensor to match "
+                           f"{'n_fft / 2 + 1' if half else 'n_fft'} when onesided={half}, but got {x._array.shape[1]}")
+    if not 0 < hop <= width:
+        raise RuntimeError(f"istft({list(input._array.shape)}): expected 0 < hop_length <= win_length")
+    if not 0 < width <= n_fft:
+        raise RuntimeError(f"istft({list(input._array.shape)}): expected 0 < win_length <= n_fft")
+    if window is not None and window._array.shape != (width,):
+        raise RuntimeError(f"istft({list(input._array.shape)}): Invalid window shape. window has to be 1D and length of `win_length`")
+    ones = wrap(np.ones(width, np.float64 if x._array.dtype == np.complex128 else np.float32))
+    weight = _window(window if window is not None else ones, width, n_fft, x)
+    assert weight is not None
+    y = x.transpose(1, 2)
+    pieces = y._array.shape[1]
+    scale = 1 if normalized else 2
+    if return_complex:
+        frames = c2c(y, (2,), scale, False)
+    else:
+        y = y if half else slice_dim(y, 2, 0, n_fft // 2 + 1, 1)
+        frames = c2r(y, (2,), scale, n_fft)
+    frames = frames * weight.view(1, 1, n_fft)
+    whole = n_fft + hop * (pieces - 1)
+    signal = _overlap(frames, whole, hop)
+    share = _overlap((weight * weight).expand(1, pieces, n_fft), whole, hop)
+    start = n_fft // 2 if center else 0
+    end = start + length if length is not None else whole - n_fft // 2 if center else whole
+    signal, share = (slice_dim(t, 1, start, min(end, whole), 1) for t in (signal, share))
+    if share._array.size and np.abs(share._array).min() < 1e-11:
+        raise RuntimeError(f"istft({list(input._array.shape)}) window overlap add min: 1")
+    out = signal / share
+    if end > whole:
+        import warnings
+
+        warnings.warn("The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail. Please check your center and "
+                      "hop_length settings.", stacklevel=2)
+        out = pad_op(out, ((0, 0), (0, end - whole)), 0)
+    return out.squeeze(0) if single else out
+
+
+def _overlap(frames: Tensor, whole: int, hop: int) -> Tensor:
+    """Pieces [N, pieces, n] added up where they lie."""
+    n = frames._array.shape[2]
+    at = (np.arange(frames._array.shape[1])[:, None] * hop + np.arange(n)).reshape(-1)
+    zeros = wrap(np.zeros((frames._array.shape[0], whole), frames._array.dtype))
+    return zeros.index_add(1, wrap(at), frames.reshape(frames._array.shape[0], -1))

@@ -145,7 +145,7 @@ def _inner(k: int, j: int, a: Tensor, b: Tensor) -> None:
         raise not_multiplied(error, Row("a", p, 0, a), Row("b", q, inner - (len(q) - 2 if len(q) > 1 else 0), b), inner)
 
 
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1, out: Any = None) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
     if numbers.autocast:
         input, mat1, mat2 = lower(input, mat1, mat2)
@@ -153,24 +153,46 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: 
     if len(p) != 2 or len(q) != 2 or p[1] != q[0]:
         error = RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, p))} and {'x'.join(map(str, q))})")
         raise not_multiplied(error, Row("mat1", p, 0, mat1), Row("mat2", q, len(p) - 1, mat2), len(p) - 1)
-    if alpha == 1 and beta == 1:
-        _same_dtype(mat1, mat2)
+    _same_dtype(mat1, mat2)
+    if alpha == 1 and beta == 1 and out is None:
         return la.addmm(input, mat1, mat2)
-    return input * beta + mm(mat1, mat2) * alpha
+    from .products import addmm_scaled
+
+    return pw.given(addmm_scaled(input, mat1, mat2, beta, alpha), out)
 
 
-def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    if numbers.autocast:
-        input, batch1, batch2 = lower(input, batch1, batch2)
-    product = bmm(batch1, batch2)
-    return input * beta + (product if alpha == 1 else product * alpha)
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1, out: Any = None) -> Tensor:
+    """beta * input + alpha * (batch1 @ batch2), matrix by matrix."""
+    from .api_products import baddbmm
+
+    return baddbmm(input, batch1, batch2, beta=beta, alpha=alpha, out=out)
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
-    """Sums of products by index letters, e.g. "bij,bjk->bik".
+def _sublists(args: tuple[Any, ...]) -> tuple[str, list[Any]]:
+    """The equation of einsum(x, [0, 1], y, [1, 2], [0, 2]): numbers become letters."""
+    ops, terms = list(args[:-1:2]) if len(args) % 2 else list(args[::2]), list(args[1::2])
+    result = args[-1] if len(args) % 2 else None
+
+    def letters(numbers: Any) -> str:
+        out = ""
+        for k in numbers:
+            if k is Ellipsis:
+                out += "..."
+            elif not 0 <= k < 52:
+                raise ValueError("einsum(): subscript in subscript list is not within the valid range [0, 52)")
+            else:
+                out += chr(65 + k) if k < 26 else chr(71 + k)
+        return out
+    return ",".join(map(letters, terms)) + ("" if result is None else "->" + letters(result)), ops
+
+
+def einsum(equation: Any, *operands: Any) -> Tensor:
+    """Sums of products by index letters, e.g. "bij,bjk->bik"; or by numbers, einsum(x, [0, 1], y, [1, 2], [0, 2]).
 
     Composed of permute, reshape and bmm, two operands at a time from the left, so that each step has its node.
     """
+    if isinstance(equation, Tensor):
+        equation, operands = _sublists((equation, *operands))  # type: ignore[assignment]
     ops = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else list(operands)
     equation = equation.replace(" ", "")
     left, _, right = equation.partition("->")
@@ -268,14 +290,19 @@ def _arrange(term: str, t: Tensor, out: str) -> Tensor:
     return shape.permute(t, tuple(term.index(c) for c in out)) if term != out else t
 
 
-def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
     """The product summed over pairs of dimensions."""
     if isinstance(dims, int):
         da, db = list(builtins.range(a._array.ndim - dims, a._array.ndim)), list(builtins.range(dims))
     else:
         da, db = list(dims_of(dims[0], a._array.ndim)), list(dims_of(dims[1], b._array.ndim))
     for i, j in zip(da, db, strict=True):
-        if a._array.shape[i] != b._array.shape[j]:
+        p, q = a._array.shape[i], b._array.shape[j]
+        if p != q and 1 in (p, q):                           # a dimension of 1 meets any: the other one is summed
+            from .api_reduce import sum
+
+            a, b = (a, sum(b, j, keepdim=True, dtype=b.dtype)) if p == 1 else (sum(a, i, keepdim=True, dtype=a.dtype), b)
+        elif p != q:
             raise RuntimeError(f"contracted dimensions need to match, but first has size {a._array.shape[i]} in dim {i} and second has size "
                                f"{b._array.shape[j]} in dim {j}")
     ra = [i for i in builtins.range(a._array.ndim) if i not in da]
@@ -283,18 +310,27 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     k = int(np.prod([a._array.shape[i] for i in da])) if da else 1
     x = shape.reshape(shape.permute(a, (*ra, *da)), (-1, k))
     y = shape.reshape(shape.permute(b, (*db, *rb)), (k, -1))
-    return shape.reshape(la.mm(x, y), (*[a._array.shape[i] for i in ra], *[b._array.shape[i] for i in rb]))
+    return pw.given(shape.reshape(la.mm(x, y), (*[a._array.shape[i] for i in ra], *[b._array.shape[i] for i in rb])), out)
 
 
 @full_precision
-def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
-    """Pairwise p-norm distances of rows."""
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
+    """The p-norm distance of every row of x1 [..., P, M] to every row of x2 [..., R, M]; `compute_mode` is accepted, and all are exact."""
     from .api_reduce import norm
 
-    return norm(shape.unsqueeze(x1, x1._array.ndim - 1) - shape.unsqueeze(x2, x2._array.ndim - 2), p, -1)
+    a, b = x1._array, x2._array
+    if a.ndim < 2 or b.ndim < 2:
+        raise RuntimeError(f"cdist only supports at least 2D tensors, X{1 if a.ndim < 2 else 2} got: {(a if a.ndim < 2 else b).ndim}D")
+    if a.shape[-1] != b.shape[-1]:
+        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {a.shape[-1]} X2: {b.shape[-1]}")
+    for k, x in enumerate((x1, x2), 1):
+        if x._array.dtype.kind != "f":
+            raise RuntimeError(f"cdist only supports floating-point dtypes, X{k} got: {x.dtype.tensor_name}")
+    if p < 0:
+        raise RuntimeError("cdist only supports non-negative p values")
+    return norm(shape.unsqueeze(x1, a.ndim - 1) - shape.unsqueeze(x2, b.ndim - 2), p, -1)
 
 
-@full_precision
 def trace(input: Tensor) -> Tensor:
     from .api_reduce import sum
 

@@ -17,6 +17,7 @@ from . import shape
 from .api_linalg import matmul, outer
 from .api_shape import dim_of, dims_of
 from .linalg_base import floating, matrices, square
+from .pointwise import given
 from .returned import named
 
 _eigh = named("linalg_eigh", "eigenvalues", "eigenvectors")
@@ -86,14 +87,15 @@ def _cast(x: Tensor, dtype: Any) -> Tensor:
     return x if dtype is None else x.to(dtype)
 
 
-def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
     """(Σ |x|^ord)^(1/ord) of the elements (over `dim`)."""
     floating_norm("linalg.vector_norm", x)
     x = _cast(x, dtype)
     dims = dims_of(dim, x._array.ndim)
     if x._array.size == 0 and (ord < 0 or ord == math.inf) and (dim is None or builtins.any(x._array.shape[d] == 0 for d in dims)):
         raise RuntimeError(f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor because the operation does not have an identity")
-    return rd.norm(x, float(ord), dims, keepdim)
+    y = rd.norm(x, float(ord), dims, keepdim)
+    return given(y, out)
 
 
 def floating_norm(name: str, x: Tensor) -> None:
@@ -187,7 +189,9 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 
     square("linalg.matrix_power", A)
     if n == 0:
-        return wrap(np.broadcast_to(np.eye(A._array.shape[-1], dtype=A._array.dtype), A._array.shape).copy())
+        from .elementary import zero
+
+        return zero(A) + wrap(np.eye(A._array.shape[-1], dtype=A._array.dtype))
     if n < 0:
         A, n = inv(A), -n
     if n == 1:

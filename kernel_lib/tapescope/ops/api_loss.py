@@ -19,6 +19,7 @@ from . import norm as nm
 from . import pointwise as pw
 from . import shape
 from .api_reduce import mean, norm, sum
+from .elementary import clamp_min
 
 _REDUCTIONS = ("none", "mean", "sum")
 
@@ -187,10 +188,8 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     reduction = reduction_of(reduction, size_average, reduce)
     y = pw.exp(input) - target * input if log_input else input - target * pw.log(input + eps)
     if full:
-        t = target._array
-        with np.errstate(divide="ignore", invalid="ignore"):
-            stirling = np.where(t > 1, t * np.log(t) - t + 0.5 * np.log(2 * math.pi * t), 0)
-        y = y + wrap(stirling.astype(t.dtype, copy=False))
+        stirling = target * pw.log(target) - target + 0.5 * pw.log(2 * math.pi * target)
+        y = y + pw.masked_fill(stirling, target._array <= 1, 0)
     return _reduced(y, reduction)
 
 
@@ -349,7 +348,7 @@ def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = pw.minimum(far, distance(positive, negative))
-    return _reduced(pw.clamp(near - far + margin, 0, None), reduction)
+    return _reduced(clamp_min(near - far + margin, 0), reduction)
 
 
 @full_precision

@@ -26,6 +26,14 @@ def _checked(f: Any, name: str, a: Any, b: Any, out: Any) -> Tensor:
     return r
 
 
+def to_common(*tensors: Tensor) -> list[Tensor]:
+    """Tensors in the dtype that PyTorch computes with when they meet."""
+    d = dt.result_type(tensors[0]._array, tensors[1]._array)
+    for t in tensors[2:]:
+        d = dt.result_type(np.empty((1,) * t._array.ndim, d.dtype), t._array)
+    return [t if t._array.dtype == d.dtype else t.to(d) for t in tensors]
+
+
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """input + alpha * other."""
     return _checked(pw.add, "add", input, other if alpha == 1 else other * alpha, out)

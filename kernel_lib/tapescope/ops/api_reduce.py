@@ -134,10 +134,14 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     return rd.logsumexp(input, dims_of(dim, input._array.ndim), keepdim)
 
 
-def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    """The p-norm of the elements (over `dim`)."""
+def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None, *, out: Any = None) -> Tensor:
+    """The p-norm of the elements (over `dim`); "nuc" is the sum of the singular values."""
+    if p == "nuc":
+        from .api_linalg_spectral import matrix_norm
+
+        return pw.given(matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype), out)
     order = 2.0 if p in ("fro", None) else float(p)
-    return rd.norm(_cast(input, dtype), order, dims_of(dim, input._array.ndim), keepdim)
+    return pw.given(rd.norm(_cast(input, dtype), order, dims_of(dim, input._array.ndim), keepdim), out)
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None, out: Any = None) -> Tensor:

@@ -7,13 +7,16 @@ from typing import Any
 from ..core.inplace import assign
 from ..core.layout import strided
 from ..core.tensor import Tensor
+from . import api_activation as an
 from . import api_create as ac
+from . import api_linalg as al
 from . import api_reduce as ar
 from . import api_scan as asn
 from . import api_scatter as asc
 from . import api_search as asr
 from . import api_shape as ash
 from . import api_view as av
+from . import creation as cr
 
 METHODS: dict[Any, str] = {
     ac: "geometric_ cauchy_ log_normal_ exponential_ new_empty_strided bernoulli",
@@ -53,6 +56,14 @@ for _module, _names in METHODS.items():
 for _module, _names in INPLACE.items():
     for _name in _names.split():
         setattr(Tensor, _name + "_", assigned(getattr(_module, _name)))
+
+
+for _name in ("addmm", "baddbmm"):
+    setattr(Tensor, _name + "_", assigned(getattr(al, _name)))
+Tensor.moveaxis, Tensor.ndimension, Tensor.multinomial = ash.movedim, lambda t: t._array.ndim, cr.multinomial
+Tensor.hardshrink, Tensor.prelu, Tensor.conj_physical_ = an.hardshrink, an.prelu, assigned(lambda t: t.conj())
+for _name, _answer in {"is_cpu": None, "is_sparse": False, "is_quantized": False, "is_meta": False, "is_nested": False, "is_mps": False, "is_xpu": False}.items():
+    setattr(Tensor, _name, property((lambda t: not t.is_cuda) if _answer is None else (lambda t: False)))
 
 
 setattr(Tensor, "__dlpack__", ac.dlpack)

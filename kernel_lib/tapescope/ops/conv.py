@@ -105,6 +105,10 @@ def conv_weight(x: Any, g: Any, shape: Any, stride: Sizes, padding: Sizes, dilat
     """The gradient at the weight: every window of x weighted by the gradient that its output got."""
     o, _, *kernel = shape
     cols, out = _columns(x, tuple(kernel), stride, padding, dilation, groups)
+    if any(a > b for a, b in zip(out, g.shape[2:], strict=True)):                 # windows that only an output padding made room for
+        cut = tuple(map(min, out, g.shape[2:]))
+        cols = cols.reshape(*cols.shape[:3], *out)[(..., *map(slice, cut))].reshape(*cols.shape[:3], math.prod(cut))
+        out = cut
     gm = g[(slice(None), slice(None), *[slice(0, s) for s in out])].reshape(x.shape[0], groups, o // groups, math.prod(out))
     return np.add.reduce(np.matmul(gm, cols.swapaxes(2, 3)), 0).reshape(shape)
 

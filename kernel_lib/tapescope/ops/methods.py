@@ -95,7 +95,7 @@ for _module, _names in {
         "count_nonzero bincount histc isclose allclose equal numel is_floating_point",
     ash: "view reshape flatten ravel unflatten transpose t permute movedim expand broadcast_to unsqueeze squeeze chunk unbind narrow select repeat "
          "tile flip roll tril triu diagonal clone contiguous to size stride",
-    al: "matmul mm bmm mv dot outer addmm baddbmm trace",
+    al: "matmul mm bmm mv dot outer addmm trace",
     ai: "gather index_select masked_select masked_fill masked_fill_ copy_ take_along_dim",
     an: "softmax log_softmax",
     cr: "uniform_ normal_ random_ bernoulli_",

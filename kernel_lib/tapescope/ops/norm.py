@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from .shape import reshape
 
 @op(r"\operatorname{softmax}({x})", name="softmax", grad_tex=r"\bar{x} = y \odot \left(\bar{y} - \textstyle\sum \bar{y} \odot y\right)")
 def softmax(x: Any, dim: int) -> Any:
+    if x.size == 0:
+        return x.copy()
     if _rows(x, dim):
         # The largest of all instead of that of every row, as long as no row vanishes beside it: NumPy's maximum of rows is slow.
         y = x - np.maximum.reduce(x, None)
@@ -42,6 +45,8 @@ def _row_sums(x: Any, weights: Any = None) -> Any:
 
 @op(r"\log \operatorname{softmax}({x})", name="log_softmax", grad_tex=r"\bar{x} = \bar{y} - e^{y} \textstyle\sum \bar{y}")
 def log_softmax(x: Any, dim: int) -> Any:
+    if x.size == 0:
+        return x.copy()
     y = x - np.maximum.reduce(x, dim, None, None, True)
     y -= np.log(np.add.reduce(np.exp(y), dim, None, None, True))
     return y
@@ -240,7 +245,7 @@ batch_norm.vjp_all(_batch_norm_grad)
 def group_norm(x: Any, w: Any, b: Any, groups: int, eps: float) -> Any:
     """Rows [N, groups, everything of a group], normalised; weight and bias a channel."""
     n, c = x.shape[:2]
-    rows = x.reshape(n, groups, -1)
+    rows = x.reshape(n, groups, c // groups * math.prod(x.shape[2:]))
     many = x.dtype.type(max(rows.shape[2], 1))
     mean = np.add.reduce(rows, 2, None, None, True) / many
     y = rows - mean

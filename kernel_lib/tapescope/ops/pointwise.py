@@ -333,7 +333,6 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
 
 
 where = _where
-where.vjp(None, lambda g, condition: where(condition, g, g * 0), lambda g, condition: where(condition, g * 0, g))
 
 
 @op(r"{x} \text{ filled with } {value}", operands=1, name="masked_fill", grad_tex=r"\bar{x} = \bar{y} \odot (1 - m)")
@@ -343,6 +342,8 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Any:
 
 
 masked_fill.vjp(lambda g, mask: masked_fill(g, mask, 0))
+# what was not chosen gets 0, even of a NaN
+where.vjp(None, lambda g, condition: masked_fill(g, condition == 0, 0), lambda g, condition: masked_fill(g, condition != 0, 0))
 
 
 @op(r"{x}", name="clone")

@@ -199,6 +199,8 @@ logsumexp.vjp(lambda g, x, y, dims: reshape(g, kept(x.shape, dims)) * exp(x - re
 @op(r"\lVert {x} \rVert_{p}", name="norm", node="LinalgVectorNorm",
     grad_tex=r"\bar{x} = \bar{y}\,\frac{x\,|x|^{p-2}}{y^{p-1}}")
 def norm(x: Any, p: float, dims: Dims, keepdim: bool) -> Any:
+    if x.dtype.kind == "c":
+        return np.sqrt(np.add.reduce(x.real ** 2 + x.imag ** 2, dims, None, None, keepdim)) if p == 2 else norm.op.forward(np.abs(x), p, dims, keepdim)
     if p == 2:
         return np.sqrt(np.add.reduce(x * x, dims, None, None, keepdim))
     a = np.abs(x)
@@ -217,6 +219,8 @@ def _norm_grad(g: Any, x: Any, y: Any, p: float, dims: Dims) -> Any:
     from .pointwise import abs as absolute
     from .pointwise import sign, where
 
+    if not hasattr(x, "tex") and (x._array if hasattr(x, "_array") else x).dtype.kind == "c":
+        from .api_products import sgn_op as sign
     one = kept(x.shape, dims)
     g, y = reshape(g, one), reshape(y, one)
     if p == 0:

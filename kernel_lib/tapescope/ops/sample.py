@@ -28,7 +28,7 @@ def im2col(x: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any
 def col2im(x: Any, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
     n = x.shape[0]
     out = tuple((size[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in (0, 1))
-    cols = x.reshape(n, -1, *kernel, *out)
+    cols = x.reshape(n, x.shape[1] // (kernel[0] * kernel[1]), *kernel, *out)
     y = np.zeros_like(x, shape=(n, cols.shape[1], *[h + 2 * p for h, p in zip(size, padding, strict=True)]), order="C")
     for i, j in itertools.product(*map(range, kernel)):
         part = every(y, (i * dilation[0], j * dilation[1]), stride, out)

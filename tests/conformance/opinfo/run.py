@@ -32,6 +32,8 @@ def verdicts(entry: str, aspects: tuple[str, ...], most: int) -> dict[str, str |
             continue                                       # nothing to learn where the plain values differ
         try:
             found[aspect] = None if harness.examine(entry, aspect, most) else "nothing was compared"
+        except harness.Refused:
+            continue
         except Exception as e:
             found[aspect] = f"{type(e).__name__}: {e}" if not isinstance(e, harness.Disagreement) else str(e)
     return found

@@ -276,3 +276,11 @@ SAMPLES |= {
     "fft_c2r": [(lambda a, b, k=k: ts.fft.irfft(ts.complex(a, b), k), (n(2, 3), n(2, 3))) for k in (4, 5, 7)] + [
         (lambda a, b: ts.fft.hfftn(ts.complex(a, b), norm="forward").square(), (n(2, 3), n(2, 3)))],
 }
+
+# -- products that are added to something -------------------------------------------------------------------------------------------------------
+SAMPLES |= {
+    "addmm_scaled": [(lambda *a: F.addmm(*a, beta=2, alpha=3), (n(3), n(2, 4), n(4, 3)))], "baddbmm": [(lambda *a: ts.baddbmm(*a, beta=2, alpha=3), (n(2, 1), n(2, 2, 4), n(2, 4, 3)))],
+    "addbmm": [(lambda *a: ts.addbmm(*a, alpha=3), (n(2, 3), n(2, 2, 4), n(2, 4, 3)))], "addmv": [(lambda *a: ts.addmv(*a, beta=2, alpha=3), (n(2), n(2, 4), n(4)))],
+    "addr": [(lambda *a: ts.addr(*a, beta=2, alpha=3), (n(2, 3), n(2), n(3)))], "vdot": [(lambda a, b: ts.vdot(ts.complex(a, b), ts.complex(b * 2, a)).imag, (n(3), n(3)))],
+    "sgn": [(lambda a, b: ts.sgn(ts.complex(a, b)).imag, (pos(3), n(3)))], "sgn_real": [(ts.sgn, (n(3),))],
+}

@@ -12,8 +12,8 @@ from tapescope.core.explain import forward_formula, op_formula
 from tapescope.core.op import table
 
 # Ops that only exist to be part of others' backward, or that core itself uses.
-# PyTorch differentiates Airy's function no more than we do. Random numbers have PyTorch's slope, which is none, and not their own.
-INTERNAL = {"special_airy_ai", "accumulate_grad", "copy_slices", "to_device", "to_device_of", "normal", "bernoulli"}
+# What PyTorch does not differentiate either. Random numbers have PyTorch's slope, which is none, and not their own.
+INTERNAL = {"accumulate_grad", "special_airy_ai", "nextafter", "copy_slices", "to_device", "to_device_of", "normal", "bernoulli"}
 OWN = {name for name in table if not name.startswith("function/")}
 
 

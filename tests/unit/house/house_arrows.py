@@ -33,6 +33,8 @@ ARROWS: Mapping[str, set[str]] = {
     "linalg": {"ops"},
     "special": {"ops"},
     "fft": {"ops"},
+    "masked": {"core", "ops"},
+    "signal": {"ops"},
     "nn": {"core", "ops"},
     "compiler": {"core", "ops", "nn"},
     "optim": {"core", "ops", "nn"},          # swa_utils averages modules; nn knows no optimizer
