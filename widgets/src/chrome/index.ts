@@ -1,6 +1,7 @@
 export * from './controls';
 export * from './hooks';
 export * from './number';
+export * from './offer';
 export * from './split';
 export * from './states';
 export * from './tip';

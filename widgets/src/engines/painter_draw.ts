@@ -22,6 +22,8 @@ export interface Look {
   note?(item: number): string | undefined;
   /** Small third line, close up. */
   detail?(item: number): string | undefined;
+  /** What is written beside the lines: shape and type of what they carry. */
+  thread?(edge: number): string;
   /** Data flows up: gradients. */
   upward: boolean;
   /** Lines for what does not flow may be left without arrows. */
@@ -61,6 +63,7 @@ export function* draw(ctx: CanvasRenderingContext2D, scene: Scene, look: Look, p
   yield;
   for (const i of seen.frames) frame(ctx, scene, i, palette, zoom);
   yield* lines(ctx, scene, look, palette, zoom, seen.edges, thin);
+  if (look.thread && zoom >= LOD.notes) threads(ctx, scene, look, palette, seen.edges);
   if (zoom >= 0.25) for (const i of seen.frames) caption(ctx, scene, i, palette, zoom);
   const buckets = new Map<number, number[]>();
   for (const i of seen.items) {
@@ -154,6 +157,24 @@ function* lines(ctx: CanvasRenderingContext2D, scene: Scene, look: Look, palette
     }
   }
   ctx.setLineDash([]);
+}
+
+/** Where a line begins, once for all lines that carry the same away from there. */
+function threads(ctx: CanvasRenderingContext2D, scene: Scene, look: Look, palette: Palette, edges: readonly number[]): void {
+  const { theme } = palette, size = SIZE.chipText, said = new Set<string>();
+  ctx.font = `${size}px ${theme.font}`;
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'middle';
+  for (const e of edges) {
+    if (scene.route[e] === ROUTE.stub || look.line[e] === 1) continue;
+    const { points: p } = scene, a = scene.pointStart[e]! * 2, x = p[a]!, y = p[a + 1]!, place = `${Math.round(x)} ${Math.round(y)}`;
+    if (said.has(place)) continue;
+    said.add(place);
+    const words = look.thread!(e);
+    if (!words) continue;
+    ctx.fillStyle = theme.muted;
+    ctx.fillText(fitted(ctx, words, '', theme.font, size, 110), x + 4, y + 8);
+  }
 }
 
 /** What matters most is drawn last. */

@@ -6,15 +6,18 @@ import { GraphModel } from '../../engines/graphmodel';
 import { decoder, sampleOf } from '../../engines/graphmodel.samples';
 import { KIND, planOf } from '../../engines/graphmodel_plan';
 import { layoutPlan } from '../../engines/layout_plan';
-import { LINE, STYLE } from '../../engines/painter_style';
+import { LINE, paletteOf, STYLE } from '../../engines/painter_style';
+import { LITERAL } from '../../theme';
 import { Scene } from '../../engines/scene';
 import { hubOf } from '../../hub';
 import type { Graph, Selection } from '../../store/types';
 import { DemoHost, type DemoOptions } from '../../testing/demo';
 import { between, fit, kept, open as openCamera, reveal, toScreen, toWorld, zoomAt } from './camera';
-import { logScale, lookOf, measureOf } from './look';
+import { logScale, lookOf, measureOf, threadOf } from './look';
 import { Openness } from './opened';
 import { outlineOf } from './outline';
+import { beforeOf, changesOf } from './changes';
+import { svgOf } from './picture';
 import { search } from './search';
 import { prefixOf, traceOf } from './trace';
 
@@ -90,7 +93,14 @@ describe('the graph view', () => {
     expect(rows(el).slice(3, 5)).toEqual(['fc1', 'linear']);
     await act(() => at.selection.set({ op: 2 }));
     await key('t');
-    expect(el.querySelector('.ts-side-trace')!.textContent).toBe('▲ 2 upstream▼ 3 downstream');
+    expect(el.querySelector('.ts-side-trace')!.textContent).toBe('▲ 2 upstream▼ 3 downstream−all hops+');
+    await key('[');
+    await key('[');
+    expect(el.querySelector('.ts-side-trace')!.textContent).toContain('▲ 1 upstream▼ 1 downstream−1 hop+');
+    await key(']');
+    await key(']');
+    await key(']');
+    expect(el.querySelector('.ts-side-trace')!.textContent).toContain('all hops');
     await key('g');
     expect(el.querySelector('[role=radio][aria-checked=true]')!.textContent).toBe('grad_fn');
     expect(el.querySelector('.ts-graph-legend')!.textContent).toContain('gradients flow up');
@@ -157,6 +167,63 @@ describe('traces', () => {
     expect(new Set(look.style)).toContain(STYLE.downstream);
     expect([...look.line]).toContain(LINE.downstream);
   });
+});
+
+describe('traces of a few hops', () => {
+  it('go so far and no farther, along the shortest way', () => {
+    const model = decoded(), op = model.last(model.calls(0)[3]!), all = traceOf(model, op);
+    let before = 0;
+    for (const hops of [1, 2, 3]) {
+      const { up, upCount, downCount, reach } = traceOf(model, op, hops);
+      // By definition: what has a path of at most so many lines.
+      let near = new Set([op]);
+      for (let h = 0; h < hops; h++) near = new Set([...near].flatMap(at => [at, ...[...model.inputs(at)].filter(from => from >= 0)]));
+      near.delete(op);
+      expect([...up.keys()].filter(i => up[i])).toEqual([...near].sort((a, b) => a - b));
+      expect(upCount).toBeGreaterThanOrEqual(before);
+      expect(reach).toBeLessThanOrEqual(hops);
+      expect(downCount).toBeLessThanOrEqual(all.downCount);
+      before = upCount;
+    }
+    expect(traceOf(model, op, all.reach).upCount).toBe(all.upCount);
+    expect(traceOf(model, op, all.reach).downCount).toBe(all.downCount);
+  });
+});
+
+describe('another structure', () => {
+  it('is told apart op by op; the one that ran last is the one to compare with', () => {
+    const a = decoded().graph, b = decoded().graph, text = (i: number) => decoded().text(i), cut = { ...b, id: 9, ops: { ...b.ops, count: b.ops.count - 3 }, steps: [0, 4, 5] as [number, number, number] };
+    expect(changesOf(a, b, text)).toMatchObject({ added: 0, gone: 0 });
+    const { added, gone, fresh, since } = changesOf(a, cut, text);
+    expect([added, gone, since, fresh.reduce((n, v) => n + v, 0)]).toEqual([3, 0, 4, 3]);
+    expect(changesOf(cut, a, text)).toMatchObject({ added: 0, gone: 3 });
+    expect(beforeOf({ graphs: new Map([[0, a], [9, cut]]) }, a)).toBe(cut);
+    expect(beforeOf({ graphs: new Map([[0, a]]) }, a)).toBeNull();
+  });
+});
+
+describe('a picture in a file', () => {
+  it('is well-formed SVG of what is in sight, whatever names say', () => {
+    const model = decoded(), scene = sceneOf(model), hex = LITERAL.light, theme: any = { mode: 'light', dark: false, series: ['#111111', '#222222', '#333333', '#444444'], font: '"Odd <font>", sans-serif', mono: 'monospace' };
+    for (const [name, value] of Object.entries(hex)) theme[name.replace(/-(\w)/, (_, c) => c.toUpperCase())] = value;
+    const look = lookOf(scene, { flow: 'forward', overlay: null, trace: null, threads: true }), size = { width: 400, height: 300 };
+    const seen = { scene, look: { ...look, title: () => '</text><script>alert(1)</script>&\u0001' }, palette: paletteOf(theme), camera: openCamera({ x: 0, y: 0, w: scene.width, h: scene.tall }, size), size };
+    const svg = svgOf({ ...seen, camera: { ...seen.camera, zoom: 1 } }, 'a < b');
+    const doc = new DOMParser().parseFromString(svg, 'image/svg+xml');
+    expect(doc.querySelector('parsererror')).toBeNull();
+    expect(doc.querySelector('script')).toBeNull();
+    expect(doc.querySelectorAll('path').length).toBeGreaterThan(5);
+    expect(doc.querySelectorAll('text').length).toBeGreaterThan(5);
+    expect(svg).not.toMatch(/NaN|undefined|\u0001/);
+    expect(svg.length).toBeLessThan(400_000);
+    expect([...Array(scene.edges).keys()].map(e => threadOf(scene, e)).every(s => /^(scalar|[\d\u00d7]+) /.test(s))).toBe(true);
+  });
+});
+
+it('a search knows lines, shapes and types', async () => {
+  const model = decoded(), op = [...Array(model.ops).keys()].find(i => model.text(model.graph.ops.shape[i]!))!, shape = model.text(model.graph.ops.shape[op]!).replaceAll('x', '\u00d7');
+  expect(search(model, shape).total).toBeGreaterThan(0);
+  expect(search(model, 'float32').total).toBeGreaterThan(0);
 });
 
 describe('overlays', () => {

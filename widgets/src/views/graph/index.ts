@@ -9,9 +9,9 @@ import { GraphView } from './view';
 
 const oneOf = <T extends string>(value: unknown, all: readonly T[]): T => (all.includes(value as T) ? (value as T) : all[0]!);
 
-/** Options: `flow` "forward" | "grad", `overlay` "none" | "time" | "gradient" | "nonfinite" | "std" | "zeros" | "ratio". */
+/** Options: `flow` "forward" | "grad", `overlay` "none" | "time" | "gradient" | "nonfinite" | "std" | "zeros" | "ratio" | "changes", `shapes` true writes them on the lines. */
 export const graph = viewOf(({ at, host, root }) => {
   addStyle(root, 'tapescope-graph', GRAPH_CSS);
-  const { flow, overlay } = host.options ?? {};
-  return h(GraphView, { at, host, root, wish: { flow: oneOf<Flow>(flow, ['forward', 'grad']), overlay: oneOf<Overlay>(overlay, OVERLAYS.map(o => o.value)) } });
+  const { flow, overlay, shapes } = host.options ?? {};
+  return h(GraphView, { at, host, root, wish: { flow: oneOf<Flow>(flow, ['forward', 'grad']), overlay: oneOf<Overlay>(overlay, OVERLAYS.map(o => o.value)), threads: shapes === true } });
 });

@@ -1,6 +1,6 @@
 /** What colours mean at the moment. */
 
-import { show } from '../../chrome';
+import { show, t } from '../../chrome';
 import type { Theme } from '../../theme';
 import type { Flow, Measure } from './look';
 import type { Trace } from './trace';
@@ -12,7 +12,8 @@ export function Legend({ measure, trace, flow, theme }: { measure: Measure | nul
     <div class="ts-graph-legend" role="note" aria-label="Legend">
       {trace && <span><i style={{ background: theme.series[2] }} />▲ made of <i style={{ background: theme.series[3], marginLeft: '8px' }} />▼ influences</span>}
       {measure?.kind === 'nonfinite' && <span>{measure.found ? <><b style={{ color: theme.trouble }}>✕</b> {measure.found} with nan or inf</> : 'No nan, no inf'}</span>}
-      {measure && measure.kind !== 'nonfinite' && (Number.isFinite(measure.low)
+      {measure?.kind === 'changes' && <span title={measure.changes?.names.join(', ')}>{!measure.changes ? t('There is no other structure to compare with') : measure.changes.added + measure.changes.gone === 0 ? t('The same ops as before') : <><i style={{ background: theme.forward }} />{t('{0} new', measure.changes.added)} · {t('{0} gone', measure.changes.gone)}{measure.changes.names.length > 0 && <em>{measure.changes.names.slice(0, 3).join(', ')}</em>}<em>{measure.step >= 0 ? t('against step {0}', measure.step) : ''}</em></>}</span>}
+      {measure && measure.kind !== 'nonfinite' && measure.kind !== 'changes' && (Number.isFinite(measure.low)
         ? <span title={`${measure.what}, ${measure.kind === 'zeros' ? 'linear' : 'logarithmic'}`}>{show(measure.low, 2)}<i data-ramp style={{ background: `linear-gradient(to right, color-mix(in srgb, ${hue} 8%, ${theme.bg}), ${hue})` }} />{show(measure.high, 2)}{measure.unit}<em>{measure.what}, step {measure.step}</em></span>
         : <span>No {measure.what} for this structure yet</span>)}
       {flow === 'grad' && <span><i style={{ background: theme.backward }} />gradients flow up <i style={{ background: theme.line, marginLeft: '8px' }} />no gradient</span>}

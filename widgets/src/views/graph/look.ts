@@ -1,7 +1,8 @@
 /** From data to how boxes and lines look: base kinds, a trace, or an overlay of measured values. */
 
-import { show } from '../../chrome';
+import { show, t } from '../../chrome';
 import { FLAG, SOURCE, type GraphModel } from '../../engines/graphmodel';
+import { shapeText } from '../../engines/graphmodel_label';
 import { KIND } from '../../engines/graphmodel_plan';
 import type { Look } from '../../engines/painter';
 import { lowerBound } from '../../engines/pyramid';
@@ -9,23 +10,25 @@ import { LINE, MARK, STEPS, STYLE } from '../../engines/painter_style';
 import type { Scene } from '../../engines/scene';
 import type { RunStore } from '../../store/types';
 import { dotsOf, type Places } from '../../breaks/places';
+import { beforeOf, changesOf, type Changes } from './changes';
 import { prefixOf, type Trace } from './trace';
 
 export const OVERLAYS = [
   { value: 'none', label: 'No overlay' }, { value: 'time', label: 'Time' }, { value: 'gradient', label: 'Gradient norm' }, { value: 'nonfinite', label: 'nan and inf' },
   { value: 'std', label: 'Activation std' }, { value: 'zeros', label: 'Zero share' }, { value: 'ratio', label: 'Update / weight' },
+  { value: 'changes', label: 'Changes' },
 ] as const;
 export type Overlay = (typeof OVERLAYS)[number]['value'];
 export type Flow = 'forward' | 'grad';
 
 /** A measured value for each op and source; NaN where there is none. */
-export interface Measure { kind: Overlay; ops: Float32Array; sources: Float32Array; low: number; high: number; unit: string; step: number; what: string; bad: Uint8Array; found: number }
+export interface Measure { kind: Overlay; ops: Float32Array; sources: Float32Array; low: number; high: number; unit: string; step: number; what: string; bad: Uint8Array; found: number; changes?: Changes }
 
-export interface Wish { flow: Flow; overlay: Measure | null; trace: Trace | null; places?: Places }
+export interface Wish { flow: Flow; overlay: Measure | null; trace: Trace | null; places?: Places; /** Shapes stand beside the lines. */ threads?: boolean }
 
 let versions = 0;
 
-export function lookOf(scene: Scene, { flow, overlay, trace, places }: Wish): Look {
+export function lookOf(scene: Scene, { flow, overlay, trace, places, threads }: Wish): Look {
   const n = scene.count, style = new Uint8Array(n), mark = new Uint8Array(n), line = new Uint8Array(scene.edges);
   const notes = new Map<number, string>(), titles = new Map<number, string>();
   for (let i = 0; i < n; i++) style[i] = baseStyle(scene, i);
@@ -36,6 +39,7 @@ export function lookOf(scene: Scene, { flow, overlay, trace, places }: Wish): Lo
   return {
     style, mark, line, dot: places && dotsOf(scene, places), upward: flow === 'grad', version: ++versions,
     title: titles.size ? i => titles.get(i) : undefined, note: notes.size ? i => notes.get(i) : undefined, detail: i => detailOf(scene, i),
+    thread: threads ? e => threadOf(scene, e) : undefined,
   };
 }
 
@@ -112,7 +116,15 @@ function applyMeasure(scene: Scene, m: Measure, style: Uint8Array, mark: Uint8Ar
     const kind = scene.kind[i]!, source = kind === KIND.chip || kind === KIND.input;
     if (kind === KIND.entry || kind === KIND.exit) continue;
     const [first, last] = scene.opsOf(i), value = source ? m.sources[scene.row[i]!] ?? NaN : aggregate(m, first, last);
-    const bad = !source && some(m.bad, first, last);
+    const bad = m.kind !== 'changes' && !source && some(m.bad, first, last);
+    if (m.kind === 'changes') {
+      const fresh = source ? 0 : count(m.bad, first, last);
+      if (!fresh) { style[i] = STYLE.ghost; continue; }
+      style[i] = STYLE.chosen;
+      mark[i] = MARK.arrow;
+      notes.set(i, last > first ? t('{0} of {1} new', fresh, last - first + 1) : t('new'));
+      continue;
+    }
     if (m.kind === 'nonfinite') {
       style[i] = bad ? STYLE.trouble : STYLE.ghost;
       if (bad) { mark[i] = MARK.cross; notes.set(i, 'nan or inf'); }
@@ -134,6 +146,12 @@ function aggregate(m: Measure, first: number, last: number): number {
   return value;
 }
 
+function count(bad: Uint8Array, first: number, last: number): number {
+  let n = 0;
+  for (let op = first; op <= last; op++) n += bad[op] ?? 0;
+  return n;
+}
+
 function some(bad: Uint8Array, first: number, last: number): boolean {
   for (let op = first; op <= last; op++) if (bad[op]) return true;
   return false;
@@ -148,6 +166,11 @@ export function measureOf(store: RunStore, model: GraphModel, kind: Overlay, flo
   if (kind === 'none') return null;
   const ops = new Float32Array(model.ops).fill(NaN), sources = new Float32Array(model.sources).fill(NaN), bad = new Uint8Array(model.ops), { nodes } = model.graph;
   const place = (node: number, value: number) => { const op = nodes.op[node]!, source = nodes.source[node]!; if (op >= 0) ops[op] = value; else if (source >= 0) sources[source] = value; };
+  if (kind === 'changes') {
+    const other = beforeOf(store, model.graph), changes = other ? changesOf(model.graph, other, i => model.text(i)) : undefined;
+    if (changes) bad.set(changes.fresh.subarray(0, model.ops));
+    return { kind, ops, sources, low: Infinity, high: -Infinity, unit: '', step: changes?.since ?? -1, what: '', bad, found: changes?.added ?? 0, changes };
+  }
   let step = -1, what = '', unit = '';
   const { clocks, gradients } = store;
   if (kind === 'time') {
@@ -200,6 +223,12 @@ function lastUpTo(table: { step: { data: Int32Array; length: number } } | undefi
   if (!table) return -1;
   const { data, length } = table.step;
   return step === null ? length - 1 : lowerBound(data, length, step + 1) - 1;
+}
+
+/** "64×10 f32", and how many tensors where a line carries several. */
+export function threadOf(scene: Scene, e: number): string {
+  const made = scene.producer[e]!, { graph, text } = scene.model, of = made >= 0 ? graph.ops : graph.sources, row = made >= 0 ? made : -made - 1, n = scene.tensors[e]!;
+  return `${shapeText(text(of.shape[row]!))} ${text(of.dtype[row]!).replace('bfloat', 'bf').replace('float', 'f').replace('uint', 'u').replace('int', 'i').replace('complex', 'c')}${n > 1 ? `  ×${n}` : ''}`;
 }
 
 function detailOf(scene: Scene, i: number): string | undefined {

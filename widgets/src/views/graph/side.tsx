@@ -1,7 +1,7 @@
 /** All there is to know about what is selected. */
 
 import type { ComponentChildren } from 'preact';
-import { Button, bytes, show } from '../../chrome';
+import { Button, bytes, show, t } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
 import { shapeText } from '../../engines/graphmodel_label';
 import type { Breakpoint, Host, RunStore } from '../../store/types';
@@ -13,7 +13,7 @@ export type Chosen = { kind: 'op' | 'module' | 'source'; row: number };
 
 export interface SideProps {
   model: GraphModel; store: RunStore; chosen: Chosen; host: Host; trace: Trace | null; open: boolean | null; foldable: number;
-  onGo(target: Chosen): void; onTrace(): void; onProbe(key: string): void; onToggle(): void; onFold(): void; onClose(): void; problem: string;
+  onGo(target: Chosen): void; onTrace(): void; onHops(by: number): void; onProbe(key: string): void; onToggle(): void; onFold(): void; onClose(): void; problem: string;
   /** Breakpoints that stand here, and what sets or removes one; null where no gradient comes. */
   stops: readonly Breakpoint[]; onBreak: (() => void) | null;
 }
@@ -75,7 +75,7 @@ function SourceLine({ model, op, host }: { model: GraphModel; op: number; host: 
 const opLink = (model: GraphModel, op: number) => ({ target: { kind: 'op', row: op } as Chosen, name: [model.text(model.graph.ops.name[op]!), modulePath(model, model.moduleOf(op)).split(' ')[0]].filter(Boolean).join('  '), note: shapeText(model.text(model.graph.ops.shape[op]!)) });
 const sourceLink = (model: GraphModel, source: number) => ({ target: { kind: 'source', row: source } as Chosen, name: model.text(model.graph.sources.name[source]!) || sourceKind(model, source), note: shapeText(model.text(model.graph.sources.shape[source]!)) });
 
-function Op({ model, store, host, op, trace, stops, onBreak, onGo, onTrace, onProbe }: SideProps & { op: number }) {
+function Op({ model, store, host, op, trace, stops, onBreak, onGo, onTrace, onHops, onProbe }: SideProps & { op: number }) {
   const { graph, text } = model, { ops, nodes } = graph, node = model.nodeOfOp[op]!, shape = text(ops.shape[op]!), module = model.moduleOf(op);
   const inputs = [...model.inputs(op)], users = [...new Set(model.consumers(op))];
   const us = store.clocks?.graph === graph.id ? store.clocks.opUs[op] : NaN, backUs = node >= 0 && store.clocks?.graph === graph.id ? store.clocks.nodeUs[node] : NaN;
@@ -88,7 +88,8 @@ function Op({ model, store, host, op, trace, stops, onBreak, onGo, onTrace, onPr
         <Button pressed={trace !== null} onPress={onTrace} title="Mark what it was made of and what it influences (t)">Trace</Button>
         <Break stops={stops} onBreak={onBreak} />
       </div>
-      {trace && <p class="ts-side-trace"><span data-way="up">▲ {trace.upCount} upstream</span><span data-way="down">▼ {trace.downCount} downstream</span></p>}
+      {trace && <p class="ts-side-trace"><span data-way="up">▲ {trace.upCount} upstream</span><span data-way="down">▼ {trace.downCount} downstream</span>
+        <span class="ts-side-hops"><Button quiet icon label={t('One hop less')} title={`${t('One hop less')} ([)`} onPress={() => onHops(-1)}>−</Button>{trace.hops === null ? t('all hops') : trace.hops === 1 ? t('1 hop') : t('{0} hops', trace.hops)}<Button quiet icon label={t('One hop more')} title={`${t('One hop more')} (])`} disabled={trace.hops === null} onPress={() => onHops(1)}>+</Button></span></p>}
       <Facts rows={[
         ['Label', text(ops.label[op]!)], ['Output', <span class="ts-mono">{shapeText(shape)} {text(ops.dtype[op]!)}</span>], ['Size', bytes(elements(shape) * itemSize(text(ops.dtype[op]!)))],
         ['Flags', flagWords(ops.flags[op]!)], ['Time', Number.isFinite(us) ? `${show(us, 3)} µs` : ''], ['Row', String(op)],

@@ -1,11 +1,11 @@
 /** The canvas: scene, camera, pointer and keys. Knows what is shown, not why; the view tells it how things look. */
 
 import { makeTip, type Tip } from '../../chrome';
-import { ROOT, type GraphModel } from '../../engines/graphmodel';
+import type { GraphModel } from '../../engines/graphmodel';
 import { KIND, planOf, type LevelPlan } from '../../engines/graphmodel_plan';
-import { GAP, ROUTE, type Placed } from '../../engines/layout';
+import { GAP, type Placed } from '../../engines/layout';
 import { Painter, world, type Camera, type Look } from '../../engines/painter';
-import { dot, dotRadius, edgePath } from '../../engines/painter_draw';
+import { dot, dotRadius } from '../../engines/painter_draw';
 import { DOT, paletteOf, type Palette } from '../../engines/painter_style';
 import { Scene } from '../../engines/scene';
 import { Tween, TWEEN_MOST, TWEEN_MS } from '../../engines/scene_tween';
@@ -16,6 +16,7 @@ import { between, fit, kept, open as openCamera, reveal, toScreen, toWorld, zoom
 import { listen } from './gestures';
 import { MiniMap } from './minimap';
 import { Openness } from './opened';
+import { drawOver, middle, neighbour } from './stage_over';
 
 const IDLE_MS = 900;
 
@@ -246,27 +247,18 @@ export class Stage {
 
   /** What is next to an item in the picture, in the direction of an arrow key. */
   neighbour(item: number, dx: number, dy: number): number {
-    const { scene } = this;
-    if (!scene) return -1;
-    if (item < 0) return scene.count ? Math.max(0, firstOf(scene)) : -1;
-    if (dy !== 0) {
-      const ends: number[] = [];
-      for (let e = 0; e < scene.edges; e++) {
-        let to = dy > 0 ? (scene.from[e] === item ? scene.to[e]! : -1) : scene.to[e] === item ? scene.from[e]! : -1;
-        if (to >= 0 && (scene.kind[to] === KIND.entry || scene.kind[to] === KIND.exit)) to = scene.parent[to]!;
-        if (to >= 0) ends.push(to);
-      }
-      if (ends.length) return ends.sort((a, b) => Math.abs(middle(scene, a) - middle(scene, item)) - Math.abs(middle(scene, b) - middle(scene, item)))[0]!;
-    }
-    let best = -1, least = Infinity;
-    for (let i = 0; i < scene.count; i++) {
-      const kind = scene.kind[i]!;
-      if (i === item || kind === KIND.entry || kind === KIND.exit) continue;
-      const x = middle(scene, i) - middle(scene, item), y = scene.y[i]! + scene.h[i]! / 2 - scene.y[item]! - scene.h[item]! / 2;
-      const along = dx * x + dy * y, aside = Math.abs(dx ? y : x);
-      if (along > 4 && aside < along * 1.6 + 20 && along + aside * 2.5 < least) { least = along + aside * 2.5; best = i; }
-    }
-    return best;
+    return this.scene ? neighbour(this.scene, item, dx, dy) : -1;
+  }
+
+  /** What is seen, for a picture: null while there is nothing. */
+  get seen(): { scene: Scene; look: Look; palette: Palette; camera: Camera; size: Size } | null {
+    const { scene, look, palette, camera, size } = this;
+    return scene && look && size.width ? { scene, look, palette, camera, size } : null;
+  }
+
+  /** Looks from where somebody has looked before. */
+  visit(camera: Camera): void {
+    this.fly(camera);
   }
 
   redraw(): void {
@@ -433,61 +425,16 @@ export class Stage {
     }
     const moving = now < this.movingUntil;
     if (this.painter.paint(ctx, size.width, size.height, ratio, scene, look, this.palette, this.camera, moving) || moving) again = true;
-    this.overlay(ctx, ratio);
+    world(ctx, size.width, size.height, ratio, this.camera);
+    drawOver(ctx, scene, look, this.palette.theme, this.camera.zoom, this.chosen, this.hovered);
+    if (this.hovered >= 0 && this.hooks.dot?.can(scene, this.hovered) && this.camera.zoom >= 0.3 && !look.dot?.[this.hovered]) {
+      ctx.globalAlpha = this.nearDot === this.hovered ? 1 : 0.55;
+      dot(ctx, scene, this.hovered, this.nearDot === this.hovered ? DOT.off : DOT.none, this.palette, this.camera.zoom);
+      ctx.globalAlpha = 1;
+    }
     this.map.draw(scene, look, this.palette, this.camera, size, ratio);
     if (again) this.redraw();
   };
-
-  /** What changes with every move of the pointer is drawn over the picture. */
-  private overlay(ctx: CanvasRenderingContext2D, ratio: number): void {
-    const scene = this.scene!, { theme } = this.palette, { zoom } = this.camera;
-    world(ctx, this.size.width, this.size.height, ratio, this.camera);
-    const hot = this.hovered >= 0 ? [this.hovered, ...this.chosen] : this.chosen;
-    if (hot.length && hot.length < 200) {
-      // Lines of what is looked at, in full: those that are only hinted at as stubs too.
-      ctx.strokeStyle = this.look!.upward ? theme.backward : theme.forward;
-      ctx.lineWidth = Math.max(1.8, 1.4 / zoom);
-      ctx.beginPath();
-      let drawn = 0;
-      const wanted = new Set(hot);
-      for (let e = 0; e < scene.edges && drawn < 3000; e++) {
-        if (!wanted.has(scene.from[e]!) && !wanted.has(scene.to[e]!)) continue;
-        drawn++;
-        if (scene.route[e] === ROUTE.stub) direct(ctx, scene, e); else edgePath(ctx, scene, e, true);
-      }
-      ctx.stroke();
-    }
-    for (const i of this.chosen) this.outline(ctx, i, theme.forward, Math.max(2, 1.6 / zoom), 3 / zoom);
-    if (this.hovered >= 0 && this.hooks.dot?.can(scene, this.hovered) && zoom >= 0.3 && !this.look!.dot?.[this.hovered]) {
-      ctx.globalAlpha = this.nearDot === this.hovered ? 1 : 0.55;
-      dot(ctx, scene, this.hovered, this.nearDot === this.hovered ? DOT.off : DOT.none, this.palette, zoom);
-      ctx.globalAlpha = 1;
-    }
-    if (this.hovered >= 0 && !this.chosen.includes(this.hovered)) this.outline(ctx, this.hovered, theme.muted, Math.max(1.2, 1 / zoom), 2 / zoom);
-  }
-
-  private outline(ctx: CanvasRenderingContext2D, i: number, color: string, width: number, away: number): void {
-    const { x, y, w, h } = this.boxOf(i), kind = this.scene!.kind[i]!;
-    ctx.beginPath();
-    ctx.roundRect(x - away, y - away, w + 2 * away, h + 2 * away, (kind === KIND.chip || kind === KIND.tuck || kind === KIND.input ? h / 2 : 6) + away);
-    ctx.strokeStyle = color;
-    ctx.lineWidth = width;
-    ctx.stroke();
-  }
-}
-
-/** A hinted line as it would run. */
-function direct(ctx: CanvasRenderingContext2D, scene: Scene, e: number): void {
-  const { points: p } = scene, a = scene.pointStart[e]! * 2, b = (scene.pointStart[e + 1]! - 1) * 2, half = Math.max(20, (p[b + 1]! - p[a + 1]!) / 2);
-  ctx.moveTo(p[a]!, p[a + 1]!);
-  ctx.bezierCurveTo(p[a]!, p[a + 1]! + half, p[b]!, p[b + 1]! - half, p[b]!, p[b + 1]!);
-}
-
-const middle = (scene: Scene, i: number) => scene.x[i]! + scene.w[i]! / 2;
-
-function firstOf(scene: Scene): number {
-  for (let i = 0; i < scene.count; i++) if (scene.level[i] === ROOT && scene.kind[i] !== KIND.entry) return i;
-  return -1;
 }
 
 /** The reader wants no motion. */

@@ -62,7 +62,8 @@ export const GRAPH_CSS = STAGE_CSS + `
 .ts-side-line { display: block; width: 100%; text-align: left; border: 1px solid var(--ts-line); border-radius: 5px; background: var(--ts-panel); padding: 4px 8px; font: inherit; color: inherit; cursor: pointer; }
 .ts-side-line:disabled { cursor: default; }
 .ts-side-line span { display: block; font-size: 11px; } .ts-side-line code { display: block; font: 11.5px/1.45 var(--ts-mono); white-space: pre-wrap; overflow-wrap: anywhere; }
-.ts-side-trace { display: flex; gap: 12px; margin-bottom: 6px !important; color: var(--ts-muted); }
+.ts-side-hops { display: inline-flex; align-items: center; gap: 2px; white-space: nowrap; }
+.ts-side-trace { display: flex; flex-wrap: wrap; align-items: center; gap: 2px 12px; margin-bottom: 6px !important; color: var(--ts-muted); }
 .ts-side-problem { margin-top: 10px !important; padding: 6px 8px !important; border-radius: 5px; background: var(--ts-trouble-soft); color: var(--ts-fg); border-left: 3px solid var(--ts-trouble); }
 .ts-side-bad { color: var(--ts-trouble); }
 `;

@@ -1,10 +1,11 @@
 /** The graph view: toolbar, outline, canvas, properties. */
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Button, Failure, Nothing, Select, Tabs, Tree, useRun, useSelection } from '../../chrome';
+import { Button, Failure, offer, t, useKept, Nothing, Select, Tabs, Tree, useRun, useSelection } from '../../chrome';
 import { GraphModel } from '../../engines/graphmodel';
 import { foldsOf } from '../../engines/graphmodel_fold';
 import { KIND } from '../../engines/graphmodel_plan';
+import type { Camera } from '../../engines/painter';
 import type { Scene } from '../../engines/scene';
 import { probe } from '../../probe';
 import type { Attachment, Breakpoint, Host, RunStore, Selection } from '../../store/types';
@@ -18,6 +19,7 @@ import { lookOf, measureOf, OVERLAYS, type Flow, type Overlay, type Wish } from 
 import { outlineOf, parseId } from './outline';
 import { SearchBox } from './searchbox';
 import { Side, type Chosen } from './side';
+import { pngOf, svgOf } from './picture';
 import { Stage } from './stage';
 import { traceOf, type Trace } from './trace';
 
@@ -25,7 +27,7 @@ const RECORD = 'with ts.record() as tape:\n    loss = F.cross_entropy(model(x), 
 /** Below this width outline and properties lie over the canvas. */
 const NARROW = 760;
 
-export interface GraphWish { flow: Flow; overlay: Overlay }
+export interface GraphWish { flow: Flow; overlay: Overlay; threads: boolean }
 
 export function GraphView({ at, host, root, wish }: { at: Attachment; host: Host; root: HTMLElement; wish: GraphWish }) {
   const store = useRun(at, ['graph', 'clocks', 'gradients', 'findings', 'status', 'debug']);
@@ -41,10 +43,14 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
   const [flow, setFlow] = useState<Flow>(wish.flow);
   const [overlay, setOverlay] = useState<Overlay>(wish.overlay);
   const [tracing, setTracing] = useState(false);
+  const [hops, setHops] = useState<number | null>(null);
+  const [threads, setThreads] = useKept(host, 'graph.threads', wish.threads);
+  const [marks, setMarks] = useKept<Readonly<Record<string, Camera>>>(host, `graph.marks ${store.id}`, {});
   const [outlined, setOutlined] = useState<boolean | null>(null);
   const [sided, setSided] = useState(true);
   const [help, setHelp] = useState(false);
   const [problem, setProblem] = useState('');
+  const [note, setNote] = useState('');
   const [failure, setFailure] = useState('');
   const [width, setWidth] = useState(1200);
   const [changes, setChanges] = useState(0);
@@ -56,7 +62,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
 
   const chosen = chosenOf(selection, model), chosenKey = chosen ? `${chosen.kind}${chosen.row}` : '';
   const traced = tracing ? anchorOf(chosen, model) : -1;
-  const trace = useMemo<Trace | null>(() => (traced >= 0 ? traceOf(model, traced) : null), [model, version, traced]);
+  const trace = useMemo<Trace | null>(() => (traced >= 0 ? traceOf(model, traced, hops) : null), [model, version, traced, hops]);
   const [arrived, setArrived] = useState(0);
   useEffect(() => {                                     // asked for only while it is shown
     const kind = overlay === 'ratio' ? 'scalars' : overlay === 'std' || overlay === 'zeros' ? 'stats' : null;
@@ -70,8 +76,8 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
   const narrow = width < NARROW, showOutline = outlined ?? width >= 1000;
 
   // What the stage asks for, readable from callbacks that outlive a render.
-  const now = useRef({ model, store, wish: { flow, overlay: measure, trace, places } as Wish, chosen, toggle });
-  now.current = { model, store, wish: { flow, overlay: measure, trace, places }, chosen, toggle };
+  const now = useRef({ model, store, wish: { flow, overlay: measure, trace, places, threads } as Wish, chosen, toggle });
+  now.current = { model, store, wish: { flow, overlay: measure, trace, places, threads }, chosen, toggle };
   const own = useRef(false);
   const set = (change: Partial<Selection>) => { own.current = true; at.selection.set(change); own.current = false; };
   const select = (target: Chosen | null, reveal = false) => {
@@ -110,7 +116,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
     return () => { s.close(); observer?.disconnect(); off(); stage.current = null; };
   }, []);
   useLayoutEffect(() => stage.current?.show(model), [model, version]);
-  useLayoutEffect(() => stage.current?.restyle(), [flow, measure, trace, places]);
+  useLayoutEffect(() => stage.current?.restyle(), [flow, measure, trace, places, threads]);
 
   const showChosen = () => {
     const s = stage.current;
@@ -141,12 +147,21 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
 
   const onKey = (e: KeyboardEvent) => {
     if (e.ctrlKey || e.metaKey || e.altKey || (e.target as HTMLElement).tagName === 'INPUT' || (e.target as HTMLElement).tagName === 'SELECT') return;
-    const inTree = (e.target as HTMLElement).getAttribute('role') === 'tree';
+    const inTree = (e.target as HTMLElement).getAttribute('role') === 'tree', digit = inTree ? undefined : /^Digit([1-9])$/.exec(e.code)?.[1];
+    if (digit) {                                        // a place of the picture: Shift keeps it, the number alone goes back there
+      const s = stage.current, place = marks[digit];
+      if (e.shiftKey && s) { setMarks(now => ({ ...now, [digit]: { ...s.camera } })); setNote(t('View {0} kept', digit)); } else if (place) { s?.visit(place); setNote(t('View {0}', digit)); } else setNote(t('No view {0}: Shift and {0} keeps one', digit));
+      e.preventDefault();
+      e.stopPropagation();
+      return;
+    }
     switch (e.key) {
       case '/': input.current?.focus(); break;
       case '?': setHelp(true); break;
       case 'b': case 'B': if (!chosen) return; toggle(chosen, e.key === 'B'); break;
       case 't': if (inTree) return; setTracing(!tracing); break;
+      case '[': case ']': if (inTree || !trace) return; setHops(hopsAfter(trace, e.key === ']' ? 1 : -1)); break;
+      case 'e': if (inTree) return; setThreads(!threads); break;
       case 'l': if (inTree) return; lookAtChosen(); break;
       case 'g': if (inTree) return; setFlow(flow === 'forward' ? 'grad' : 'forward'); break;
       case 'o': if (inTree) return; setOutlined(!showOutline); break;
@@ -157,6 +172,13 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
     e.stopPropagation();
   };
 
+  const save = (how: 'svg' | 'png') => {
+    const seen = stage.current?.seen, doc = root.ownerDocument, name = store.name || 'graph';
+    if (!seen) return;
+    if (how === 'png') { pngOf(seen, doc).then(blob => offer(doc, `${name}.png`, blob), (error: Error) => setNote(error.message)); return; }
+    try { offer(doc, `${name}.svg`, svgOf(seen, `graph of ${name}`, doc), 'image/svg+xml'); } catch { setNote(t('Too much is in sight for an SVG: zoom in, or take the PNG')); }
+  };
+  useEffect(() => { if (!note) return; const timer = setTimeout(() => setNote(''), 2500); return () => clearTimeout(timer); }, [note]);
   const opened = useMemo(() => stage.current?.openness.of(model) ?? null, [model, version, changes]);
   const rows = useMemo(() => (showOutline && opened ? outlineOf(model, opened) : []), [opened, showOutline]);
   const onTree = (id: string): Chosen => { const { kind, row } = parseId(id); return { kind: kind === 'o' ? 'op' : kind === 's' ? 'source' : 'module', row }; };
@@ -182,6 +204,9 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
           <Button quiet icon label="Open every module" onPress={() => stage.current?.openAll(true)}><Icon path="M1.5 1.5h10v10h-10zM6.5 4v5M4 6.5h5" /></Button>
           <Button quiet icon label="Close every module" onPress={() => stage.current?.openAll(false)}><Icon path="M1.5 1.5h10v10h-10zM4 6.5h5" /></Button>
           <Button quiet icon label="All in sight" title="All in sight (Space)" onPress={() => stage.current?.fit()}><Icon path="M1 4V1h3M9 1h3v3M12 9v3H9M4 12H1V9M4.5 4.5h4v4h-4z" /></Button>
+          <Button quiet icon label={t('Shapes on the lines')} title={`${t('Shapes on the lines')} (e)`} pressed={threads} onPress={() => setThreads(!threads)}><Icon path="M6.5 1v11M6.5 4h5M6.5 8h4" /></Button>
+          <Button quiet icon label={t('What is seen as SVG')} onPress={() => save('svg')}><Icon path="M6.5 1v8M3.5 6.2l3 3 3-3M1.5 12h10" /></Button>
+          <Button quiet label={t('What is seen as PNG')} onPress={() => save('png')}>PNG</Button>
           <Button quiet icon label="Help" title="Keys (?)" onPress={() => setHelp(true)}>?</Button>
         </span>
       </div>
@@ -198,7 +223,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
         </div>
         {chosen && sided && (
           <Side model={model} store={store} chosen={chosen} host={host} trace={chosen.kind === 'op' ? trace : null} open={chosen.kind === 'module' ? opened?.isOpen(chosen.row) ?? false : null} foldable={run?.length ?? 0} problem={problem || refused} stops={listAt(places, chosen)} onBreak={fieldsOf(model, chosen) && (() => toggle(chosen))}
-            onGo={target => select(target, true)} onTrace={() => setTracing(!tracing)} onProbe={look} onClose={() => setSided(false)}
+            onGo={target => select(target, true)} onTrace={() => setTracing(!tracing)} onHops={by => trace && setHops(hopsAfter(trace, by))} onProbe={look} onClose={() => setSided(false)}
             onToggle={() => chosen.kind === 'module' && stage.current?.setOpen(chosen.row, !opened?.isOpen(chosen.row))} onFold={() => run && stage.current?.fold(run.first)} />
         )}
       </div>
@@ -208,6 +233,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
         <span><b>{model.nodes.toLocaleString('en')}</b> grad_fn nodes</span>
         {growing && <span>growing</span>}
         {graph.steps && store.status?.state !== 'recording' && <span class="ts-clip">{stepsText(graph.steps)}</span>}
+        {note && <span role="status">{note}</span>}
         <Legend measure={measure} trace={trace} flow={flow} theme={theme} />
       </div>
       <span class="ts-hidden" role="status" aria-live="polite">{chosen ? spoken(model, chosen.kind, chosen.row) : ''}</span>
@@ -260,6 +286,12 @@ export function itemsOf(scene: Scene, target: Chosen | null): number[] {
   const item = target.kind === 'op' ? scene.itemOfOp(target.row) : scene.itemOfModule(target.row);
   return item >= 0 ? [item] : [];
 }
+
+/** One hop more or less; all beyond the farthest, which is written as null. */
+const hopsAfter = ({ hops, reach }: Trace, by: number): number | null => {
+  const next = (hops ?? reach + (by < 0 ? 0 : 1)) + by;
+  return next > reach && by > 0 ? null : Math.max(1, next);
+};
 
 /** The op from which a trace begins; of a module its last one. */
 function anchorOf(chosen: Chosen | null, model: GraphModel): number {

@@ -40,12 +40,3 @@ export function csvOf(header: readonly string[], rows: readonly (readonly Value[
   const cell = (v: Value) => { const s = v === null || v === undefined ? '' : String(v); return /[",\n\r]/.test(s) ? `"${s.replaceAll('"', '""')}"` : s; };
   return [header, ...rows].map(row => row.map(cell).join(',')).join('\n') + '\n';
 }
-
-/** Hands a text to the reader as a file. */
-export function offer(doc: Document, name: string, text: string, mime = 'text/csv'): void {
-  const link = doc.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type: mime }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}

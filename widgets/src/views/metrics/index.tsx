@@ -1,14 +1,14 @@
 /** Scalars over steps: live, grouped by the first part of their tag, all charts sharing zoom and hover; and runs beside each other. */
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Button, Nothing, Select, Slider, Tabs, Toggle, t, useKept, useRedraw, useRun, useSelection } from '../../chrome';
+import { Button, Nothing, offer, Select, Slider, Tabs, Toggle, t, useKept, useRedraw, useRun, useSelection } from '../../chrome';
 import { hubOf } from '../../hub';
 import type { Attachment, RunStore, View } from '../../store/types';
 import { addStyle, onTheme, readTheme, type Theme } from '../../theme';
 import { viewOf, type ViewProps } from '../mount';
 import { Card, DASHES, LineList, type Lines, type Run, type Shared } from './card';
 import type { Chart, ChartState, Mark } from './chart';
-import { csvOf, offer } from './compare';
+import { csvOf } from './compare';
 import { chartsOf, matcher } from './groups';
 import { Runs, type Row } from './runs';
 import { STYLE } from './style';
