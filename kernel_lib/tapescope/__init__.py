@@ -65,7 +65,7 @@ newaxis = None
 
 # Rooms that load when they are used.
 _ROOMS = ("autograd", "cuda", "linalg", "special", "fft", "signal", "masked", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
-          "serialization", "safetensors", "distributions", "vision", "multiprocessing", "amp", "backends", "random", "compiler")
+          "serialization", "safetensors", "distributions", "vision", "multiprocessing", "amp", "backends", "random", "compiler", "jit")
 _LATER = {"compile": "compiler", "save": "serialization", "load": "serialization", "autocast": "amp", "GradScaler": "amp", "is_autocast_enabled": "amp", "is_autocast_available": "amp",
           "get_autocast_dtype": "amp", **dict.fromkeys(
     ("get_num_threads", "set_num_threads", "get_num_interop_threads", "set_num_interop_threads", "get_float32_matmul_precision", "set_float32_matmul_precision",

@@ -12,13 +12,14 @@ import numpy as np
 
 from ..core import op as core_op
 from ..core.grad_mode import is_grad_enabled, no_grad
+from ..core.inplace import run_inplace
 from ..core.random import default_generator
 from ..core.site import PACKAGES
 from ..core.state import set_sink
 from ..core.tensor import Tensor
 from ..ops import creation
 from ..ops.api_reduce import allclose, equal
-from .kinds import refused
+from .kinds import POINTWISE, refused
 from .program import Program, Ref, Step
 
 # Methods by which values become Python's, or that do what ops do not tell of.
@@ -81,6 +82,8 @@ class Trace:
         frame = sys._getframe(1)
         if self.reason:
             return
+        if frame.f_code is run_inplace.__code__ and self._overwrites(op, frame.f_locals):
+            return None
         if frame.f_code is not core_op.run.__code__:
             return self.refuse(f"{op.label} changes a tensor in place, or is a function of its own")
         operands, params = frame.f_locals["operands"], frame.f_locals["params"]
@@ -98,6 +101,24 @@ class Trace:
         plain = all(a.flags.c_contiguous for a in arrays) and all(t._array.flags.c_contiguous for t in inputs)
         alike = arrays[0].dtype.kind == "f" and all(t._array.dtype == arrays[0].dtype for t in inputs)
         self.steps.append(Step(op, tuple(taken), tuple(given), tuple(outs), tuple(a.shape for a in arrays), tuple(a.dtype for a in arrays), plain, alike))
+
+    def _overwrites(self, op: Any, given: dict[str, Any]) -> bool:
+        """An elementwise change of what was made here and nobody else sees, as `ReLU(inplace=True)` makes it: the same op, with a new value."""
+        t, others = given["t"], given["others"]
+        known = self._where.get(id(t))
+        a = t._array
+        if (known is None or known[0] != "r" or op.name not in POINTWISE or a.dtype.kind != "f"
+                or any(x._array.dtype != a.dtype if isinstance(x, Tensor) else type(x) not in (int, float) for x in others)):
+            return False
+        if any(b is not a and np.may_share_memory(a, b) for b in self._alive if isinstance(b, np.ndarray)):
+            return False
+        operands = (known, *[self._find(x) if isinstance(x, Tensor) else x for x in others])
+        new = self._results
+        self._results += 1
+        plain = a.flags.c_contiguous and all(x._array.flags.c_contiguous for x in others if isinstance(x, Tensor))
+        self.steps.append(Step(op, operands, tuple(_plain(p, self) for p in given["params"]), (new,), (a.shape,), (a.dtype,), plain, True))
+        self._where[id(t)] = self._where[id(a)] = ("r", new)
+        return True
 
     def _param(self, p: Any) -> Any:
         if isinstance(p, np.ndarray):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,13 +49,20 @@ class Program:
         return self.inputs + len(self.held) + len(self.constants) + sum(len(s.outs) for s in self.steps)
 
     def pruned(self) -> Program:
-        """Without the steps that nothing depends on."""
+        """Without the steps that nothing depends on, results numbered through again."""
         needed, kept = set(self.outputs), []
         for step in reversed(self.steps):
             if needed.intersection(step.outs):
                 kept.append(step)
                 needed.update(r.n for r in refs(step))
-        return Program(self.inputs, self.held, self.constants, kept[::-1], self.outputs)
+        first = self.inputs + len(self.held) + len(self.constants)
+        new = {n: first + i for i, n in enumerate(n for s in reversed(kept) for n in s.outs)}
+
+        def ref(x: Any) -> Any:
+            return Ref(new.get(x.n, x.n)) if isinstance(x, Ref) else x
+
+        steps = [replace(s, operands=tuple(map(ref, s.operands)), params=tuple(map(ref, s.params)), outs=tuple(new[n] for n in s.outs)) for s in reversed(kept)]
+        return Program(self.inputs, self.held, self.constants, steps, [new[n] for n in self.outputs])
 
 
 def refs(step: Step) -> list[Ref]:

@@ -13,7 +13,7 @@ Site = tuple[CodeType, int]
 PACKAGES = frozenset(
     "tapescope" + ("." + name if name else "")
     for name in ("", "core", "formats", "ops", "autograd", "nn", "nn.modules", "nn.utils", "optim", "utils", "utils.data", "utils.tensorboard", "serialization",
-                 "distributions", "compiler", "signal", "vision", "vision.transforms", "vision.datasets", "multiprocessing",
+                 "distributions", "compiler", "jit", "signal", "vision", "vision.transforms", "vision.datasets", "multiprocessing",
                  "amp", "cuda", "backends", "tape", "tape.store", "debugger", "diagnose", "project", "link", "views", "views.static", "adapters", "adapters.torch"))
 
 

@@ -37,6 +37,7 @@ ARROWS: Mapping[str, set[str]] = {
     "signal": {"ops"},
     "nn": {"core", "ops"},
     "compiler": {"core", "ops", "nn"},
+    "jit": {"core", "nn", "compiler", "serialization"},
     "optim": {"core", "ops", "nn"},          # swa_utils averages modules; nn knows no optimizer
     "utils": {"core", "ops", "formats"},
     "serialization": {"core", "formats", "nn"},
