@@ -5,9 +5,10 @@
 """
 
 from . import watch as _watch
+from .divergence import Divergence, first_divergence
 from .stepper import TorchDebugger, debug
 from .tape import TorchTape, record
 
 _watch.install()
 
-__all__ = ["TorchDebugger", "TorchTape", "debug", "record"]
+__all__ = ["Divergence", "TorchDebugger", "TorchTape", "debug", "first_divergence", "record"]

@@ -57,6 +57,14 @@ class Away:
                 self._near = (t if isinstance(_kind(t.dtype, True), np.dtype) else t.float()).numpy()
         return self._near
 
+    def sample(self, first: int, stride: int) -> Any:
+        """Every `stride`-th value, taken where the tensor is: only those are copied."""
+        t = self.tensor.detach()
+        if stride == 1 or t.layout != torch.strided or not t.is_contiguous():
+            return self.near().ravel("K")[first::stride]
+        with quietly(), torch.no_grad():
+            return t.view(-1)[first::stride].float().to("cpu").numpy()
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.array(self.near(), dtype=dtype, copy=copy)
 

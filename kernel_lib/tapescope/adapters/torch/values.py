@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...tape.reduce import SAMPLE, flat, host
+import numpy as np
+
+from ...tape.frame import HISTOGRAM
+from ...tape.reduce import SAMPLE, Scratch, finish, flat, histograms, host, tally
 from ...tape.values import Values
 from ...tape.walk import NOTE, Step
+from .arrays import Away
 from .mirror import Mirror
 
 if TYPE_CHECKING:
@@ -19,6 +23,11 @@ class TorchValues(Values):
     """Values of a TorchRecorder."""
 
     r: TorchRecorder
+
+    def __init__(self, recorder: TorchRecorder) -> None:
+        super().__init__(recorder)
+        self.samples: list[tuple[int, int, Any]] = []          # of activations: key, size of the whole, values
+        self.scratch: Scratch | None = None
 
     def begin(self, step: int) -> None:
         super().begin(step)
@@ -38,11 +47,35 @@ class TorchValues(Values):
             w &= ~NOTE
         super().op(step, w, op, inputs, outputs, node)
 
-    def _histogram(self, key: int, array: Any) -> None:
-        if array.size > 2 * SAMPLE:            # activations of real models are large, and there are many
-            stride = -(-array.size // SAMPLE) | 1
-            array = flat(array)[self.r.step_no % stride::stride]
-        super()._histogram(key, array)
+    def module(self, path: str, output: Any) -> None:
+        """Activations of real models are large, and there are many: a sample of each is put by, and all of a step's are reduced together."""
+        array = getattr(output, "_array", None)
+        if array is None or array.dtype.kind != "f" or array.dtype.itemsize > 4:
+            super().module(path, output)
+            return
+        r = self.r
+        if path in self.probes.activations:
+            self.probes.take("activation/" + path, array, r.step_no)
+        if self.level >= HISTOGRAM and self.due and array.size and r.wanted("*", path):
+            stride = -(-array.size // SAMPLE) | 1 if array.size > 2 * SAMPLE else 1
+            first = r.step_no % stride
+            part = array.sample(first, stride) if type(array) is Away else flat(array)[first::stride]
+            self.samples.append((r.strings.add("activation/" + path), array.size, np.array(part, np.float32)))
+
+    def _reduce_samples(self) -> None:
+        samples, self.samples = self.samples, []
+        if not samples:
+            return
+        step, line = self.r.step_no, np.concatenate([s for _, _, s in samples])
+        if self.scratch is None or self.scratch.floats.size < line.size:
+            self.scratch = Scratch(line.size)
+        keys, sizes = np.array([k for k, _, _ in samples], np.uint32), np.array([n for _, n, _ in samples], np.float64)
+        lengths = np.array([s.size for _, _, s in samples], np.intp)
+        held, starts, raw = lengths.astype(np.float64), np.cumsum(lengths) - lengths, np.empty((6, len(keys)), np.float32)
+        odd = tally(line, starts, held.astype(np.float32), sizes, raw, self.scratch)
+        self.stats.add(keys, step, self.now(), finish(raw[None], [odd], held, sizes).reshape(-1, 10))
+        firsts, widths, counts = histograms(line, starts, lengths, self.scratch)
+        self.histograms.add(0, step, counts.nbytes + 24 * len(keys), (keys, firsts, widths, counts))
 
     def _targets(self, node: Any) -> None:
         if len(node.inputs) > 1:
@@ -59,7 +92,12 @@ class TorchValues(Values):
     def end_step(self, ms: float | None) -> None:
         if any(t.last == self.r.step_no for t in self.troubles.found):
             self.doubt = self.r.step_no
+        self._reduce_samples()
         super().end_step(ms)
+
+    def stop(self) -> None:
+        self._reduce_samples()
+        super().stop()
 
 
 class Alive:

@@ -8,9 +8,11 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ...core.grad_mode import no_grad
 from ...core.hooks import RemovableHandle, add_hook
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ..parameter import Parameter
 
 EXTRA = "_extra_state"
@@ -120,6 +122,8 @@ class State:
                         unexpected_keys.append(key)
 
     def _load_one(self, name: str, key: str, target: Any, value: Any, assign: bool) -> str | None:
+        if not isinstance(value, Tensor) and hasattr(value, "detach") and hasattr(value, "__dlpack__"):
+            value = _taken(value)                          # another library's: PyTorch's state dicts are loaded as they are
         if not isinstance(value, Tensor):
             return (f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint but '
                     f"received {type(value)}")
@@ -202,3 +206,13 @@ class State:
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(module, incompatible_keys)` after loading; it may change the keys in place."""
         return add_hook(self._load_state_dict_post_hooks, hook)
+
+
+def _taken(value: Any) -> Any:
+    """Another library's tensor as one of ours, copied to the host; bfloat16, which NumPy has no name for, as float32."""
+    value = value.detach().cpu()
+    try:
+        array = value.numpy()
+    except TypeError:
+        array = value.float().numpy()
+    return wrap(np.array(array))

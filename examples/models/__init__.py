@@ -1,0 +1,1 @@
+"""Models written with Tapescope that take the weights of others."""
