@@ -50,6 +50,16 @@ def export_html(self: Tape, path: Any, max_bytes: int = 5_000_000, title: str | 
     return export_html(self, path, max_bytes, title)
 
 
+def export_tensorboard(self: Tape, log_dir: Any) -> Any:
+    """Writes this recording as event files that TensorBoard shows: scalars, histograms, pictures, sounds, words, hparams, embeddings, the graph; gives the folder back.
+
+    Raises FileExistsError for a folder that holds event files already.
+    """
+    from .views.tensorboard import export_tensorboard
+
+    return export_tensorboard(self, log_dir)
+
+
 def _held_view(self: Held[Any], **options: Any) -> Any:
     """The backward view of this held pass: its buttons and keys move it."""
     from .views.widgets import BackwardView
@@ -73,6 +83,7 @@ def open_house() -> None:
     setattr(Held, "_repr_mimebundle_", _held_bundle)
     setattr(Tape, "findings", findings)
     setattr(Tape, "export_html", export_html)
+    setattr(Tape, "export_tensorboard", export_tensorboard)
     _pause.hosts.append(_wait_here)
     breakpoints.first = _call_pages
     setattr(Tape, "_repr_mimebundle_", _tape_bundle)
@@ -100,8 +111,9 @@ def recordings() -> list[Tape]:
 def load_tape(path: Any) -> Tape:
     """Opens a recording that was written to the folder `path`, or is still being written there: it then follows live.
 
-    Every view shows it, and findings, projections and recorded backward passes are there without the model. Raises `tape.store.TapeError` for a folder
-    that is no recording, is damaged, or was written by a newer version.
+    Every view shows it, and findings, projections and recorded backward passes are there without the model. A folder of TensorBoard's event files is a
+    recording, too: its scalars, histograms, pictures, sounds, words, hparams, embeddings and graphs. Raises `tape.store.TapeError` for a folder that is no
+    recording, is damaged, or was written by a newer version.
     """
     from .tape.store import load_tape
 

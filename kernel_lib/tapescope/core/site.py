@@ -14,7 +14,7 @@ PACKAGES = frozenset(
     "tapescope" + ("." + name if name else "")
     for name in ("", "core", "formats", "ops", "autograd", "nn", "nn.modules", "nn.utils", "optim", "utils", "utils.data", "utils.tensorboard", "serialization",
                  "distributions", "compiler", "jit", "signal", "vision", "vision.transforms", "vision.datasets", "multiprocessing",
-                 "amp", "cuda", "backends", "tape", "tape.store", "debugger", "diagnose", "project", "link", "views", "views.static", "adapters", "adapters.torch"))
+                 "amp", "cuda", "backends", "tape", "tape.logdir", "tape.store", "debugger", "diagnose", "project", "link", "views", "views.static", "adapters", "adapters.torch"))
 
 
 class SiteInfo(NamedTuple):

@@ -60,6 +60,16 @@ class RowLog:
             if self.rows > self.cap:
                 self._thin()
 
+    def extend(self, keys: Column, steps: Column, times: Column, values: Column) -> None:
+        """Appends rows as they are: a key, a step and a time each; `values` is [rows, width]."""
+        with self._lock:
+            self._merge()
+            self._blocks.append(Block(self.next, keys.astype(np.uint32), steps.astype(np.int32), times.astype(np.float64), values.astype(self.dtype)))
+            self.next += len(keys)
+            self.rows += len(keys)
+            if self.rows > self.cap:
+                self._thin()
+
     def _merge(self) -> None:
         if not self._fresh:
             return

@@ -49,7 +49,7 @@ ARROWS: Mapping[str, set[str]] = {
     "diagnose": ANALYSIS,
     "project": ANALYSIS,
     "link": BELOW_LINK,
-    "views": BELOW_LINK | {"link"},
+    "views": BELOW_LINK | {"formats", "link", "utils"},        # utils writes TensorBoard's files
     "facade": BELOW_LINK | {"link", "views"},
     "adapters": {"core", "tape", "debugger"},
     "__main__": {"facade", "tape"},

@@ -78,7 +78,7 @@ class Follower:
 
         t = self.tape
         return {"tapescope": __version__, "name": t.name, "values": t.values, "every": t.recorder.every, "rank": t.rank, "capabilities": t.capabilities,
-                "created": time.time() - (time.perf_counter_ns() - t.recorder.started) * 1e-9, "pid": os.getpid(), "state": "recording",
+                "created": t.began, "pid": os.getpid(), "state": "recording",
                 "program": os.path.basename(sys.argv[0]) if sys.argv else "", "python": sys.version.split()[0], "numpy": np.__version__}
 
     def start(self) -> Follower:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-import weakref
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +16,7 @@ from ..probes import tensor_frame
 from ..recorder import Recorder
 from ..recordings import registry
 from ..reduce import MOMENTS
+from ..replayed import Replayed
 from ..strings import Strings
 from ..tape import Tape, provided
 from .follow import OWN, free
@@ -27,14 +25,11 @@ from .rebuild import graphs_of
 from .schema import DATABASE, TapeError
 from .shelf import Block, Shelf
 
-LOOK = 0.1                       # seconds between two looks at a folder that is still being written
 FLAT = {"count": "length"}
 
 
-class StoredTape(Tape):
+class StoredTape(Replayed):
     """What `load_tape` gives: a tape whose events lie on disk. It follows a recording that is still being written."""
-
-    here = False
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._shelf = Shelf(Path(path))
@@ -84,44 +79,10 @@ class StoredTape(Tape):
                 add.append(text)
                 self.intern.index.setdefault(text, len(add) - 1)
 
-    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Calls `callback()` when something new can be read; while the recording is being written, its folder is watched for that."""
-        if self.state == "recording":
-            _watch(self)
-        return super().listen(callback)
-
     # -- what it is not -------------------------------------------------------------------------------------------------------
 
-    def start(self) -> Tape:
-        registry.add(self)
-        return self
-
-    def stop(self) -> Tape:
-        """A recording that was read has ended, or is ended by the program that writes it."""
-        return self
-
-    def _over(self, what: str) -> NoReturn:
-        raise RuntimeError(f"{what}: the recording {self.name!r} was read from {self.path}, and its model is not here")
-
-    def step(self) -> None:
-        self._over("step() ends a step of a running recording")
-
-    def log(self, kind: str, tag: str, value: Any, step: int | None = None, meta: dict[str, Any] | None = None) -> None:
-        self._over(f"{tag!r} cannot be logged")
-
-    def log_scalar(self, tag: str, value: Any, step: int | None = None) -> None:
-        self._over(f"{tag!r} cannot be logged")
-
-    def labels(self, y: Any) -> None:
-        self._over("labels belong to a running recording")
-
-    def probe(self, key: str) -> None:
-        """Of a recording that was read, only what was copied can be looked at. Raises RuntimeError for anything else."""
-        if key not in self._shelf.snapshot_keys():
-            self._over(f"{key} was not copied and cannot be now")
-
-    def unprobe(self, key: str) -> None:
-        return
+    def copied_keys(self) -> list[str]:
+        return self._shelf.snapshot_keys()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Copies the recording into another folder."""
@@ -375,50 +336,18 @@ def _cut(ready: list[tuple[int, Frame]], at: int, max_bytes: int) -> tuple[list[
     return found, at
 
 
-# -- watching folders that are being written ------------------------------------------------------------------------------------
-
-_watched: weakref.WeakSet[StoredTape] = weakref.WeakSet()
-_watcher: list[threading.Thread] = []
-_watch_lock = threading.Lock()
-
-
-def _watch(tape: StoredTape) -> None:
-    with _watch_lock:
-        _watched.add(tape)
-        if not _watcher or not _watcher[0].is_alive():
-            _watcher[:] = [threading.Thread(target=_look, name="tapescope-watch", daemon=True)]
-            _watcher[0].start()
-
-
-def _look() -> None:
-    while True:
-        time.sleep(LOOK)
-        with _watch_lock:
-            tapes = list(_watched)
-            if not tapes:
-                _watcher.clear()
-                return
-        for tape in tapes:
-            try:
-                tape.refresh()
-            except Exception as e:                             # the folder was taken away
-                tape.note("watch", str(e))
-                tape.state = "stopped"
-                tape.changed()
-            if tape.state == "stopped":
-                with _watch_lock:
-                    _watched.discard(tape)
-        del tapes
-        tape = None                                            # type: ignore[assignment]
-
-
 def load_tape(path: str | os.PathLike[str]) -> Tape:
     """Opens a recording that was written to the folder `path`, or is still being written there: it then follows live.
 
-    Every view shows it, and findings, projections and recorded backward passes are there without the model. Raises TapeError for a folder that is no
-    recording, is damaged, or was written by a newer version.
+    Every view shows it, and findings, projections and recorded backward passes are there without the model. A folder of TensorBoard's event files is a
+    recording, too. Raises TapeError for a folder that is no recording, is damaged, or was written by a newer version.
     """
+    from ..logdir import EventsTape, event_files
+
+    folder = Path(path)
     try:
+        if not (folder / DATABASE).exists() and event_files(folder):
+            return EventsTape(folder).start()
         return StoredTape(path).start()
     except (LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError) as e:
         raise TapeError(f"{Path(path) / DATABASE} is damaged: {type(e).__name__}: {e}") from e
