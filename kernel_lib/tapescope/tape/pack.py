@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .frame import Column
+from .longs import Longs
 from .names import Param
-from .reduce import EXACT, Odd, Scratch, device_moments, finish, histogram, histograms, joined, module_of, sample, stride_of, tally, tally_one
+from .reduce import EXACT, Odd, Scratch, device_moments, finish, histogram, histograms, joined, module_of, sample, stride_of, tally
 
 AFTER, GRAD, UPDATE = range(3)
 SHORT = 8_192                      # longer segments are tallied one by one: each fits the cache, all of them do not
@@ -24,13 +25,15 @@ Done = tuple[list[int], list[float], "Column | None", Column]
 class Pack:
     """Three rows of all parameters: weights after the step, gradients, and the update (before the step: the weights before).
 
-    Short parameters come first and lie together, row after row. A parameter above 64k elements is there by a strided sample.
+    Short parameters come first and lie together, row after row; on a device all of them do. The longer ones are read where they are.
     """
 
     def __init__(self, tensors: list[Any], members: list[tuple[Param, Any]], optimizer: Any = None) -> None:
         self.of = [weakref.ref(t) for t in tensors]
         self.groups: tuple[Any, ...] | None = groups_of(optimizer)
-        members = sorted(members, key=lambda m: m[1]._array.size > SHORT)          # stable: short ones first, in their order
+        self.xp = module_of(members[0][1]._array) if members else np
+        limit = SHORT if self.xp is np else math.inf
+        members = sorted(members, key=lambda m: m[1]._array.size > limit)          # stable: short ones first, in their order
         self.params = [p for p, _ in members]
         self.refs = [weakref.ref(t) for _, t in members]
         for p in self.params:
@@ -39,12 +42,11 @@ class Pack:
         self.shapes = [t._array.shape for _, t in members]
         sizes = [int(t._array.size) for _, t in members]
         self.n = n = len(members)
-        self.n_short = k = sum(s <= SHORT for s in sizes)
+        self.n_short = k = sum(s <= limit for s in sizes)
         held = [s if stride_of(s) == 1 else len(range(0, s, stride_of(s))) for s in sizes]
         self.strided = [stride_of(s) > 1 for s in sizes]
-        self.xp = module_of(members[0][1]._array) if members else np
         self.short, self.starts, self.slices = self._block(held[:k])
-        self.long, _, self.long_slices = self._block(held[k:])
+        self.longs = Longs(sizes[k:])
         self.lengths = np.array([s.stop - s.start for s in self.slices], np.intp)
         # the columns of a tally: short ones of three rows, then long ones of three rows
         self.order = np.array([row * n + i for row in range(3) for i in range(k)] + [row * n + i for row in range(3) for i in range(k, n)], np.intp)
@@ -60,6 +62,7 @@ class Pack:
         self.moved = False                                     # the update row holds an update
         self.grad_at = -1                                      # step whose gradients are held
         self.measures = 0
+        self.counting = True                                   # whether the next measure counts zeros
         self.finite = True                                     # whether all that the newest measure has seen is, sums of squares included
         self.doubtful = np.zeros(0, np.intp)                   # segments whose spread is small beside their mean
         self.counts = np.zeros((2, 3 * n), np.float32)
@@ -86,11 +89,9 @@ class Pack:
 
     def _gather(self, arrays: list[Any], row: int) -> None:
         # A gradient as it lies in memory, which need not be copied then; weights in one order, for their differences.
-        k, order = self.n_short, "K" if row == GRAD else "C"
-        if k:
-            self._join([a.ravel(order) for a in arrays[:k]], self.short[row])
-        if k < self.n:
-            self._join([sample(a) if s else a.ravel(order) for a, s in zip(arrays[k:], self.strided[k:], strict=True)], self.long[row])
+        if self.n_short:
+            order = "K" if row == GRAD else "C"
+            self._join([sample(a) if s else a.ravel(order) for a, s in zip(arrays, self.strided[:self.n_short], strict=False)], self.short[row])
 
     def _join(self, parts: list[Any], out: Any) -> None:
         if self.xp is np:
@@ -100,49 +101,64 @@ class Pack:
 
     # -- what a step does, in this order ----------------------------------------------------------------------------------
 
-    def gradients(self, step: int) -> Column | None:
-        """After a backward: copies the gradients; the squared norm of every short one, None where they are on a device."""
+    def gradients(self, step: int, histograms: bool) -> list[float] | None:
+        """After a backward: takes the gradients; their squared norms, None where they are on a device."""
         grads = [r()._grad for r in self.refs]                 # type: ignore[union-attr]
         self.grad_at = step
-        if any(g is None for g in grads):                      # not `None in`: a Tensor has its own ==
+        self.all_have = True
+        arrays = [g._array if g is not None else None for g in grads]
+        if any(a is None for a in arrays):
             self.all_have = False
-            self.have = [g is not None for g in grads]
-            nothing = [g._array if g is not None else self.xp.zeros(s, np.float32) for g, s in zip(grads, self.shapes, strict=True)]
-            self._gather(nothing, GRAD)
-        else:
-            self.all_have = True
-            self._gather([g._array for g in grads], GRAD)
+            self.have = [a is not None for a in arrays]
         k = self.n_short
-        if self.xp is not np or not k:
+        short = arrays[:k]
+        if not self.all_have:
+            short = [a if a is not None else self.xp.zeros(s, np.float32) for a, s in zip(short, self.shapes, strict=False)]
+        self._gather(short, GRAD)
+        if self.xp is not np:
             return None
-        line = self.short[GRAD]
         with np.errstate(all="ignore"):
-            squares = np.multiply(line, line, out=self.scratch.floats[:line.size])
-            return np.add.reduceat(squares, self.starts[:k])
+            energies: list[float] = []
+            if k:
+                line = self.short[GRAD]
+                squares = np.multiply(line, line, out=self.scratch.floats[:line.size])
+                energies = np.add.reduceat(squares, self.starts[:k]).tolist()
+            if k < self.n:
+                energies += self.longs.gradients(arrays[k:], self.counting, histograms)
+        return energies
 
-    def before(self, step: int) -> None:
+    def _weights(self) -> list[Any]:
+        return [r()._array for r in self.refs]                 # type: ignore[union-attr]
+
+    def before(self, step: int, histograms: bool) -> None:
         """Before the optimizer's step: the weights, unless those after the step before are held."""
         if self.grad_at != step:
-            self.gradients(step)
+            self.gradients(step, histograms)
         if self.known_at != step - 1:
-            self._gather([r()._array for r in self.refs], UPDATE)           # type: ignore[union-attr]
+            self._start()
 
-    def after(self, step: int) -> None:
+    def _start(self) -> None:
+        weights = self._weights()
+        self._gather(weights, UPDATE)
+        self.longs.start(weights[self.n_short:])
+
+    def after(self, step: int, histograms: bool) -> None:
         """After it: weights and update."""
-        self._gather([r()._array for r in self.refs], AFTER)                # type: ignore[union-attr]
+        weights = self._weights()
+        self._gather(weights, AFTER)
         with np.errstate(all="ignore"):
-            for block in (self.short, self.long):
-                if block.size:
-                    self.xp.subtract(block[AFTER], block[UPDATE], out=block[UPDATE])
+            if self.n_short:
+                self.xp.subtract(self.short[AFTER], self.short[UPDATE], out=self.short[UPDATE])
+            self.longs.after(weights[self.n_short:], self.counting, histograms)
         self.moved = True
 
-    def by_hand(self, step: int) -> None:
+    def by_hand(self, step: int, histograms: bool) -> None:
         """Without an optimizer: what a backward has left; the update is the change of the weights since the last time."""
         first = self.known_at < 0
-        self.gradients(step)
+        self.gradients(step, histograms)
         if first:
-            self._gather([r()._array for r in self.refs], UPDATE)           # type: ignore[union-attr]
-        self.after(step)
+            self._start()
+        self.after(step, histograms)
         self.moved = not first
 
     def commit(self, step: int, time: float) -> bool:
@@ -151,9 +167,9 @@ class Pack:
         measured = self._measure()
         self.raws.append(measured)
         raw = measured[0]
-        self.finite = bool(np.maximum.reduce(raw[1], initial=0) < math.inf) if self.xp is np else not raw[:, 5:7].any()
-        for block in (self.short, self.long):
-            block[UPDATE] = block[AFTER]                       # what the next step starts from
+        self.finite = not self.n or bool(raw[1].max() < math.inf) if self.xp is np else not raw[:, 5:7].any()
+        if self.n_short:
+            self.short[UPDATE] = self.short[AFTER]             # what the next step starts from
         self.known_at = step
         return len(self.raws) >= WAIT
 
@@ -169,26 +185,20 @@ class Pack:
     def _measure(self) -> tuple[Column, Odd | None]:
         """A tally of what is held."""
         k = 3 * self.n_short
-        short, long = self.short.reshape(-1), self.long.reshape(-1)
-        count = self._recount()
+        short, longs, count = self.short.reshape(-1), self.longs, self.counting
+        self.measures += 1
+        self.counting = self.measures < RECOUNT or self.measures % RECOUNT == 0
         if self.xp is not np:
-            return np.concatenate([device_moments(short, self.slices, self.sizes[:k]), device_moments(long, self.long_slices, self.sizes[k:])]), None
+            return device_moments(short, self.slices, self.sizes), None
         raw = np.empty((6, 3 * self.n), np.float32)
         odd = tally(short, self.starts, self.held_short, self.sizes, raw[:, :k], self.scratch, count, self.doubtful) if k else None
         if count:
             self.doubtful = np.array(list(odd or ()), np.intp)
-        for i, s in enumerate(self.long_slices):
-            exact = tally_one(long[s], float(self.sizes[k + i]), raw[:, k + i], count)
-            if exact is not None:
-                odd = odd or {}
-                odd[k + i] = exact
+        raw[:, k:] = longs.raw
+        if longs.odd:
+            odd = {**(odd or {}), **{k + i: row for i, row in longs.odd.items()}}
         self._counts(raw, count)
         return raw, odd
-
-    def _recount(self) -> bool:
-        """Whether this measure counts zeros."""
-        self.measures += 1
-        return self.measures <= RECOUNT or self.measures % RECOUNT == 1
 
     def _counts(self, raw: Column, counted: bool) -> None:
         """Keeps the newest counts, or fills them in."""
@@ -222,13 +232,13 @@ class Pack:
 
     def histograms(self) -> tuple[Column, Column, Column, Column]:
         """Keys, first bins, lengths and counts of all rows."""
-        short, long = self.short.reshape(-1), self.long.reshape(-1)
+        short = self.short.reshape(-1)
         if self.xp is np and self.n_short:
             parts = histograms(short, self.starts, self.lengths, self.scratch)
         else:
             parts = joined([histogram(short[s]) for s in self.slices])
-        if self.long_slices:
-            more = joined([histogram(long[s]) for s in self.long_slices])
+        if self.longs.n:
+            more = joined(self.longs.histograms())
             parts = tuple([np.concatenate(pair) for pair in zip(parts, more, strict=True)])  # type: ignore[assignment]
         firsts, lengths, counts = parts
         keys, keep = self.all_keys[self.order], self._keep()

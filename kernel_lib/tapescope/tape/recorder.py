@@ -19,6 +19,7 @@ from ..core.state import mode
 from .graph import Graph
 from .log import ItemLog
 from .names import Names
+from .reduce import EXACT
 from .sites import canonical, settled
 from .values import Values
 from .walk import CHECK, DANGER, ROOT_MARK, Step, add_op, settle_checks
@@ -226,7 +227,7 @@ class Recorder:
             watch = here.watch & self.mask
             if watch or self.watching:
                 x = outputs[0]._array
-                if watch == CHECK and x.__class__ is _ndarray and x.size <= SMALL and not self.watching:
+                if watch == CHECK and x.__class__ is _ndarray and (x.size <= SMALL or x.flags.c_contiguous and x.dtype.char != "e") and not self.watching:
                     if not _finite(_vdot(x, x).real):
                         self.values.troubles.op(here, op, inputs, outputs)
                 else:
@@ -389,7 +390,7 @@ class Recorder:
                 self.node_ticks.append(t1 - t0)
                 if self.norms_due:
                     g = grads_in[0]
-                    if len(grads_in) == 1 and g.__class__ is _ndarray and g.size <= SMALL and g.dtype.char in "fd":
+                    if len(grads_in) == 1 and g.__class__ is _ndarray and (g.size <= SMALL or g.size <= EXACT and g.flags.c_contiguous) and g.dtype.char in "fd":
                         e = float(_vdot(g, g))
                         if not _finite(e):
                             self.values.troubles.node(row, node, g)

@@ -19,7 +19,8 @@ BINS = 2_048
 _TINY = {np.dtype("f2"): 6.104e-05, np.dtype("f8"): 2.2250738585072014e-308}
 _ORDER = np.concatenate([np.arange(1024, 2048), np.arange(1023, -1, -1)])       # bin of a float by its uppermost 11 bits
 _TINY32 = 1.1754943508222875e-38
-_ONES = np.ones(EXACT, np.float32)
+_BITS = np.arange(BINS + 1, dtype=np.uint16)
+SORTED = 4_096                               # elements from which histograms sort
 _FAINT = 1e-30                               # a sum of squares above it has lost nothing to underflow that shows
 
 
@@ -144,18 +145,19 @@ def tally(line: Any, starts: Column, held: Any, sizes: Column, out: Column, scra
 
 
 def tally_one(x: Any, size: float, out: Column, count: bool = True) -> Column | None:
-    """`tally` of one long segment into `out` [6]."""
-    with np.errstate(all="ignore"):
-        total, squares = float(np.vdot(x, _ONES[:x.size])), float(np.vdot(x, x))            # a product with ones is a third of a sum
-        out[0], out[1] = total, squares
-        out[2], out[3] = np.minimum.reduce(x), np.maximum.reduce(x)
-        if count:
-            small = np.count_nonzero(np.abs(x) < _TINY32)
-            out[4] = small
-            out[5] = x.size - np.count_nonzero(x) if small else 0
+    """`tally` of one long segment into `out` [6]. Floating-point errors are the caller's to ignore."""
+    n = x.size
+    total = float(np.einsum("i->", x))                         # two fifths of the time of a sum
+    squares = float(np.vdot(x, x))
+    out[0], out[1] = total, squares
+    out[2], out[3] = x.item(x.argmin()), x.item(x.argmax())                # quicker than the values
+    if count:
+        small = np.count_nonzero(np.abs(x) < _TINY32)
+        out[4] = small
+        out[5] = np.count_nonzero(x == 0) if small else 0
     # as `_doubtful`, of one segment in plain numbers
-    mean = total / x.size
-    if squares < math.inf and mean * mean <= squares / x.size * 0.99999 and (squares > _FAINT or squares == total == 0):
+    mean = total / n
+    if squares < math.inf and mean * mean <= squares / n * 0.99999 and (squares > _FAINT or squares == total == 0):
         return None
     return _exact(x, size)
 
@@ -251,8 +253,36 @@ def histogram(x: Any, seed: int = 0) -> tuple[int, Column]:
             part = part[xp.isfinite(part)]
             part = xp.clip(part, -3.4028234e38, 3.4028234e38)
         part = part.astype(np.float32)
-    bits = xp.ascontiguousarray(part).view(np.uint32) >> np.uint32(21)
-    return trim(host(xp.bincount(bits, minlength=BINS)))
+    part = xp.ascontiguousarray(part)
+    if xp is np and part.size > SORTED:
+        return _sorted_bins(part)
+    return trim(host(xp.bincount(part.view(np.uint32) >> np.uint32(21), minlength=BINS)))
+
+
+def _sorted_bins(x: Column) -> tuple[int, Column]:
+    """`histogram` by sorting the uppermost 11 bits: half the time of counting, where neighbours fall into the same few bins."""
+    bits = (x.view(np.uint32) >> np.uint32(21)).astype(np.uint16)
+    bits.sort()
+    end = int(np.searchsorted(bits, _BITS[1024]))
+    first, up = _counts(bits[:end], 0)
+    last, down = _counts(bits[end:], 1024)                     # of magnitudes
+    if not len(down):
+        return 1024 + first, up
+    low = 1024 - last - len(down)
+    if not len(up):
+        return low, down[::-1]
+    return low, np.concatenate([down[::-1], np.zeros(last + first, np.uint32), up])
+
+
+def _counts(bits: Column, base: int) -> tuple[int, Column]:
+    """First bin and counts of sorted bits of one sign, infinity and NaN left out."""
+    if len(bits) and bits[-1] >= base + 1020:
+        bits = bits[:np.searchsorted(bits, _BITS[base + 1020])]
+    if not len(bits):
+        return 0, np.zeros(0, np.uint32)
+    low = int(bits[0])
+    ends = bits.searchsorted(_BITS[low:int(bits[-1]) + 2]).astype(np.uint32)
+    return low - base, ends[1:] - ends[:-1]
 
 
 Histograms = tuple[Column, Column, Column]      # first bins, lengths, counts of all, one after the other

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 _finite = math.isfinite
-THIN, THINNER, SOON = 10, 25, 100      # at level "stats" histograms are made at every 10th recorded step, after the first hundred at every 25th
+THIN, THINNER, SOON = 10, 25, 50       # at level "stats" histograms are made at every 10th recorded step, after the first fifty at every 25th
 GRAD_SAMPLE = 4096               # elements of a gradient above 64k elements that its norm is estimated from
 FULL_BYTES = 256 << 20
 
@@ -258,19 +258,18 @@ class Values:
             if not any(p.grad_step == step for p in pack.params):
                 continue
             try:
-                energies = pack.gradients(step)
+                energies = pack.gradients(step, self.hist_due)
             except (ValueError, AttributeError):               # another shape than it had: packed anew at the update
                 pack.groups = None
                 energies = None
-            k = 0
             if energies is not None:
-                k = pack.n_short
-                for p, e in zip(pack.params, energies.tolist(), strict=False):
+                for p, e in zip(pack.params, energies, strict=True):
                     if e < math.inf:
                         p.energy = e
                     else:
                         self._grad_energy(p, e)
-            for p, ref in zip(pack.params[k:], pack.refs[k:], strict=True):
+                continue
+            for p, ref in zip(pack.params, pack.refs, strict=True):
                 t = ref()
                 if t is not None and t._grad is not None:
                     self._grad_energy(p, float(energy(t._grad._array)))
@@ -315,11 +314,11 @@ class Values:
         if self.level >= STATS and self.due:
             self.pack = self._pack(optimizer)
             try:
-                self.pack.before(self.r.step_no)
+                self.pack.before(self.r.step_no, self.hist_due)
             except (ValueError, AttributeError):               # a parameter has another shape than it had
                 self._settle_pack(self.packs.pop(id(optimizer)))
                 self.pack = self._pack(optimizer)
-                self.pack.before(self.r.step_no)
+                self.pack.before(self.r.step_no, self.hist_due)
 
     def _learning_rates(self, optimizer: Any) -> None:
         r = self.r
@@ -358,7 +357,7 @@ class Values:
         pack = self.pack
         if pack is not None:
             self.pack = None
-            pack.after(step)
+            pack.after(step, self.hist_due)
             self._write(pack)
             for p, ref in pack.big:
                 self._check_weight(p, ref())
@@ -422,7 +421,7 @@ class Values:
             self.by_hand = Pack(leaves, self._members(leaves, False))
             for p in self.by_hand.params:
                 p.packed = False
-        self.by_hand.by_hand(self.r.step_no)
+        self.by_hand.by_hand(self.r.step_no, self.hist_due)
         self.hand_due = True
 
     # -- the end of a step --------------------------------------------------------------------------------------------------
