@@ -26,7 +26,8 @@ TWINS = {"first_tensors": "primeros_tensores", "autograd_by_hand": "autograd_a_m
 def _named(path: Path) -> Any:
     """The Spanish ones run the code that the English ones run: `make test-all` sees to it that they do run."""
     spanish = path.parent.name == "es"
-    return pytest.param(path, id=("es/" if spanish else "") + path.stem, marks=[pytest.mark.slow] if spanish else [])
+    name = ("es/" if spanish else "") + path.stem
+    return pytest.param(path, id=name, marks=[pytest.mark.xdist_group(f"notebook {name}"), *([pytest.mark.slow] if spanish else [])])
 
 
 @pytest.fixture(scope="module", params=[_named(n) for n in NOTEBOOKS])

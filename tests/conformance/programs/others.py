@@ -299,3 +299,52 @@ def forward_forward(torch: Any) -> tuple[list[float], float]:
                 found.append(h.pow(2).mean(1))
             goodness.append(sum(found).unsqueeze(1))
     return losses, (torch.cat(goodness, 1).argmax(1) == labels[1400:]).float().mean().item()
+
+
+def hogwild_worker(library: str, model: Any, seed: int, steps: int) -> None:
+    """One process: trains the shared model, with no lock, on batches of its own."""
+    from importlib import import_module
+
+    torch = import_module(library)
+    torch.manual_seed(seed)
+    images, labels = map(torch.from_numpy, real_digits())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
+    for _ in range(steps):
+        rows = torch.randint(0, 1400, (64,))
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(images[rows].flatten(1)), labels[rows])
+        loss.backward()
+        optimizer.step()
+
+
+@program(at_least=0.9, score_rtol=0.1)
+def hogwild(torch: Any) -> tuple[list[float], float]:
+    """Processes train one model in shared memory: first one after another, which can be compared, then two at once, which can only be judged."""
+    from importlib import import_module
+
+    nn = torch.nn
+    mp = import_module(torch.__name__ + ".multiprocessing").get_context("fork")
+    torch.manual_seed(17)
+    model = nn.Sequential(nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, 10))
+    model.share_memory()
+    assert all(p.is_shared() for p in model.parameters())
+    images, labels = map(torch.from_numpy, real_digits())
+
+    def workers(seeds: list[int], steps: int) -> None:
+        found = [mp.Process(target=hogwild_worker, args=(torch.__name__, model, seed, steps)) for seed in seeds]
+        for p in found:
+            p.start()
+        for p in found:
+            p.join(60)
+            assert p.exitcode == 0
+
+    def logits() -> Any:
+        with torch.no_grad():
+            return model(images[1400:].flatten(1))
+
+    losses = []
+    for seed in (1, 2, 3):
+        workers([seed], 40)
+        losses.append(nn.functional.cross_entropy(logits(), labels[1400:]).item())
+    workers([4, 5], 150)
+    return losses, (logits().argmax(1) == labels[1400:]).float().mean().item()

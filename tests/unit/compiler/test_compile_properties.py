@@ -65,7 +65,7 @@ def build(steps: list[Any], dtype: Any) -> Any:
     return program
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(programs(), st.integers(0, 2**16))
 def test_random_programs(made: Any, seed: int) -> None:
     steps, shapes, dtype = made
