@@ -169,7 +169,8 @@ def vanishing(tape: Tape, state: Any) -> Iterator[Finding]:
 
 def exploding(tape: Tape, state: Any) -> Iterator[Finding]:
     """A gradient norm far above what it was, or beyond any use."""
-    series = list(state.total.items())
+    clipped = getattr(getattr(tape.recorder, "values", None), "clipped", ())
+    series = [(s, v) for s, v in state.total.items() if s not in clipped]
     for i in range(len(series) - 1, max(-1, len(series) - 20), -1):
         step, v = series[i]
         before = [x for _, x in series[max(0, i - 50):i] if math.isfinite(x)]

@@ -143,6 +143,14 @@ class Tape:
         self.changed()
         registry.changed()
 
+    def write_to(self, path: str | os.PathLike[str]) -> None:
+        """Writes it to a folder while it goes on; before it starts. `record(path)` does."""
+        from .store.follow import Follower
+
+        self.follower = Follower(self, path)
+        self.path = self.follower.path if self.follower.disk is not None else None
+        self.follower.start()
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes what this recording holds into the folder `path`, for `load_tape`; gives the folder back.
 
@@ -506,11 +514,7 @@ def record(path: str | os.PathLike[str] | None = None, values: str = "stats", ev
     if params is not None:
         tape.log_params(params)
     if path is not None:
-        from .store.follow import Follower
-
-        tape.follower = Follower(tape, path)
-        tape.path = tape.follower.path if tape.follower.disk is not None else None
-        tape.follower.start()
+        tape.write_to(path)
     return tape.start()
 
 

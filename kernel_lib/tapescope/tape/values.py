@@ -49,6 +49,7 @@ class Values:
         self.keeping = self.level >= FULL
         self.relus = Relus()
         self.troubles = Troubles(recorder)
+        self.clipped: set[int] = set()                         # steps whose gradients were not used as they were measured
         self.touched: list[Any] = []                           # leaves of the backward that runs
         self.leaves: list[tuple[Any, int]] = []                # of the newest: (weak, version)
         self.step_params: dict[int, Param] = {}

@@ -4,10 +4,14 @@
 `tst.debug(loss)` holds a backward pass and steps it.
 """
 
-from . import watch as _watch
-from .divergence import Divergence, first_divergence
-from .stepper import TorchDebugger, debug
-from .tape import TorchTape, record
+from .version import check as _check
+
+_check()
+
+from . import watch as _watch  # noqa: E402
+from .divergence import Divergence, first_divergence  # noqa: E402
+from .stepper import TorchDebugger, debug  # noqa: E402
+from .tape import TorchTape, record  # noqa: E402
 
 _watch.install()
 

@@ -22,6 +22,7 @@ from .backward import watched
 from .mirror import version_of
 from .ops import OPS, SKIP, classify, function_op
 from .recorder import TorchRecorder
+from .scaling import patches
 
 _sequence = torch.autograd._get_sequence_nr
 _maybe_level = torch._C._functorch.maybe_current_level
@@ -183,6 +184,7 @@ class _Ears:
         self.handles: list[Any] = []
         self.engine: Any = None
         self.apply: Any = None
+        self.patched: list[tuple[Any, str, Any]] = []
         self.stance: Any = None
         self.filter: Any = None
 
@@ -213,6 +215,9 @@ class _Ears:
                     return apply.__func__(cls, *args, **kwargs)
                 return _function(r, apply.__func__, cls, args, kwargs)
 
+            for owner, name, ours in patches(recorder_here):
+                self.patched.append((owner, name, getattr(owner, name)))
+                setattr(owner, name, ours)
             torch.autograd._engine_run_backward = run_backward
             torch.autograd.Function.apply = classmethod(applied)
 
@@ -226,6 +231,9 @@ class _Ears:
             self.handles = []
             if self.filter in warnings.filters:
                 warnings.filters.remove(self.filter)  # type: ignore[attr-defined]
+            for owner, name, theirs in self.patched:
+                setattr(owner, name, theirs)
+            self.patched = []
             torch.autograd._engine_run_backward = self.engine
             torch.autograd.Function.apply = self.apply
             if self.stance is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -81,11 +83,13 @@ class TorchTape(Tape):
         return True
 
 
-def record(model: Any = None, *, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None) -> TorchTape:
+def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, values: str = "stats", every: int = 1, module: str | None = None,
+           op: str | None = None, name: str | None = None, params: Mapping[str, Any] | None = None) -> TorchTape:
     """Starts a recording of what PyTorch does on this thread: `with record(model) as tape: ...`, or `tape = record(model)` and later `tape.stop()`.
 
-    `model` gives parameters and layers their names; without it, the first module that is called does. The other arguments are those of
-    `tapescope.record`. Raises TypeError for a model that is no torch.nn.Module, ValueError for an unknown level.
+    `model` gives parameters and layers their names; without it, the first module that is called does. With `path` it is written to that folder while it
+    goes on, for `tapescope.load_tape`. The other arguments are those of `tapescope.record`. Under `torch.distributed` every process has a recording of
+    its own, with its rank; a path gets one folder a rank. Raises TypeError for a model that is no torch.nn.Module, ValueError for an unknown level.
     """
     if model is not None and not isinstance(model, torch.nn.Module):
         raise TypeError(f"record() takes a torch.nn.Module, not {type(model).__name__}; leave it out to record without one")
@@ -94,8 +98,16 @@ def record(model: Any = None, *, values: str = "stats", every: int = 1, module: 
     open_house()
     frame = user_frame(sys._getframe(1))
     place = None if frame is None else (frame.f_code.co_filename, frame.f_code.co_qualname, frame.f_lineno)
+    rank = torch.distributed.get_rank() if torch.distributed.is_available() and torch.distributed.is_initialized() else None
+    if path is not None:
+        path = os.path.join(path, f"rank{rank}") if rank is not None else path
+        name = name or os.path.basename(os.path.normpath(path))
     tape = TorchTape(values, every, module, op, name or registry.name_for(place))
+    tape.rank = rank or 0
+    tape.log_params(params or {})
     if model is not None:
         tape.recorder.names.add_root(model)
+    if path is not None:
+        tape.write_to(path)
     tape.start()
     return tape

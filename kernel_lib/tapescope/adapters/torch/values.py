@@ -12,6 +12,7 @@ from ...tape.values import Values
 from ...tape.walk import NOTE, Step
 from .arrays import Away
 from .mirror import Mirror
+from .scaling import TorchTroubles
 
 if TYPE_CHECKING:
     from .recorder import TorchRecorder
@@ -28,6 +29,7 @@ class TorchValues(Values):
         super().__init__(recorder)
         self.samples: list[tuple[int, int, Any]] = []          # of activations: key, size of the whole, values
         self.scratch: Scratch | None = None
+        self.troubles = TorchTroubles(recorder)
 
     def begin(self, step: int) -> None:
         super().begin(step)
@@ -82,6 +84,9 @@ class TorchValues(Values):
             array = node.inputs[1]._array
             if array.ndim >= 1 and array.dtype.kind in "iu":
                 self.note_labels(host(array).reshape(-1).copy())
+
+    def backward_begin(self, roots: tuple[Any, ...], site: Any) -> None:
+        super().backward_begin(roots if all(t._array.dtype.kind != "V" for t in roots[:1]) else (), site)      # a meta tensor has no value
 
     def update_end(self, optimizer: Any) -> None:
         if self.r.listens:
