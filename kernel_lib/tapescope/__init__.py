@@ -30,7 +30,7 @@ from .core.dtype import (
     set_default_dtype,
     uint8,
 )
-from .core.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .core.grad_mode import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .core.layout import (
     can_cast,
     channels_last,
@@ -64,9 +64,10 @@ cfloat, cdouble = complex64, complex128
 newaxis = None
 
 # Rooms that load when they are used.
-_ROOMS = ("autograd", "cuda", "linalg", "special", "fft", "signal", "masked", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
+_ROOMS = ("autograd", "cuda", "linalg", "special", "fft", "signal", "masked", "func", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
           "serialization", "safetensors", "distributions", "vision", "multiprocessing", "amp", "backends", "random", "compiler", "jit")
-_LATER = {"compile": "compiler", "save": "serialization", "load": "serialization", "autocast": "amp", "GradScaler": "amp", "is_autocast_enabled": "amp", "is_autocast_available": "amp",
+_LATER = {"vmap": "func", "is_anomaly_enabled": "autograd.anomaly_mode", "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
+          "compile": "compiler", "save": "serialization", "load": "serialization", "autocast": "amp", "GradScaler": "amp", "is_autocast_enabled": "amp", "is_autocast_available": "amp",
           "get_autocast_dtype": "amp", **dict.fromkeys(
     ("get_num_threads", "set_num_threads", "get_num_interop_threads", "set_num_interop_threads", "get_float32_matmul_precision", "set_float32_matmul_precision",
      "use_deterministic_algorithms", "are_deterministic_algorithms_enabled", "is_deterministic_algorithms_warn_only_enabled", "get_deterministic_debug_mode",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .device import module_of
-from .engine import walk
+from .engine import discover, walk
 from .node import Node
+from .op import run
 from .site import here
 from .state import mode
 from .tensor import Tensor, accumulator, wrap
@@ -24,8 +26,37 @@ def run_passes(by: Pass | None) -> None:
     _walk = by or walk
 
 
+class Running(threading.local):
+    """The pass that goes on in this thread, for hooks that ask."""
+
+    now: Current | None = None
+
+
+class Current:
+    """What can be asked about a pass while it goes on."""
+
+    def __init__(self, roots: Sequence[Tensor]) -> None:
+        self.roots = roots
+        self._nodes: set[Node] | None = None
+
+    def reaches(self, place: tuple[Node, int]) -> bool:
+        """Whether a gradient can arrive at a node."""
+        if self._nodes is None:
+            order, leaves = discover([t._node if t._node is not None else accumulator(t) for t in self.roots])
+            self._nodes = {*order, *leaves, *(accumulator(t) for t in self.roots if t._node is None)}
+        return place[0] in self._nodes
+
+
+running = Running()
+
+
+def current_pass() -> Current | None:
+    """The backward pass that goes on in this thread."""
+    return running.now
+
+
 def _many(x: Any) -> tuple[Any, ...]:
-    return (x,) if isinstance(x, Tensor) else tuple(x)
+    return (x,) if isinstance(x, Tensor) or hasattr(x, "output_nr") else tuple(x)
 
 
 def first_grads(tensors: Sequence[Tensor], grads: Sequence[Any] | None, create: bool) -> list[Any]:
@@ -70,6 +101,7 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     error: BaseException | None = None
     if sink is not None:
         sink.backward_begin(roots, site)
+    outer, running.now = running.now, Current(roots)
     try:
         if inputs is not None:
             leaves = _many(inputs)
@@ -90,14 +122,19 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
         error = e
         raise
     finally:
+        running.now = outer
         if sink is not None:
             sink.backward_end(error)
 
 
-def _captured(roots: Sequence[Tensor], start: list[Any], inputs: Sequence[Tensor], retain: bool, create: bool, site: Any) -> list[Any]:
+def _captured(roots: Sequence[Tensor], start: list[Any], inputs: Sequence[Any], retain: bool, create: bool, site: Any) -> list[Any]:
     captures: dict[tuple[Node, int], list[Any]] = {}
     places: list[tuple[Node, int]] = []
     for i, t in enumerate(inputs):
+        if not isinstance(t, Tensor) and hasattr(t, "output_nr"):    # a GradientEdge
+            captures.setdefault((t.node, t.output_nr), [])
+            places.append((t.node, t.output_nr))
+            continue
         if not isinstance(t, Tensor) or not t._req:
             raise RuntimeError(f"One of the differentiated Tensors does not require grad (element {i} of inputs"
                                + (f", shape {list(t._array.shape)})" if isinstance(t, Tensor) else ")"))
@@ -109,12 +146,39 @@ def _captured(roots: Sequence[Tensor], start: list[Any], inputs: Sequence[Tensor
     return [captures[p][-1] if captures[p] else None for p in places]
 
 
+def _batched(outputs: Any, inputs: Any, grad_outputs: Any, retain: bool | None, create: bool, allow_unused: bool | None, materialize: bool) -> Any:
+    """The first dimension of every gradient given is a batch: a pass for each, and the results stacked."""
+    roots = _many(outputs)
+    given = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs or ())
+    sizes = {g._array.shape[0] for g in given if g is not None and g._array.ndim}
+    if len(given) != len(roots) or len(sizes) != 1:
+        raise RuntimeError("If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The sizes of the remaining dimensions "
+                           f"are expected to match the shape of corresponding output; got {len(given)} gradients of batch sizes {sorted(sizes)} for {len(roots)} outputs")
+    for i, (g, t) in enumerate(zip(given, roots, strict=True)):
+        if g is not None and g._array.shape[1:] != t._array.shape:
+            raise RuntimeError("If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The sizes of the remaining dimensions "
+                               "are expected to match the shape of corresponding output, but a mismatch was detected: "
+                               f"grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}.")
+    n = sizes.pop()
+    rows = [grad(roots, inputs, [None if g is None else g[i] for g in given], retain if i == n - 1 and retain is not None else create or i < n - 1, create, True,
+                 allow_unused, False, materialize) for i in range(n)]
+    from .op import table
+
+    stacked = []
+    for column in zip(*rows, strict=True):
+        whole = [c for c in column if c is not None]
+        stacked.append(run(table["stack"], tuple(whole), (0,)) if whole else None)
+    return tuple(stacked)
+
+
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
          only_inputs: bool = True, allow_unused: bool | None = None, is_grads_batched: bool = False,
          materialize_grads: bool = False) -> tuple[Tensor | None, ...]:
     """The gradients of the sum of `outputs` with respect to `inputs`, without touching any `.grad`."""
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
     if is_grads_batched:
-        raise NotImplementedError("is_grads_batched is not supported; call grad() once per row")
+        return _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
     if allow_unused is None:
         allow_unused = materialize_grads
     roots, wanted = _many(outputs), _many(inputs)
@@ -126,17 +190,19 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     error: BaseException | None = None
     if sink is not None:
         sink.backward_begin(roots, site)
+    outer, running.now = running.now, Current(roots)
     try:
         found = _captured(roots, start, wanted, retain, create_graph, site)
     except BaseException as e:
         error = e
         raise
     finally:
+        running.now = outer
         if sink is not None:
             sink.backward_end(error)
     result: list[Tensor | None] = []
     for i, (t, g) in enumerate(zip(wanted, found, strict=True)):
-        if g is None and materialize_grads:
+        if g is None and materialize_grads and isinstance(t, Tensor):
             g = module_of(t._array).zeros_like(t._array)
         if g is None:
             if not allow_unused:

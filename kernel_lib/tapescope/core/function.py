@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from time import perf_counter_ns as clock
 from typing import Any
@@ -29,6 +30,9 @@ class FunctionNode(Node):
     _non_differentiable: set[int]
     _dirty: tuple[Any, ...]
 
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Accepted: it is for a forward mode, which there is not."""
+
     def save_for_backward(self, *tensors: Any) -> None:
         """Keeps tensors (inputs, outputs, None) for `backward`, with the check for changes in place."""
         self._to_save = tensors
@@ -46,6 +50,8 @@ class FunctionNode(Node):
     def saved_tensors(self) -> tuple[Any, ...]:
         if isinstance(self.saved, Freed):
             raise errors.freed(self)
+        if not isinstance(self.saved, tuple):              # a user's hooks have it
+            return tuple(self.saved.tensors(self))
         found: list[Any] = []
         for t, version, storage, array in self.saved:
             if t is None and array is None:
@@ -141,6 +147,13 @@ class Function:
         ctx.shape, ctx.dtype = (arrays[0].shape, arrays[0].dtype) if arrays else ((), np.dtype("f4"))
         if len(outputs) > 1:
             ctx.more().outs = tuple((o._array.shape, o._array.dtype) if isinstance(o, Tensor) else ((), np.dtype("f4")) for o in outputs)
+        for d in ctx._dirty:
+            if not any(d is o for o in outputs) and connected:
+                raise RuntimeError("Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified inplace must all be "
+                                   "outputs of the Function.")
+        for i, t in enumerate(ctx._to_save):
+            if t is not None and not isinstance(t, Tensor):
+                raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
         ctx.saved = tuple([_entry(t, outputs) for t in ctx._to_save])
         if sink is not None:
             made = tuple(o for o in final if isinstance(o, Tensor))
@@ -171,11 +184,29 @@ def _op_of(cls: type) -> Op:
     return known
 
 
+class _Twice(Function):
+    """Passes gradients on that must not be differentiated: a pass that comes to it is an error."""
+
+    @staticmethod
+    def forward(ctx: Any, *grads: Any) -> Any:
+        return tuple(g.detach() if isinstance(g, Tensor) else g for g in grads)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+
+
 def once_differentiable(fn: Any) -> Any:
-    """Marks a backward that must not itself be differentiated."""
+    """Marks a backward that must not itself be differentiated: a second derivative through it is an error."""
+    @functools.wraps(fn)
     def wrapper(ctx: Any, *grads: Any) -> Any:
-        if mode.grad and any(isinstance(g, Tensor) and g._req for g in grads):
-            raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
         with no_grad():
-            return fn(ctx, *grads)
+            outputs = fn(ctx, *grads)
+        if not mode.grad or not any(isinstance(g, Tensor) and g._req for g in grads):
+            return outputs
+        many = outputs if isinstance(outputs, tuple) else (outputs,)
+        # what the gradients depend on is made to depend on what came in, so that a second pass comes here
+        needle = next(g for g in grads if isinstance(g, Tensor) and g._req)
+        marked = tuple(_Twice.apply(o, needle)[0] if isinstance(o, Tensor) else o for o in many)
+        return marked if isinstance(outputs, tuple) else marked[0]
     return wrapper

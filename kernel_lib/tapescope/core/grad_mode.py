@@ -68,7 +68,7 @@ class enable_grad(_Switch):
 
 
 class inference_mode(_Switch):
-    """Does not record gradients; `inference_mode(False)` does nothing of its own."""
+    """Does not record gradients; `inference_mode(False)` records them, as PyTorch's does."""
 
     def __new__(cls, mode: Any = True) -> Any:
         return super().__new__(cls, mode if callable(mode) else None)
@@ -76,9 +76,16 @@ class inference_mode(_Switch):
     def __init__(self, mode: Any = True) -> None:
         super().__init__()
         self.on = bool(mode)
+        self._outer: list[bool] = []
 
     def __enter__(self) -> None:
-        self._before.append(set_grad(mode.grad and not self.on))
+        self._outer.append(mode.inference)
+        mode.inference = self.on
+        self._before.append(set_grad(not self.on))
+
+    def __exit__(self, *exc: object) -> None:
+        mode.inference = self._outer.pop()
+        super().__exit__(*exc)
 
     def _clone(self) -> _Switch:
         return inference_mode(self.on)
@@ -126,4 +133,5 @@ def is_grad_enabled() -> bool:
 
 
 def is_inference_mode_enabled() -> bool:
+    """Whether this thread is within `inference_mode`."""
     return mode.inference

@@ -52,11 +52,7 @@ class _Formatter:
         flat = values.ravel().astype(np.float64)
         finite = flat[np.isfinite(flat) & (flat != 0)]
         if finite.size == 0:
-            for v in flat:
-                self.width = max(self.width, len(self.text(v)))
-            if flat.size and not np.isfinite(flat).all():
-                self.integral = True
-            return
+            return                                         # zeros, NaN and infinities stand as they come
         magnitude = np.abs(finite)
         low, high = float(magnitude.min()), float(magnitude.max())
         self.integral = bool((np.ceil(finite) == finite).all())

@@ -24,6 +24,9 @@ def arrays(node: Node) -> list[Any]:
     saved = node.saved
     if saved.__class__ is Freed:
         raise freed(node)
+    if saved.__class__ is not tuple:                       # a user's hooks have it
+        packed: list[Any] = saved.arrays()
+        return packed
     k = node.plan.tensors_saved
     values: list[Any] = []
     for entry in saved[:k]:
@@ -49,9 +52,13 @@ def arrays(node: Node) -> list[Any]:
 
 def tensors(node: Node) -> list[Any]:
     """The saved values of a node as Tensors connected to the graph, for `create_graph`."""
+    saved: Any = node.saved
+    if saved.__class__ is not tuple and not isinstance(saved, Freed):
+        packed: list[Any] = saved.tensors(node)
+        return packed
     values = arrays(node)
     k = node.plan.tensors_saved
-    for i, entry in enumerate(node.saved[:k]):
+    for i, entry in enumerate(saved[:k]):
         if entry[1] is not None:
             values[i] = entry[0]
     if node.plan.saves_output:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.node import AccumulateGrad, Freed, Node, meta_of
+from ..core.node import AccumulateGrad, Node, meta_of
 from ..core.op import Op
 from ..core.tensor import Tensor
 from .passes import dice, throw_again
@@ -25,7 +25,7 @@ class Values:
         self._held: dict[tuple[Node, int], Any] = {}
         self._made: dict[Node, Any] = {}
         for n in order:
-            if n.saved.__class__ is Freed:
+            if n.saved.__class__ is not tuple:
                 continue
             for entry in n.saved:
                 if isinstance(entry, tuple) and len(entry) > 1 and isinstance(entry[0], Tensor) and entry[0]._node is not None and _fresh(entry[0], entry[1]):
@@ -82,7 +82,7 @@ class Values:
             where = getattr(node, "_where", ())
             t = given[where[i]]() if i < len(where) and given else None
             return None if t is None else t._array
-        if node.saved.__class__ is Freed or i not in plan.tensors:
+        if node.saved.__class__ is not tuple or i not in plan.tensors:
             return None
         entry = node.saved[plan.tensors.index(i)]
         if not isinstance(entry[0], Tensor):
@@ -97,7 +97,7 @@ class Values:
     def ways(self, node: Node, stand_ins: dict[str, Any]) -> list[tuple[Any, ...]]:
         """What the parameters of a node's op may have been: those that it holds, and stand-ins for the others; none where there is no stand-in."""
         op, plan = node.op, node.plan
-        if plan is None or node.saved.__class__ is Freed:
+        if plan is None or node.saved.__class__ is not tuple:
             return []
         by_name = dict(zip(plan.names[-len(plan.others):], node.saved[-len(plan.others):], strict=True)) if plan.others else {}
         choices = []

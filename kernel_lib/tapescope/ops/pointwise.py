@@ -307,9 +307,10 @@ def clamp(x: Any, low: Any, high: Any) -> Any:
 
 
 def _clamp_grad(g: Any, x: Any, low: Any, high: Any) -> Any:
-    if low is not None:
-        g = g * (x >= low)
-    return g if high is None else g * (x <= high)
+    inside = x <= high if low is None else x >= low
+    if low is not None and high is not None:
+        inside = inside & (x <= high)
+    return masked_fill(g, inside == 0, 0)                   # not a product: NaN outside is nothing to the operand
 
 
 clamp.vjp(_clamp_grad)

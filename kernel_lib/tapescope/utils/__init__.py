@@ -8,10 +8,12 @@ from typing import Any
 from . import data
 from .summary import summary
 
-__all__ = ["data", "summary", "tensorboard"]
+__all__ = ["checkpoint", "data", "summary", "tensorboard"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "checkpoint":
+        return importlib.import_module("tapescope.utils.checkpoint")
     if name == "tensorboard":
         return importlib.import_module("tapescope.utils.tensorboard")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -34,6 +34,7 @@ ARROWS: Mapping[str, set[str]] = {
     "special": {"ops"},
     "fft": {"ops"},
     "masked": {"core", "ops"},
+    "func": {"core", "ops"},
     "signal": {"ops"},
     "nn": {"core", "ops"},
     "compiler": {"core", "ops", "nn"},
