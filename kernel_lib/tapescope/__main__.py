@@ -12,15 +12,14 @@ from typing import Any
 
 def _list(args: Any) -> int:
     """Recordings below a folder, one line each."""
-    from .tape.store import TapeError, load_tape
+    from .tape.runs import runs
 
-    for file in sorted(Path(args.path).rglob("tape.db")):
-        try:
-            t = load_tape(file.parent)
-            params = " ".join(f"{k}={v}" for k, v in t.params.items())
-            print(f"{file.parent}  {t.state}  {t.step_number} steps  {params}".rstrip())
-        except TapeError as e:
-            print(f"{file.parent}  {e}", file=sys.stderr)
+    for r in runs(args.path):
+        if r.error:
+            print(f"{r.path}  {r.error}", file=sys.stderr)
+        else:
+            params = " ".join(f"{k}={v}" for k, v in r.params.items())
+            print(f"{r.path}  {r.state}  {r.step} steps  {params}".rstrip())
     return 0
 
 
@@ -57,6 +56,44 @@ def _record(args: Any) -> int:
     return 0
 
 
+def _export(args: Any) -> int:
+    """Writes a recording as a page (.html), as event files (a folder), or as its metrics (.csv)."""
+    from .facade import load_tape
+
+    tape: Any = load_tape(args.path)
+    target = Path(args.to)
+    if target.suffix == ".html":
+        path = tape.export_html(target, args.max_bytes)
+    elif target.suffix in (".parquet", ".arrow", ".feather"):
+        path = tape.to_parquet(target, args.kind) if target.suffix == ".parquet" else tape.to_arrow(args.kind, target)
+    elif target.suffix == ".csv":
+        path = tape.to_csv(target, args.kind)
+    elif not target.suffix:
+        path = tape.export_tensorboard(target)
+    else:
+        raise SystemExit(f"{target}: there are .html, .csv, .parquet, .arrow, and a folder for TensorBoard")
+    print(path)
+    return 0
+
+
+def _stream(args: Any) -> int:
+    """Speaks the wire over stdin and stdout, about a recording or all below a folder."""
+    from .facade import load_tape
+    from .tape.runs import runs
+    from .tape.store.schema import DATABASE
+
+    inward, outward = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr                                    # what somebody prints must not lie between messages
+    path = Path(args.path)
+    kept = [load_tape(path)] if (path / DATABASE).exists() else [r.tape for r in list(runs(path))[-args.most:] if not r.error]
+    if not kept:
+        raise SystemExit(f"{path} holds no recording")
+    from .facade import serve_pipe
+
+    serve_pipe(inward, outward)
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; 0 when all is well, 1 when a recording is damaged or cannot be read."""
     from .tape.store import TapeError
@@ -67,6 +104,16 @@ def main(argv: list[str] | None = None) -> int:
         sub = commands.add_parser(name, help=str(run.__doc__).lower().rstrip("."))
         sub.add_argument("path", nargs="?" if name == "list" else None, default="." if name == "list" else None)
         sub.set_defaults(run=run)
+    sub = commands.add_parser("export", help="writes a recording in another form")
+    sub.add_argument("path")
+    sub.add_argument("to", help="run.html, run.csv, run.parquet, run.arrow, or a folder for TensorBoard")
+    sub.add_argument("--max-bytes", type=int, default=5_000_000, help="the size of a page")
+    sub.add_argument("--kind", default="scalars", help="of tables: scalars, stats or histograms")
+    sub.set_defaults(run=_export)
+    sub = commands.add_parser("stream", help="speaks the wire over stdin and stdout")
+    sub.add_argument("path")
+    sub.add_argument("--most", type=int, default=50, help="recordings of a folder that are opened, the newest")
+    sub.set_defaults(run=_stream)
     sub = commands.add_parser("record", help="runs a script and records it")
     sub.add_argument("--to", required=True, help="the folder of the recording")
     sub.add_argument("--values", default="stats", help="none, health, stats, histogram or full")
@@ -76,7 +123,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))
-    except TapeError as e:
+    except (TapeError, OSError, ValueError) as e:
+        if args.run is _record:
+            raise
         print(e, file=sys.stderr)
         return 1
 

@@ -50,6 +50,34 @@ def export_html(self: Tape, path: Any, max_bytes: int = 5_000_000, title: str | 
     return export_html(self, path, max_bytes, title)
 
 
+def to_csv(self: Tape, path: Any = None, kind: str = "scalars") -> Any:
+    """Every row of a kind ("scalars", "stats") as CSV text, or written to `path`, which is given back."""
+    from .views.tables import to_csv
+
+    return to_csv(self, path, kind)
+
+
+def to_pandas(self: Tape, kind: str = "scalars") -> Any:
+    """Every row of "scalars", "stats" or "histograms" as a pandas DataFrame."""
+    from .views.tables import to_pandas
+
+    return to_pandas(self, kind)
+
+
+def to_arrow(self: Tape, kind: str = "scalars", path: Any = None) -> Any:
+    """Every row of "scalars", "stats" or "histograms" as a pyarrow Table; written to `path` as an Arrow file, which is given back, where one is given."""
+    from .views.tables import to_arrow
+
+    return to_arrow(self, kind, path)
+
+
+def to_parquet(self: Tape, path: Any, kind: str = "scalars") -> Any:
+    """Writes every row of "scalars", "stats" or "histograms" as a Parquet file and gives its path back."""
+    from .views.tables import to_parquet
+
+    return to_parquet(self, path, kind)
+
+
 def export_tensorboard(self: Tape, log_dir: Any) -> Any:
     """Writes this recording as event files that TensorBoard shows: scalars, histograms, pictures, sounds, words, hparams, embeddings, the graph; gives the folder back.
 
@@ -74,6 +102,34 @@ def _held_bundle(self: Held[Any], include: Any = None, exclude: Any = None) -> d
     return {"text/plain": words, "text/html": html(svg, words), "image/svg+xml": svg}
 
 
+def runs(path: Any = "runs") -> Any:
+    """All runs below a folder, recordings and TensorBoard's alike, the oldest first: `ts.runs("runs").where("lr < 0.01 and val/loss < 0.3").sort("val/loss")`.
+
+    They are filtered by an expression over parameters and metrics, sorted, grouped and compared; each one's `tape` opens it. Raises FileNotFoundError when there
+    is no such folder.
+    """
+    from .tape import runs as room
+
+    if not hasattr(room.Runs, "_repr_mimebundle_"):
+        setattr(room.Runs, "_repr_mimebundle_", _runs_bundle)
+        setattr(room.Comparison, "_repr_mimebundle_", _comparison_bundle)
+    return room.runs(path)
+
+
+def _runs_bundle(self: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    from .views.static.runs import runs_html
+
+    return {"text/plain": repr(self), "text/html": runs_html(self)}
+
+
+def _comparison_bundle(self: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    from .views.static import html
+    from .views.static.runs import comparison_svg
+
+    svg = comparison_svg(self)
+    return {"text/plain": repr(self), "text/html": html(svg, repr(self)), "image/svg+xml": svg}
+
+
 @functools.cache
 def open_house() -> None:
     """Attaches views and findings to Tape, the backward view to every held pass; once."""
@@ -83,7 +139,8 @@ def open_house() -> None:
     setattr(Held, "_repr_mimebundle_", _held_bundle)
     setattr(Tape, "findings", findings)
     setattr(Tape, "export_html", export_html)
-    setattr(Tape, "export_tensorboard", export_tensorboard)
+    for method in (export_tensorboard, to_csv, to_pandas, to_arrow, to_parquet):
+        setattr(Tape, method.__name__, method)
     _pause.hosts.append(_wait_here)
     breakpoints.first = _call_pages
     setattr(Tape, "_repr_mimebundle_", _tape_bundle)
@@ -120,6 +177,13 @@ def load_tape(path: Any) -> Tape:
     return load_tape(path)
 
 
+def serve_pipe(inward: Any, outward: Any) -> None:
+    """Answers the wire over a pair of binary files until the other side closes its end."""
+    from .link.stdio import serve
+
+    serve(inward, outward)
+
+
 def tensor_bundle(self: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
     """A Tensor in a notebook: its text as PyTorch prints it, with a heat map beneath."""
     text = repr(self)
@@ -144,4 +208,4 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 
 open_house()
-__all__ = ["Breakpoint", "Debugger", "Tape", "break_on", "breakpoints", "debug", "load_tape", "name_axes", "record", "recordings"]
+__all__ = ["Breakpoint", "Debugger", "Tape", "break_on", "breakpoints", "debug", "load_tape", "name_axes", "record", "recordings", "runs"]

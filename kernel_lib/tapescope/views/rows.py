@@ -17,7 +17,7 @@ Columns = dict[str, Any]
 class Rows:
     """All rows of one kind, sorted by key; `stride` is more than 1 when there were too many of them to be held."""
 
-    def __init__(self, tape: Tape, kind: str) -> None:
+    def __init__(self, tape: Tape, kind: str, whole: bool = False) -> None:
         self.kind = kind
         self.key = "tag" if kind == "scalars" else "key"
         self.stride = 1
@@ -31,7 +31,7 @@ class Rows:
                 c = dict(f.columns) if self.stride == 1 else pick(f.columns, f.columns["step"] // self.stride * self.stride == f.columns["step"])
                 parts.append(c)
                 size += sum(v.nbytes for v in c.values())
-            while size > READ:
+            while size > READ and not whole:
                 self.stride *= 2
                 parts = [pick(c, c["step"] // self.stride * self.stride == c["step"]) for c in parts]
                 size = sum(v.nbytes for c in parts for v in c.values())

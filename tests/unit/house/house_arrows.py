@@ -76,9 +76,9 @@ OTHERS_LATER: Mapping[str, set[str]] = {
     "vision": {"PIL", "tqdm"},
     "core": {"cupy"},
     "ops": {"cupy", "cupyx"},
-    "tape": {"cupy"},
+    "tape": {"cupy", "pandas"},
     "link": {"comm"},
-    "views": {"IPython", "plotly"},
+    "views": {"IPython", "pandas", "plotly", "pyarrow"},
 }
 
 # Modules that load their own room's parts by names that are only known as they run, and one that loads what a file names when its user trusts the file.

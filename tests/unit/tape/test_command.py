@@ -50,3 +50,17 @@ def test_a_script_that_fails_keeps_what_it_had(tmp_path: Path) -> None:
     assert done.returncode == 1 and "ValueError: mine" in done.stderr
     assert ts.load_tape(tmp_path / "a").state == "stopped"
     assert shell("inspect", tmp_path).returncode == 1
+
+
+def test_a_recording_is_exported(tmp_path: Path) -> None:
+    with ts.record(tmp_path / "run") as tape:
+        tape.log_scalar("loss", 0.5)
+        tape.step()
+    for name in ("out.csv", "out.parquet", "out.arrow", "board"):
+        done = shell("export", tmp_path / "run", tmp_path / name)
+        assert (done.returncode, done.stdout) == (0, f"{tmp_path / name}\n"), done.stderr
+    assert "loss,0," in (tmp_path / "out.csv").read_text()
+    assert 0.5 in ts.load_tape(tmp_path / "board").frames("scalars", id="loss")[0][0].columns["value"]
+    assert shell("export", tmp_path / "run", tmp_path / "out.xyz").returncode == 1
+    again = shell("export", tmp_path / "run", tmp_path / "board")
+    assert again.returncode == 1 and "holds event files already" in again.stderr

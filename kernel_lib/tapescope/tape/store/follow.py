@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..frame import Column
+from ..metric import DERIVED, Metric, digest, joined
 from .disk import Disk, being_written
 from .passes import clock_rows, gradient_rows
 from .schema import DATABASE, DTYPES, TapeError, kind_of
@@ -53,6 +54,7 @@ class Follower:
         self._rules_due = 0.0
         self._told = ""
         self._params: dict[str, Any] = {}
+        self._metrics: dict[int, Metric] = {}                  # what each series has come to, so that a list of runs reads no rows
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -214,6 +216,9 @@ class Follower:
         disk.snapshots([(i.key, i.step, _plain(i.data[0]), i.data[1], i.data[2]) for i in copies])
         self._label(disk, {i.step for i in copies})
         disk.state("status", status)
+        if series["scalars"] or ending:
+            strings = tape.strings
+            disk.state("metrics", {t: list(m) for k, m in self._metrics.items() if not (t := strings[k]).startswith(DERIVED)})
         if tape.params != self._params:
             self._params = dict(tape.params)
             disk.state("params", self._params)
@@ -235,6 +240,9 @@ class Follower:
             self._trouble("behind", "warning", f"{self.path} could not be written fast enough", f"rows of {kind} were thinned in memory before they were on disk",
                           "record every k-th step (every=k), or on a faster disk")
         columns: dict[str, Column] = {"key": block.key.astype(np.uint32), "step": block.step.astype(np.int32), "time": block.time.astype(np.float64)}
+        if log.width == 1:
+            for key, m in digest(block.key, block.values[:, 0]).items():
+                self._metrics[key] = joined(self._metrics.get(key), m)
         columns["value" if log.width == 1 else "moments"] = block.values[:, 0] if log.width == 1 else block.values.astype(np.float32)
         found.append(columns)
         return bool(cursor < log.next)

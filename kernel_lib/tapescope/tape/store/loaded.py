@@ -111,6 +111,12 @@ class StoredTape(Replayed):
     def labels_of(self, step: int) -> Any:
         return self._shelf.labels(step)
 
+    def metrics(self) -> dict[str, list[Any]] | None:
+        """[last, least, greatest, number] of every series, as its writer has counted them; None where it has not."""
+        found = self._shelf.state("metrics")[1]
+        good = isinstance(found, dict) and all(isinstance(v, list) and len(v) == 4 and all(isinstance(x, (int, float)) for x in v) for v in found.values())
+        return dict(found) if good else None
+
     def kept_findings(self) -> list[dict[str, Any]] | None:
         found = self._shelf.state("findings")[1]
         return [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
