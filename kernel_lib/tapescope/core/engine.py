@@ -68,13 +68,14 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
         node = t._node if t._node is not None else accumulator(t)
         starts.append(node)
         _put(buffer, node, t._nr, g, create)
-    order, leaves = discover(starts)
-    for node in starts:
-        if node.__class__ is AccumulateGrad:
-            leaves[node] = leaves.get(node, 0) + 1
-    needed = _needed(order, captures) if captures is not None and not accumulate else None
-    if resume is not None:
+    if resume is None:
+        order, leaves = discover(starts)
+        for node in starts:
+            if node.__class__ is AccumulateGrad:
+                leaves[node] = leaves.get(node, 0) + 1
+    else:
         order, buffer, leaves, starts = list(resume[0]), resume[1], resume[2], []
+    needed = _needed(order, captures) if captures is not None and not accumulate else None
     write = write or (_write_connected if create else _write)
 
     def leaf(node: Node, g: Any) -> Generator[Stop, None, None]:

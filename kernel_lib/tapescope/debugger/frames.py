@@ -62,7 +62,7 @@ def describe(dbg: Debugger) -> tuple[dict[str, Any], dict[str, Any]]:
             "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "changed": dbg.noticed,
             "branch": None if dbg.compared is None else dbg.compared.to_dict(), "origin": None if dbg.origins is None else dbg.origins.to_dict(),
             "memory": dbg.lens.totals(dbg.index, dbg.nbytes), "hits": [b.id for b in dbg.hits], "nbytes": dbg.nbytes, "kept": [k.index for k in dbg._pass.kept],
-            "error": None if dbg.error is None else f"{type(dbg.error).__name__}: {dbg.error}",
+            "error": None if dbg.error is None else "\n".join([f"{type(dbg.error).__name__}: {dbg.error}", *getattr(dbg.error, "__notes__", [])]),
             "at": None if at is None else _describe(at, columns), "arrived": [{"parameter": n, "norm": v} for n, v in arrived.items()]}
     return meta, columns
 
@@ -99,6 +99,6 @@ def _describe(at: At, columns: dict[str, Any]) -> dict[str, Any]:
         "saved": [add(n, v, "saved") for n, v in at.saved.items()],
         "grad_out": [add(f"grad_out[{i}]", g, "grad_out", i) for i, g in enumerate(() if at.node.plan is None else at.grad_out) if g is not None],
         "shares": [] if own else at.shares(),
-        "stack": at.stack, "reaches": at.reaches[:MOST], "rule": at.rule, "hooks": at.hooks, "held": at.held, "freed": isinstance(at.node.saved, Freed),
+        "stack": at.stack, "reaches": dbg.reach(at.node, MOST), "rule": at.rule, "hooks": at.hooks, "held": at.held, "freed": isinstance(at.node.saved, Freed),
         "check": None if found is None else found.to_dict(),
     }

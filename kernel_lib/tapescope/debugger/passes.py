@@ -91,6 +91,7 @@ class Pass:
         self.failed: Node | None = None                         # the node that raised
         self._last: Node | None = None
         self._sequence: list[Node] | None = None
+        self._counted: tuple[tuple[int, ...], int] = ((), 0)
         self.waiting: dict[Node, Any] = {}
         self.first = Kept(self, 0, 0, {}, {})
         self.first.dice = dice()
@@ -303,7 +304,11 @@ class Pass:
     @property
     def nbytes(self) -> int:
         """Bytes of the gradients that kept places hold; what several hold counts once."""
-        return sum({id(a): a.nbytes for k in self.kept for g in k.buffer.values() for a in (g if isinstance(g, list) else [g]) if a is not None}.values())
+        key = tuple(map(id, self.kept))
+        if self._counted[0] != key:
+            held = {id(a): a.nbytes for k in self.kept for g in k.buffer.values() for a in (g if isinstance(g, list) else (g,)) if a is not None}
+            self._counted = key, sum(held.values())
+        return self._counted[1]
 
     # -- what the engine calls ------------------------------------------------------------------------------------------------------
 
@@ -377,9 +382,10 @@ _OWNED = 4
 
 
 def _hooks(n: Node) -> bool:
-    variable = getattr(n, "variable", None)
-    if variable is not None and variable._extra is not None and variable._extra.hooks:
-        return True
+    if n.__class__ is AccumulateGrad:
+        extra = n.variable._extra
+        if extra is not None and extra.hooks:
+            return True
     return n.extra is not None and bool(n.extra.tensor_hooks or n.extra.pre or n.extra.post)
 
 

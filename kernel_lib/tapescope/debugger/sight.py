@@ -110,10 +110,11 @@ class Sight(Held[At]):
             self._axes = Axes(self._pass.order)
         return self._axes
 
-    def reach(self, node: Node) -> list[str]:
-        """Names of the leaves that a gradient from this node comes to."""
-        seen, stack, found = {node}, [node], []
-        while stack:
+    def reach(self, node: Node, most: int = 1_000_000) -> list[str]:
+        """Names of the leaves that a gradient from this node comes to; of more than `most`, those met first."""
+        seen, stack = {node}, [node]
+        found: list[AccumulateGrad] = []
+        while stack and len(found) < most:
             n = stack.pop()
             if isinstance(n, AccumulateGrad):
                 found.append(n)
