@@ -57,10 +57,11 @@ def discover(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
 def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False, create: bool = False,
          observe: bool | Callable[[Node, list[Any]], bool] = False, captures: dict[tuple[Node, int], list[Any]] | None = None,
          accumulate: bool = True, write: Writer | None = None, site: Site | None = None,
-         keep: Callable[[Node, Any, dict[Node, Any], dict[Node, int]], None] | None = None, resume: Place | None = None) -> Generator[Stop, None, None]:
+         keep: Callable[[Node, Any, dict[Node, Any], dict[Node, int]], None] | None = None, resume: Place | None = None,
+         found: tuple[list[Node], dict[Node, int]] | None = None) -> Generator[Stop, None, None]:
     """Runs the vjps from `roots` down. `grads` are raw arrays, or Tensors when `create`.
 
-    `captures` receives the gradients at chosen places instead of (`accumulate=False`) or beside `.grad`.
+    `captures` receives the gradients at chosen places instead of (`accumulate=False`) or beside `.grad`. `found` is what `discover` has found already.
     """
     buffer: dict[Node, Any] = {}
     starts: list[Node] = []
@@ -69,7 +70,7 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
         starts.append(node)
         _put(buffer, node, t._nr, g, create)
     if resume is None:
-        order, leaves = discover(starts)
+        order, leaves = found or discover(starts)
         for node in starts:
             if node.__class__ is AccumulateGrad:
                 leaves[node] = leaves.get(node, 0) + 1

@@ -41,6 +41,7 @@ class Ear:
         """Begins anew: the next model that is called gives the paths."""
         self.names = Names(Strings())
         self.calls: list[Call] = []
+        self.paths: set[str] = set()                            # of all calls since
         self._firsts: list[int] = []
         self.open: list[Call] = []
 
@@ -82,6 +83,7 @@ class Ear:
             below.module_enter(module, args, site, t0)
         call = Call(self.names.call(module, not self.open).path, next_seq(), self.open[-1] if self.open else None)
         self.open.append(call)
+        self.paths.add(call.path)
         if len(self.calls) >= CALLS:
             del self.calls[:CALLS // 2], self._firsts[:CALLS // 2]
         self.calls.append(call)

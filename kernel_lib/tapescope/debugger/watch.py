@@ -22,7 +22,7 @@ from .passes import Pass
 from .pause import pause
 from .points import Breakpoint, Measure, breakpoints
 from .stepper import Debugger
-from .where import Where, recording_of
+from .where import Where, inside, recording_of
 
 _busy = threading.local()
 _passes = 0                        # of backward() since there are breakpoints: the step, where nobody records
@@ -57,6 +57,9 @@ class Plan:
         quiet = [b.quiet for b in self.anywhere]
         self.low, self.high = max((q[0] for q in quiet), default=0.0), min((q[1] for q in quiet), default=math.inf)
         placed = [b for b in found if b.places]
+        if placed:
+            ops, paths = {n.op for n in pass_order}, where.paths
+            placed = [b for b in placed if (b.op is None or any(b.at_op(op) for op in ops)) and (b.module is None or paths is None or any(inside(p, b.module) for p in paths))]
         if placed:
             self._place(pass_order, list(leaves), placed)
 
@@ -162,7 +165,7 @@ def run(roots: Sequence[Tensor], grads: list[Any], *, retain: bool = False, crea
     found = discover([t._node if t._node is not None else accumulator(t) for t in roots])
     plan = plan_of(*found, Where(recording_of(found[0])))
     if not plan:
-        return walk(roots, grads, retain=retain, **options)
+        return walk(roots, grads, retain=retain, found=found, **options)
     pass_ = Pass(roots, grads, retain=retain, found=found, **options)
     _busy.on = True
     try:

@@ -38,6 +38,17 @@ class Where:
         self._leaves: dict[int, str] | None = None
 
     @property
+    def paths(self) -> set[str] | None:
+        """Paths of all module calls that nodes may have been made in; None where they are not told by calls."""
+        if self._given:
+            return None
+        graph = self.graph
+        known = set() if graph is None else {graph.strings[p] for p in set(graph.mod_path)}
+        if self.tape is not None:
+            known |= self.tape.recorder.names.paths()
+        return known | ear.names.paths() | ear.paths
+
+    @property
     def graph(self) -> Any:
         return None if self.tape is None else self.tape.graphs.get(self.number)
 

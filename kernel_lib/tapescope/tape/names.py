@@ -101,6 +101,10 @@ class Names:
                 self.known[t._id] = -(number + 1)
                 self.labels[number] = (1, _join(prefix, path))
 
+    def paths(self) -> set[str]:
+        """Paths of all modules that are known, called or not."""
+        return {call.path for call in self._calls.values()}
+
     def mirrored(self, t: Any) -> Any:
         """What stands for a module's tensor on the tape; an adapter's tensors are not ours."""
         return t

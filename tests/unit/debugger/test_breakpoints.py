@@ -381,3 +381,20 @@ def test_hooks_run_once_when_nobody_goes_back() -> None:
         warnings.simplefilter("error")
         (h.tanh() * 1).sum().backward()
     assert len(calls) == 2
+
+
+def test_a_module_that_is_used_and_never_called_is_a_place_too() -> None:
+    class Uses(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            ts.manual_seed(0)
+            self.head = nn.Linear(4, 3)
+
+        def forward(self, x: Any) -> Any:
+            return F.linear(x, self.head.weight)
+
+    pauses = Pauses()
+    ts.break_on(module="head", norm_above=0.0)
+    net = Uses()
+    F.cross_entropy(net(X), Y).backward()
+    assert pauses.places == ["AccumulateGrad head.weight head"]
