@@ -284,6 +284,39 @@ with ts.record(name="media") as tape:
     lab.page.screenshot(path=shots / "live-media.png")
 
 
+def test_status_bar_settings_and_spanish(lab: Lab, notebook_of: Write, lab_server: Any, shots: Path) -> None:
+    put = """async ([id, raw]) => (await fetch(`/lab/api/settings/${id}?token=tapescope`, { method: 'PUT', body: JSON.stringify({ raw: JSON.stringify(raw) }),
+        headers: { 'Content-Type': 'application/json', 'X-XSRFToken': /_xsrf=([^;]+)/.exec(document.cookie)?.[1] ?? '' } })).status"""
+    language, ours = "@jupyterlab/translation-extension:plugin", "@tapescope/labextension:plugin"
+    lab.open()
+    try:
+        assert lab.page.evaluate(put, [language, {"locale": "es_ES"}]) == 204
+        assert lab.page.evaluate(put, [ours, {"theme": "dark", "first": "metrics", "level": "histogram"}]) == 204
+        lab.open(notebook_of(MODEL, "for i in range(150):\n    loss = F.cross_entropy(model(x), y); opt.zero_grad(); loss.backward(); opt.step(); time.sleep(0.02)",
+                             "print([t.values for t in ts.recordings()])"))
+        lab.run(0)
+        lab.open_panel()
+        lab.await_panel("live")
+        assert lab.panel.get_attribute("data-tab") == "metrics"
+        record = lab.panel.locator(".ts-panel-record")
+        lab.until(lambda: record.inner_text() == "Grabar", what="Spanish")
+        record.click()
+        lab.run(1, wait=False)
+        lab.until(lambda: "Suavizado" in lab.panel.inner_text(), what="metrics in Spanish")
+        assert lab.panel.locator(".ts-view").first.get_attribute("data-ts-theme") == "dark"          # while JupyterLab is light
+        item = lab.page.locator(".ts-status-item")
+        lab.until(lambda: item.is_visible() and "● paso" in item.inner_text() and "%" in item.inner_text(), what="the recording in the status bar")
+        lab.page.screenshot(path=shots / "spanish.png")
+        record.click()
+        lab.await_cell(1)
+        lab.until(lambda: "■" in item.inner_text(), what="the end of the recording in the status bar")
+        lab.run(2)
+        assert lab.text_of(2).startswith("['histogram'")
+    finally:
+        for id in (language, ours):
+            lab.page.evaluate(put, [id, {}])
+
+
 def test_record_and_stop_from_the_panel(lab: Lab, notebook_of: Write) -> None:
     loop = "for i in range(150):\n    loss = F.cross_entropy(model(x), y); opt.zero_grad(); loss.backward(); opt.step(); time.sleep(0.02)"
     lab.open(notebook_of(MODEL, loop, "print([(t.name, t.state, t.step_number > 0) for t in ts.recordings()])"))

@@ -12,3 +12,4 @@ export { histograms } from './views/histograms';
 export { metrics } from './views/metrics';
 export { projector } from './views/projector';
 export { tensor } from './views/tensor';
+export { speak } from './chrome/words';

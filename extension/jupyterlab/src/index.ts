@@ -2,12 +2,18 @@ import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } fr
 import { ICommandPalette, IToolbarWidgetRegistry, Notification, ToolbarButton, WidgetTracker } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator } from '@jupyterlab/translation';
 import { tapescopeIcon } from './icon';
 import { Links } from './link';
 import { TapescopePanel } from './panel';
+import { Preferences } from './preferences';
 import { openSource } from './source';
+import { StatusItem } from './statusitem';
 import { tabs } from './views';
 import { Vigil } from './vigil';
+import { speak } from './words';
 
 const OPEN = 'tapescope:open';
 const RECORD = 'tapescope:record';
@@ -18,7 +24,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   description: 'The Tapescope panel: what the model of the active notebook does, live.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [ILabShell, ICommandPalette, ILauncher, ILayoutRestorer, IToolbarWidgetRegistry],
+  optional: [ILabShell, ICommandPalette, ILauncher, ILayoutRestorer, IToolbarWidgetRegistry, ISettingRegistry, IStatusBar, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
@@ -26,11 +32,23 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     launcher: ILauncher | null,
     restorer: ILayoutRestorer | null,
-    toolbars: IToolbarWidgetRegistry | null
+    toolbars: IToolbarWidgetRegistry | null,
+    registry: ISettingRegistry | null,
+    bar: IStatusBar | null,
+    translator: ITranslator | null
   ) => {
+    const preferences = new Preferences(registry, plugin.id);
     const links = new Links(windowId());
     const tracker = new WidgetTracker<TapescopePanel>({ namespace: 'tapescope' });
     let panel: TapescopePanel | null = null;
+
+    const item = bar && new StatusItem(() => void open());
+    if (bar && item) {
+      bar.registerStatusItem('tapescope', { item, align: 'right', rank: 40, isActive: () => preferences.statusBar && item.active, activeStateChanged: item.activeChanged as any });
+      preferences.changed.connect(() => item.activeChanged.emit());
+    }
+    void speak(translator?.languageCode, () => panel?.retell());
+    preferences.changed.connect(() => panel?.dress(preferences.theme));
 
     const vigils = new WeakMap<NotebookPanel, Vigil>();
     const spoken = liveRegion();
@@ -60,6 +78,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       const notebook = notebooks.currentWidget;
       panel?.follow(notebook, notebook ? links.of(notebook.sessionContext) : null, notebook ? vigilOf(notebook) : null);
       app.commands.notifyCommandChanged(RECORD);
+      item?.follow(notebook ? links.of(notebook.sessionContext) : null);
     };
     notebooks.widgetAdded.connect((_, notebook) => {
       vigilOf(notebook);
@@ -69,7 +88,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
 
     const open = (tab?: string) => {
       if (!panel || panel.isDisposed) {
-        panel = new TapescopePanel((source, notebook) => void openSource(source, notebook, app.commands));
+        panel = new TapescopePanel((source, notebook) => void openSource(source, notebook, app.commands), preferences);
         void tracker.add(panel);
       }
       if (!panel.isAttached) {
@@ -92,7 +111,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     };
 
     app.commands.addCommand(OPEN, {
-      label: args => (args['isPalette'] ? 'Open the Tapescope Panel' : 'Tapescope'),
+      label: args => (args['isPalette'] ? 'Open the Tapescope Panel' : palette && args['tab'] ? `Show the ${tabs.find(t => t.id === args['tab'])?.label} View` : 'Tapescope'),
       caption: 'See what the model of this notebook does: graph, gradients, histograms, metrics',
       icon: tapescopeIcon,
       describedBy: {
@@ -107,12 +126,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
       caption: 'Record what the active notebook computes, as ts.record() does',
       isEnabled: () => current()?.state === 'live',
       describedBy: { args: { type: 'object', properties: {} } },
-      execute: () => current()?.toggleRecording()
+      execute: () => current()?.toggleRecording(preferences.level)
     });
 
     toolbars?.addFactory<NotebookPanel>('Notebook', 'tapescope', notebook => toolbarButton(vigilOf(notebook), tab => open(tab)));
     for (const command of [OPEN, RECORD]) {
       palette?.addItem({ command, category: 'Tapescope', args: { isPalette: true } });
+    }
+    for (const tab of tabs) {
+      palette?.addItem({ command: OPEN, category: 'Tapescope', args: { tab: tab.id } });
     }
     launcher?.add({ command: OPEN, category: 'Other', rank: 1 });
     if (restorer) {

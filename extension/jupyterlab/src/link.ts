@@ -88,14 +88,15 @@ export class KernelLink {
   }
 
   /** Switches recording on or off, in the kernel. */
-  toggleRecording(): void {
+  /** `level`: what a recording that begins now keeps; without it, what the kernel thinks best. */
+  toggleRecording(level?: string): void {
     const on = this._recordings.some(r => r.state === 'recording');
     this._connection?.send({
       type: 'command',
       request: `panel-${Date.now()}`,
       recording: 'latest',
       verb: on ? 'record.stop' : 'record.start',
-      args: {}
+      args: on || !level ? {} : { values: level }
     });
   }
 

@@ -4,7 +4,9 @@ import { Widget } from '@lumino/widgets';
 import { Connection } from './connection';
 import { tapescopeIcon } from './icon';
 import { KernelLink, LinkState } from './link';
+import { Preferences } from './preferences';
 import { Tab, tabs } from './views';
+import { t } from './words';
 import { Vigil } from './vigil';
 
 const WORDS: Record<LinkState, string> = {
@@ -27,7 +29,7 @@ export class TapescopePanel extends Widget {
   private notebook: NotebookPanel | null = null;
   private link: KernelLink | null = null;
   private vigil: Vigil | null = null;
-  private tab: Tab = tabs[0];
+  private tab: Tab;
   private shown: { tab: Tab; link: KernelLink; connection: Connection; run: string; stop: () => void; el: HTMLElement } | null = null;
   private turn = 0;                                    // counts showings, so that a late chunk of a left tab is dropped
 
@@ -40,8 +42,12 @@ export class TapescopePanel extends Widget {
   private notice_ = element('div', 'ts-panel-notice');
   private body_ = element('div', 'ts-panel-body');
 
-  constructor(private openSource: (source: any, notebook: NotebookPanel | null) => void) {
+  constructor(
+    private openSource: (source: any, notebook: NotebookPanel | null) => void,
+    private preferences: Preferences
+  ) {
     super();
+    this.tab = tabs.find(tab => tab.id === preferences.first) ?? tabs[0];
     this.id = 'tapescope-panel';
     this.addClass('ts-panel');
     this.title.label = 'Tapescope';
@@ -57,7 +63,7 @@ export class TapescopePanel extends Widget {
       this.update();
     });
     this.record_.type = 'button';
-    this.record_.addEventListener('click', () => this.link?.toggleRecording());
+    this.record_.addEventListener('click', () => this.link?.toggleRecording(this.preferences.level));
     this.notice_.setAttribute('role', 'status');
     this.notice_.setAttribute('aria-live', 'polite');
     this.body_.id = 'tapescope-body';
@@ -90,6 +96,22 @@ export class TapescopePanel extends Widget {
     this.update();
   }
 
+  /** The page speaks another language now. */
+  retell(): void {
+    for (const button of this.tabs_.children as Iterable<any>) {
+      button.textContent = t(tabs.find(tab => tab.id === button.dataset.tab)?.label ?? '');
+    }
+    this.update();
+  }
+
+  /** The view is made anew where the theme is another one. */
+  dress(theme: string): void {
+    if (this.shown && this.shown.connection.options.theme !== theme) {
+      this.stopView();
+    }
+    this.update();
+  }
+
   show_(tab: string): void {
     this.tab = tabs.find(t => t.id === tab) ?? this.tab;
     this.update();
@@ -118,7 +140,7 @@ export class TapescopePanel extends Widget {
     this.title_.textContent = this.notebook?.context.localPath ?? '';
     this.title_.title = this.title_.textContent ?? '';
     this.state_.textContent = state ? DOTS[state] : 'no notebook';
-    this.record_.textContent = recording ? 'Stop' : 'Record';
+    this.record_.textContent = recording ? t('Stop') : t('Record');
     this.record_.title = recording ? 'Stop recording' : 'Record every cell from now on, as ts.record() does';
     this.record_.setAttribute('aria-pressed', String(recording));
     this.record_.disabled = state !== 'live';
@@ -143,7 +165,7 @@ export class TapescopePanel extends Widget {
     for (const tab of tabs) {
       const button = element('button', 'ts-panel-tab');
       button.type = 'button';
-      button.textContent = tab.label;
+      button.textContent = t(tab.label);
       button.dataset.tab = tab.id;
       button.setAttribute('role', 'tab');
       button.setAttribute('aria-controls', this.body_.id);
@@ -223,9 +245,9 @@ export class TapescopePanel extends Widget {
       code.textContent = 'import tapescope as ts';
       const button = element('button', 'ts-panel-import');
       button.type = 'button';
-      button.textContent = 'Import it now';
+      button.textContent = t('Import it now');
       button.addEventListener('click', () => void this.importLibrary(button));
-      this.notice_.append(paragraph('Type this in a cell:'), code, button);
+      this.notice_.append(paragraph(t('Type this in a cell:')), code, button);
     }
   }
 
@@ -235,7 +257,7 @@ export class TapescopePanel extends Widget {
     const trouble = await this.link?.importLibrary();
     if (button.isConnected) {
       button.disabled = false;
-      button.textContent = 'Import it now';
+      button.textContent = t('Import it now');
       if (trouble) {
         const said = paragraph(trouble);
         said.className = 'ts-panel-trouble';
@@ -268,6 +290,7 @@ export class TapescopePanel extends Widget {
         return;
       }
       connection.recording = run;
+      connection.options = { theme: this.preferences.theme };
       connection.openSource = (source: any) => this.openSource(source, this.notebook);
       // The new one begins before the old one ends, so that the run they share is not let go between them.
       const previous = this.shown;

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren, CSSProperties } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { t } from './words';
 
 type Children = { children?: ComponentChildren };
 
@@ -13,31 +14,33 @@ export interface ButtonProps extends Children {
 
 export function Button({ onPress, label, title, disabled, pressed, quiet, primary, icon, children }: ButtonProps) {
   return (
-    <button type="button" class="ts-button" aria-label={label} title={title ?? label} disabled={disabled} aria-pressed={pressed}
+    <button type="button" class="ts-button" aria-label={label && t(label)} title={(title ?? label) && t(title ?? label!)} disabled={disabled} aria-pressed={pressed}
       data-quiet={quiet || undefined} data-primary={primary || undefined} data-icon={icon || undefined} onClick={onPress}>
-      {children}
+      {said(children)}
     </button>
   );
 }
 
 export function Toggle({ on, onChange, children, title }: Children & { on: boolean; onChange(on: boolean): void; title?: string }) {
   return (
-    <button type="button" class="ts-toggle" role="switch" aria-checked={on} title={title} onClick={() => onChange(!on)}>
-      <i aria-hidden="true" /><span>{children}</span>
+    <button type="button" class="ts-toggle" role="switch" aria-checked={on} title={title && t(title)} onClick={() => onChange(!on)}>
+      <i aria-hidden="true" /><span>{said(children)}</span>
     </button>
   );
 }
 
 export type Option<T extends string = string> = T | { value: T; label: string };
 const valueOf = <T extends string>(o: Option<T>) => (typeof o === 'string' ? o : o.value);
-const labelOf = (o: Option) => (typeof o === 'string' ? o : o.label);
+const labelOf = (o: Option) => t(typeof o === 'string' ? o : o.label);
+/** Words of ours in the page's language; what is not in its table (data, too) stays as it is. */
+const said = (children: ComponentChildren) => (typeof children === 'string' ? t(children) : children);
 
 export function Select<T extends string>({ label, value, options, onChange, hideLabel }: {
   label: string; value: T; options: readonly Option<T>[]; onChange(value: T): void; hideLabel?: boolean;
 }) {
   return (
     <label class="ts-field">
-      <span class={hideLabel ? 'ts-hidden' : undefined}>{label}</span>
+      <span class={hideLabel ? 'ts-hidden' : undefined}>{t(label)}</span>
       <select class="ts-select" value={value} onChange={e => onChange((e.currentTarget as HTMLSelectElement).value as T)}>
         {options.map(o => <option key={valueOf(o)} value={valueOf(o)} selected={valueOf(o) === value}>{labelOf(o)}</option>)}
       </select>
@@ -51,7 +54,7 @@ export function Slider({ label, value, min = 0, max = 1, step = 0.01, onChange, 
   const at = max > min ? ((value - min) / (max - min)) * 100 : 0;
   return (
     <label class="ts-field" style={typeof width === 'string' ? { flex: 1 } : undefined}>
-      <span class={hideLabel ? 'ts-hidden' : undefined}>{label}</span>
+      <span class={hideLabel ? 'ts-hidden' : undefined}>{t(label)}</span>
       <input class="ts-slider" type="range" min={min} max={max} step={step} value={value} aria-valuetext={format?.(value)}
         style={{ '--at': `${at}%`, ...(width !== undefined && { width: typeof width === 'number' ? `${width}px` : width }) } as CSSProperties}
         onInput={e => onChange(Number((e.currentTarget as HTMLInputElement).value))} />
@@ -77,7 +80,7 @@ export function Tabs<T extends string>({ label, value, options, onChange, as = '
     (row.current?.children[next] as HTMLElement | undefined)?.focus();
   };
   return (
-    <div class="ts-tabs" role={tabs ? 'tablist' : 'radiogroup'} aria-label={label} ref={row} onKeyDown={move}>
+    <div class="ts-tabs" role={tabs ? 'tablist' : 'radiogroup'} aria-label={t(label)} ref={row} onKeyDown={move}>
       {options.map(o => {
         const on = valueOf(o) === value;
         return (
@@ -114,7 +117,7 @@ export function FoldingTabs<T extends string>(props: { label: string; value: T; 
 export type Tone = 'forward' | 'backward' | 'trouble';
 
 export function Badge({ tone, title, children }: Children & { tone?: Tone; title?: string }) {
-  return <span class="ts-badge" data-tone={tone} title={title}>{children}</span>;
+  return <span class="ts-badge" data-tone={tone} title={title && t(title)}>{said(children)}</span>;
 }
 
 export function Legend({ items }: { items: readonly { label: string; color: string }[] }) {

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
+import { t } from './words';
 
 export function Split({ along = 'row', initial = 0.5, min = 0.08, label, first, second, onChange }: {
   along?: 'row' | 'column'; initial?: number; min?: number; label: string; first: ComponentChildren; second: ComponentChildren; onChange?(share: number): void;
@@ -30,7 +31,7 @@ export function Split({ along = 'row', initial = 0.5, min = 0.08, label, first, 
   return (
     <div class="ts-split" data-along={along} ref={box}>
       <div class="ts-pane" style={{ flex: `${share} 1 0` }}>{first}</div>
-      <div class="ts-sash" role="separator" tabIndex={0} aria-label={label} aria-orientation={row ? 'vertical' : 'horizontal'} aria-valuenow={Math.round(share * 100)} data-held={held || undefined}
+      <div class="ts-sash" role="separator" tabIndex={0} aria-label={t(label)} aria-orientation={row ? 'vertical' : 'horizontal'} aria-valuenow={Math.round(share * 100)} data-held={held || undefined}
         onPointerDown={e => { e.preventDefault(); (e.currentTarget as HTMLElement).setPointerCapture(e.pointerId); setHeld(true); }}
         onPointerMove={onMove} onPointerUp={() => setHeld(false)} onPointerCancel={() => setHeld(false)} onKeyDown={onKey} onDblClick={() => put(initial)} />
       <div class="ts-pane" style={{ flex: `${1 - share} 1 0` }}>{second}</div>

@@ -1,12 +1,13 @@
 /** What a view shows when it has nothing to show: the next line to type, or why it failed. */
 
 import type { ComponentChildren } from 'preact';
+import { t } from './words';
 
 export function Empty({ title, children, code }: { title: string; children?: ComponentChildren; code?: string }) {
   return (
     <div class="ts-empty" role="status">
-      <strong>{title}</strong>
-      {children && <p>{children}</p>}
+      <strong>{t(title)}</strong>
+      {children && <p>{typeof children === 'string' ? t(children) : children}</p>}
       {code && <pre>{code}</pre>}
     </div>
   );
@@ -15,8 +16,8 @@ export function Empty({ title, children, code }: { title: string; children?: Com
 export function Failure({ title, reason, code }: { title: string; reason: string; code?: string }) {
   return (
     <div class="ts-empty" data-tone="trouble" role="alert">
-      <strong>{title}</strong>
-      <p>{reason}</p>
+      <strong>{t(title)}</strong>
+      <p>{t(reason)}</p>
       {code && <pre>{code}</pre>}
     </div>
   );

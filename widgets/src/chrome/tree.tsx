@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { t } from './words';
 
 export interface TreeRow { id: string; level: number; label: ComponentChildren; /** null: a leaf */ open: boolean | null; title?: string; setSize?: number; position?: number; text?: string }
 
@@ -67,7 +68,7 @@ export function Tree({ label, rows, selected, onSelect, onToggle, onEnter }: {
   const from = Math.max(0, Math.floor(view.top / ROW) - OVERSCAN);
   const to = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW) + OVERSCAN);
   return (
-    <div class="ts-tree ts-grow" role="tree" aria-label={label} tabIndex={0} ref={box} onKeyDown={onKey} aria-activedescendant={at >= from && at < to ? `${name}-${at}` : undefined}
+    <div class="ts-tree ts-grow" role="tree" aria-label={t(label)} tabIndex={0} ref={box} onKeyDown={onKey} aria-activedescendant={at >= from && at < to ? `${name}-${at}` : undefined}
       onScroll={() => setView({ top: box.current!.scrollTop, height: box.current!.clientHeight })}>
       <div style={{ height: `${rows.length * ROW}px` }} role="presentation">
         {rows.slice(from, to).map((row, i) => (

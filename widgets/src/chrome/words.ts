@@ -6,7 +6,7 @@ const page = globalThis as { [KEY]?: { language: string; table: Table; listeners
 
 /** `{0}`, `{1}` ... stand for what is given. What the language lacks stays English. */
 export function t(text: string, ...given: (string | number)[]): string {
-  const said = page[KEY]?.table[text] ?? text;
+  const table = page[KEY]?.table, said = table && Object.hasOwn(table, text) ? table[text]! : text;
   return given.length ? said.replace(/\{(\d)\}/g, (_, i) => String(given[Number(i)] ?? '')) : said;
 }
 

@@ -1,6 +1,7 @@
 /** Turns a component into a View: dressed root, attachment, and both undone at the end. */
 
 import { render, type ComponentType } from 'preact';
+import { language, onWords } from '../chrome';
 import { hubOf } from '../hub';
 import type { Attachment, Host, View } from '../store/types';
 import { dress } from '../theme';
@@ -11,8 +12,11 @@ export function viewOf(Component: ComponentType<ViewProps>): View {
   return (el, host) => {
     const undress = dress(el, host.options?.theme);
     const at = hubOf().attach(host);
-    render(<Component at={at} host={host} root={el} />, el);
+    const show = () => render(<Component key={language()} at={at} host={host} root={el} />, el);
+    show();
+    const silent = onWords(show);
     return () => {
+      silent();
       render(null, el);
       at.release();
       undress();

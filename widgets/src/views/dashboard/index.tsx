@@ -1,7 +1,7 @@
 /** Everything at once: findings left, timeline and graph in the middle, the chosen tensor right, metrics below. */
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { Badge, FoldingTabs, Nothing, Split, useRun, useSelection } from '../../chrome';
+import { Badge, FoldingTabs, Nothing, Split, t, useRun, useSelection } from '../../chrome';
 import type { Host, View } from '../../store/types';
 import { addStyle } from '../../theme';
 import { findings } from '../findings';
@@ -67,13 +67,13 @@ function Deck({ host, ids, counts = {}, wish }: { host: Host; ids: string[]; cou
   useEffect(() => { if (wish && ids.includes(wish)) setShown(wish); }, [wish]);
   const current = ids.includes(shown) ? shown : ids[0]!;
   visited.current.add(current);
-  const name = (id: string) => `${NAMES[id]}${counts[id] ? ` ${counts[id]}` : ''}`;
+  const name = (id: string) => `${t(NAMES[id]!)}${counts[id] ? ` ${counts[id]}` : ''}`;
   return (
     <div class="ts-column">
       {(ids.length > 1 || counts[current] !== undefined) && <div class="ts-panehead">
         {ids.length > 1
           ? <FoldingTabs label="View" value={current} options={ids.map(id => ({ value: id, label: name(id) }))} onChange={setShown} />
-          : <><span class="ts-title">{NAMES[current]}</span>{counts[current] ? <Badge tone="trouble">{counts[current]}</Badge> : null}</>}
+          : <><span class="ts-title">{t(NAMES[current]!)}</span>{counts[current] ? <Badge tone="trouble">{counts[current]}</Badge> : null}</>}
       </div>}
       <div class="ts-panebody">
         {ids.filter(id => visited.current.has(id)).map(id => <Place key={id} view={VIEWS[id]!} host={host} hidden={id !== current} label={NAMES[id]!} />)}

@@ -1,6 +1,6 @@
 /** The line that is always there: where the program is, whether it lives, what watching it costs, and what was lost. */
 
-import { show } from '../../chrome';
+import { show, t } from '../../chrome';
 import type { Link, RunStore, Status } from '../../store/types';
 
 export type Life = 'live' | 'paused' | 'replay' | 'stopped' | 'ready' | 'connecting' | 'dead';
@@ -20,14 +20,14 @@ export function StatusLine({ link, store, step }: { link: Link; store: RunStore 
     <div class="ts-status" role="status">
       <span class="ts-row" style={{ gap: '6px' }}>
         <span class="ts-dot" data-on={life === 'live' || undefined} data-tone={life === 'dead' ? 'trouble' : life === 'paused' ? 'backward' : undefined} />
-        <b>{WORDS[life]}</b>{store?.name && <span>{store.name}</span>}
+        <b>{t(WORDS[life])}</b>{store?.name && <span>{store.name}</span>}
       </span>
-      {status && <span>step <b>{step ?? status.step}</b>{step !== null && <> of {status.step}</>}</span>}
-      {life === 'live' && status!.step_rate > 0 && <span>{show(status!.step_rate, 2)} steps/s</span>}
+      {status && <span>{t('step')} <b>{step ?? status.step}</b>{step !== null && <> {t('of {0}', status.step)}</>}</span>}
+      {life === 'live' && status!.step_rate > 0 && <span>{t('{0} steps/s', show(status!.step_rate, 2))}</span>}
       {debug && debug.state === 'held' && <span>node <b>{debug.index + 1}</b> of {debug.total}</span>}
-      {(!debug || debug.state !== 'held') && store?.graph && <span>{store.graph.nodes.count} nodes</span>}
-      {status && <span title="Time spent on recording, as a share of the step">overhead <b>{show(status.overhead * 100, 2)}%</b></span>}
-      {status && <span title={lostOf(status)}>dropped {status.dropped > 0 ? <b style={{ color: 'var(--ts-trouble)' }}>✕ {status.dropped}</b> : <b>0</b>}</span>}
+      {(!debug || debug.state !== 'held') && store?.graph && <span>{t('{0} nodes', store.graph.nodes.count)}</span>}
+      {status && <span title={t('Time spent on recording, as a share of the step')}>{t('overhead')} <b>{show(status.overhead * 100, 2)}%</b></span>}
+      {status && <span title={lostOf(status)}>{t('dropped')} {status.dropped > 0 ? <b style={{ color: 'var(--ts-trouble)' }}>✕ {status.dropped}</b> : <b>0</b>}</span>}
       {status?.level && <span class="ts-faint">{status.level}</span>}
       {status?.notes?.length ? <span class="ts-clip" title={status.notes.join('\n')}>{status.notes.at(-1)}</span> : null}
       {link.reason && <span class="ts-clip" title={link.reason} style={life === 'live' ? { color: 'var(--ts-trouble)' } : undefined}>{link.reason}</span>}

@@ -192,7 +192,7 @@ describe('traces of a few hops', () => {
 
 describe('another structure', () => {
   it('is told apart op by op; the one that ran last is the one to compare with', () => {
-    const a = decoded().graph, b = decoded().graph, text = (i: number) => decoded().text(i), cut = { ...b, id: 9, ops: { ...b.ops, count: b.ops.count - 3 }, steps: [0, 4, 5] as [number, number, number] };
+    const first = decoded(), a = first.graph, b = decoded().graph, text = (i: number) => first.text(i), cut = { ...b, id: 9, ops: { ...b.ops, count: b.ops.count - 3 }, steps: [0, 4, 5] as [number, number, number] };
     expect(changesOf(a, b, text)).toMatchObject({ added: 0, gone: 0 });
     const { added, gone, fresh, since } = changesOf(a, cut, text);
     expect([added, gone, since, fresh.reduce((n, v) => n + v, 0)]).toEqual([3, 0, 4, 3]);

@@ -2,6 +2,7 @@
 
 import { useId, useMemo, useRef, useState } from 'preact/hooks';
 import type { Ref } from 'preact';
+import { t } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
 import { search } from './search';
 
@@ -30,7 +31,7 @@ export function SearchBox({ model, version, box, onGo }: { model: GraphModel; ve
   };
   return (
     <div class="ts-graph-search">
-      <input ref={box} class="ts-input" type="text" placeholder="Search  /" aria-label="Search ops, modules, parameters" role="combobox" aria-expanded={shown} aria-controls={id} aria-autocomplete="list"
+      <input ref={box} class="ts-input" type="text" placeholder={t('Search  /')} aria-label={t('Search ops, modules, parameters')} role="combobox" aria-expanded={shown} aria-controls={id} aria-autocomplete="list"
         aria-activedescendant={shown && hits.length ? `${id}-${active}` : undefined} value={query}
         onInput={e => { setQuery((e.currentTarget as HTMLInputElement).value); setAt(0); setOpen(true); }} onFocus={() => setOpen(true)} onBlur={() => setTimeout(() => setOpen(false), 150)} onKeyDown={onKey} />
       {shown && (

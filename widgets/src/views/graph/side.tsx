@@ -22,7 +22,7 @@ export function Side(props: SideProps) {
   const { model, chosen, onClose, problem } = props, { text, graph } = model;
   const title = chosen.kind === 'op' ? text(graph.ops.name[chosen.row]!) : chosen.kind === 'module' ? text(graph.modules.path[chosen.row]!) || text(graph.modules.cls[chosen.row]!) : text(graph.sources.name[chosen.row]!) || sourceKind(model, chosen.row);
   return (
-    <section class="ts-side ts-scroll" aria-label="Properties of the selection">
+    <section class="ts-side ts-scroll" aria-label={t('Properties of the selection')}>
       <header class="ts-side-head">
         <h2 class="ts-clip" title={title}>{title}</h2>
         <Button quiet icon label="Close properties" onPress={onClose}>✕</Button>
@@ -40,14 +40,14 @@ function Break({ stops, onBreak }: { stops: readonly Breakpoint[]; onBreak: (() 
 }
 
 function Facts({ rows }: { rows: [string, ComponentChildren][] }) {
-  return <dl class="ts-side-facts">{rows.filter(([, v]) => v !== '' && v !== null && v !== undefined && v !== false).map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>;
+  return <dl class="ts-side-facts">{rows.filter(([, v]) => v !== '' && v !== null && v !== undefined && v !== false).map(([name, value]) => <div key={name}><dt>{t(name)}</dt><dd>{value}</dd></div>)}</dl>;
 }
 
 function Links({ title, items, onGo }: { title: string; items: { target: Chosen; name: string; note: string }[]; onGo(target: Chosen): void }) {
   if (!items.length) return null;
   return (
     <>
-      <h3>{title}{items.length > 1 ? ` ${items.length}` : ''}</h3>
+      <h3>{t(title)}{items.length > 1 ? ` ${items.length}` : ''}</h3>
       <ul class="ts-side-links">
         {items.slice(0, 40).map((item, i) => (
           <li key={i}><button type="button" onClick={() => onGo(item.target)}><span class="ts-clip">{item.name}</span><span class="ts-muted ts-mono">{item.note}</span></button></li>
@@ -63,7 +63,7 @@ function SourceLine({ model, op, host }: { model: GraphModel; op: number; host: 
   if (!site) return null;
   return (
     <>
-      <h3>Line</h3>
+      <h3>{t('Line')}</h3>
       <button type="button" class="ts-side-line" disabled={!host.openSource} title={host.openSource ? 'Open this line' : site.file} onClick={() => host.openSource?.({ file: site.file, line: site.line, cell: site.cell })}>
         <span class="ts-muted">{placeOf(site)}{site.fn && site.fn !== '<module>' ? `  in ${site.fn}` : ''}</span>
         <code>{site.text}</code>

@@ -228,10 +228,10 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
         )}
       </div>
       <div class="ts-status">
-        <span><b>{model.ops.toLocaleString('en')}</b> op{model.ops === 1 ? '' : 's'}</span>
-        <span><b>{model.modules.toLocaleString('en')}</b> module call{model.modules === 1 ? '' : 's'}</span>
-        <span><b>{model.nodes.toLocaleString('en')}</b> grad_fn nodes</span>
-        {growing && <span>growing</span>}
+        <span><b>{model.ops.toLocaleString('en')}</b> {model.ops === 1 ? 'op' : t('ops')}</span>
+        <span><b>{model.modules.toLocaleString('en')}</b> {model.modules === 1 ? 'module call' : t('module calls')}</span>
+        <span><b>{model.nodes.toLocaleString('en')}</b> {t('grad_fn nodes')}</span>
+        {growing && <span>{t('growing')}</span>}
         {graph.steps && store.status?.state !== 'recording' && <span class="ts-clip">{stepsText(graph.steps)}</span>}
         {note && <span role="status">{note}</span>}
         <Legend measure={measure} trace={trace} flow={flow} theme={theme} />

@@ -2,6 +2,7 @@
 
 import { Component } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { t } from '../../chrome';
 import { HEADINGS, isBackward, type Line, type Mark, type Outline } from './model';
 import type { TileBoard } from './tiles';
 
@@ -71,21 +72,21 @@ export function List({ outline, board, chosen, across, onChoose, root }: {
     next?.scrollIntoView?.({ block: 'nearest' });
   };
   return (
-    <div class="ts-hist-list ts-scroll" role="grid" aria-label="Distributions" ref={root} onKeyDown={onKey} onClick={(e) => {
+    <div class="ts-hist-list ts-scroll" role="grid" aria-label={t('Distributions')} ref={root} onKeyDown={onKey} onClick={(e) => {
       const tile = tileOf(e);
       if (tile?.dataset.key) onChoose(tile.dataset.key);
     }}>
       {outline.parameters.length > 0 && (
         <div role="rowgroup">
           <div class="ts-hist-head" role="row" style={{ gridTemplateColumns: columns }}>
-            {outline.columns.map((c) => <span key={c} role="columnheader"><i data-backward={isBackward(`${c}/`) || undefined} aria-hidden="true" />{HEADINGS[c]}</span>)}
+            {outline.columns.map((c) => <span key={c} role="columnheader"><i data-backward={isBackward(`${c}/`) || undefined} aria-hidden="true" />{t(HEADINGS[c]!)}</span>)}
           </div>
           {outline.parameters.map((line) => <Tiles key={line.name} line={line} board={board} chosen={chosen} tab={tab} columns={columns} />)}
         </div>
       )}
       {([['Activations', outline.activations], ['Logged', outline.others]] as const).map(([title, lines]) => lines.length > 0 && (
         <div role="rowgroup" key={title} aria-label={title}>
-          <h3 class="ts-hist-section" role="presentation">{title}</h3>
+          <h3 class="ts-hist-section" role="presentation">{t(title)}</h3>
           <div class="ts-hist-tiles" role="presentation" style={{ gridTemplateColumns: many }}>
             {lines.map((line) => <Tiles key={line.name} line={line} board={board} chosen={chosen} tab={tab} columns="minmax(0, 1fr)" />)}
           </div>

@@ -9,7 +9,7 @@ import { BandField, paintBands, statBands, type Bands } from '../../engines/ridg
 import { markTrouble, sized, stepX, Stretcher, type Paint, type TileData } from './tiles';
 
 export const MODES = [
-  { value: 'heat', label: 'Heat map' }, { value: 'ridge', label: 'Ridgeline' }, { value: 'overlay', label: 'Overlay' }, { value: 'bands', label: 'Percentiles' },
+  { value: 'heat', label: 'Heat map' }, { value: 'ridge', label: 'Ridgeline' }, { value: 'overlay', label: 'Overlaid' }, { value: 'bands', label: 'Percentiles' },
 ] as const;
 export type Mode = (typeof MODES)[number]['value'];
 

@@ -29,6 +29,7 @@ export const HISTOGRAM_CSS = SCRUB_CSS + `
 .ts-hist-facts { display: flex; gap: 8px; align-items: baseline; height: 18px; padding-top: 3px; font-size: 11px; color: var(--ts-muted); white-space: pre; overflow: hidden; }
 .ts-hist-facts > span:first-child { flex: 1 1 auto; white-space: pre; }
 .ts-hist-tile { container-type: inline-size; }
+@container (max-width: 205px) { .ts-hist-facts:has(.ts-hist-mark) { height: 33px; gap: 0 6px; line-height: 15px; } .ts-hist-facts:has(.ts-hist-mark) > span:first-child { white-space: pre-line; overflow-wrap: anywhere; } }
 @container (max-width: 142px) { .ts-hist-facts { height: 33px; gap: 0 6px; line-height: 15px; } .ts-hist-facts > span:first-child { white-space: pre-line; overflow-wrap: anywhere; } }
 .ts-hist-mark { flex: none; color: var(--ts-muted); }
 .ts-hist-mark[data-trouble] { color: var(--ts-trouble); font-weight: 600; }
