@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import sys
 import types
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -29,8 +31,8 @@ LEAKS = {getattr(Tensor, n).__code__: f"Tensor.{n}()" for n in _LEAKS} | {
     equal.__code__: "equal()", allclose.__code__: "allclose()", is_grad_enabled.__code__: "is_grad_enabled()"}
 # What makes tensors of shapes and numbers only.
 _MAKERS = {getattr(creation, n).__code__ for n in "zeros zeros_like full full_like arange linspace eye tril_indices triu_indices".split()}
-_IMPURE = {"time", "random", "_random", "posix", "os", "io", "_io", "secrets", "uuid", "socket", "datetime", "threading", "_thread"}
-_TALKS = {builtins.print, builtins.input, builtins.open, builtins.exec, builtins.eval, builtins.setattr, builtins.delattr}
+_IMPURE = {"time", "random", "_random", "posix", "os", "io", "_io", "secrets", "uuid", "socket", "datetime", "threading", "_thread", "itertools"}
+_TALKS = {builtins.next, builtins.print, builtins.input, builtins.open, builtins.exec, builtins.eval, builtins.setattr, builtins.delattr}
 
 
 class Refused(Exception):
@@ -165,6 +167,8 @@ class Trace:
             if code in _MAKERS and isinstance(arg, Tensor) and id(arg) not in self._where:
                 self._know(arg, "c", len(self.constants))
                 self.constants.append(arg._array.copy())
+        elif event == "c_call" and arg is warnings.warn:
+            self.refuse("it warns")
         elif event == "c_call" and frame.f_globals.get("__package__") not in PACKAGES and not _library(frame):
             owner = getattr(arg, "__self__", None)
             where = {getattr(arg, "__module__", None), type(owner).__module__, getattr(owner, "__module__", None), getattr(owner, "__name__", None)}
@@ -196,6 +200,8 @@ class Trace:
         before = sys.getprofile()
         if before is not None:
             raise Refused("a profiler is running")
+        collecting = gc.isenabled()
+        gc.disable()                                       # whose callbacks are not the function's doing
         set_sink(self)
         sys.setprofile(self._profile)
         try:
@@ -204,6 +210,8 @@ class Trace:
         finally:
             sys.setprofile(None)
             set_sink(None)
+            if collecting:
+                gc.enable()
         if default_generator.get_state()._array.tobytes() != state:
             self.refuse("it draws random numbers")
         if [t._version for t in tensors] != versions:

@@ -86,7 +86,7 @@ class Compiled:
                     return found[0]
                 if entry.run is not None:
                     return self._eager(args, kwargs)
-        return self._hear(entry, leaves, args, kwargs)
+        return self._hear(entry, leaves, shape, args, kwargs)
 
     # -- the two ways ------------------------------------------------------------------------------------------------------
 
@@ -134,12 +134,16 @@ class Compiled:
 
     # -- hearing ------------------------------------------------------------------------------------------------------------
 
-    def _hear(self, entry: Entry, leaves: Leaves, args: Any, kwargs: Any) -> Any:
+    def _hear(self, entry: Entry, leaves: Leaves, shape: Any, args: Any, kwargs: Any) -> Any:
         if mode.grad and any(t._req for t in leaves.tensors):
             return self._eager(args, kwargs)               # gradients are wanted: nodes have to be made
         if not all(isinstance(t._array, np.ndarray) for t in leaves.tensors):
             return self._not("an argument is not in this machine's memory", args, kwargs)
         with self._lock:
+            if entry.watch is not None and not entry.watch.same():
+                self._forget(entry)                        # somebody else has changed what it depends on
+                if entry.reason:
+                    return self._not(entry.reason, args, kwargs)
             busy.now = True
             trace = Trace()
             try:
@@ -153,7 +157,10 @@ class Compiled:
             if mode.grad and any(t._req for t in trace.held):
                 return self._eager(args, kwargs)           # what was heard was heard without gradients
             self.eager_calls += 1
+            after = Leaves()
             try:
+                if flatten((args, kwargs), after) != shape or [*map(id, after.tensors)] != [*map(id, leaves.tensors)]:
+                    raise Refused("it changes a container among its arguments")
                 self._learn(entry, trace, result)
             except (Refused, Unwatchable, Unhashable) as why:
                 entry.run, entry.program, entry.reason = None, None, str(why)
@@ -209,7 +216,7 @@ class Compiled:
                 what = f"{len(entry.program.steps)} ops, {fused} of them in {sum(len(p) > 1 for p in parts)} chains" if fused else f"{len(entry.program.steps)} ops"
             else:
                 what = "not compiled: " + entry.reason if entry.reason else "not known yet, or gradients are needed"
-            lines.append(f"  {', '.join(str(s) for s in signature) or 'no tensors'}: {what}")
+            lines.append(f"  {', '.join(f'{list(s[0])} {s[1]}' for s in signature) or 'no tensors'}: {what}")
         return "\n".join(lines)
 
 

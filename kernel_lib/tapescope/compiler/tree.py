@@ -25,7 +25,7 @@ class Leaves:
     def signature(self) -> tuple[Any, ...]:
         """Shape, dtype and layout of each tensor, and which of them are the same."""
         seen: dict[int, int] = {}
-        return tuple([(a.shape, a.dtype.str, a.flags.c_contiguous, seen.setdefault(id(t), i)) for i, t in enumerate(self.tensors) for a in (t._array,)])
+        return tuple([(a.shape, a.dtype.str, True if a.flags.c_contiguous else a.strides, t._req, seen.setdefault(id(t), i)) for i, t in enumerate(self.tensors) for a in (t._array,)])
 
 
 class _Slot:

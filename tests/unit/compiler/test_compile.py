@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import collections
+import contextvars
 import copy
+import itertools
 import pickle
 import random
 import time
+import types
+import warnings
 from typing import Any
 
 import numpy as np
@@ -154,6 +159,7 @@ def test_where_gradients_are_needed_it_runs_as_written() -> None:
 STATE = {"scale": 2.0, "list": [1.0]}
 SCALE = 2.0
 CALLED: list[int] = []
+KEPT: list[Any] = []
 
 
 def uses_global(x: Any) -> Any:
@@ -197,6 +203,66 @@ def test_globals_closures_and_attributes_are_looked_at(monkeypatch: pytest.Monke
         if k == 20:
             model.eval()
         assert ts.equal(c(x), model(x))
+
+
+class Config:
+    scale = 1.0
+    table = np.ones(3)
+
+
+class Slotted:
+    __slots__ = ("n",)
+
+
+def test_classes_modules_slots_arrays_and_functions_are_looked_at() -> None:
+    settings = types.ModuleType("settings_of_a_user")
+    settings.gain = 1.0
+    slotted = Slotted()
+    slotted.n = 1.0
+    queue = collections.deque([1.0])
+
+    def helper(x: Any) -> Any:
+        return x * helper.weight
+
+    helper.weight = 1.0
+
+    class Net(nn.Module):
+        gain = 1.0
+
+        def forward(self, x: Any) -> Any:
+            return x * self.gain
+
+    net = Net()
+    changes = {
+        lambda x: x * Config.scale: lambda k: setattr(Config, "scale", k),
+        lambda x: x * float(Config.table[0]): lambda k: Config.table.__setitem__(0, k),
+        lambda x: x * settings.gain: lambda k: setattr(settings, "gain", k),
+        lambda x: x * slotted.n: lambda k: setattr(slotted, "n", k),
+        lambda x: x * queue[0]: lambda k: queue.__setitem__(0, k) if queue[0] != k else None,
+        lambda x: helper(x): lambda k: setattr(helper, "weight", k),
+        lambda x: net(x): lambda k: setattr(Net, "gain", k),
+    }
+    for f, change in changes.items():
+        compiled = ts.compile(f)
+        for k in range(1, 25):
+            change(float(1 + k // 7))
+            assert compiled(ts.ones(2)).tolist() == [1 + k // 7] * 2
+        assert compiled.compiled_calls > 3, compiled.report()
+    big = np.ones(5000)
+    wide = ts.compile(lambda x: x * float(big[0]))
+    for k in range(6):
+        big[0] = k
+        assert wide(ts.ones(1)).item() == k
+    assert "may change unseen" in wide.report()
+
+
+def test_requires_grad_and_strides_are_of_the_signature() -> None:
+    f = ts.compile(lambda x: x * 2 if x.requires_grad else x * 3)
+    g = ts.compile(lambda x: x * x.stride()[0])
+    with ts.no_grad():
+        for k in range(12):
+            assert f(ts.ones(1, requires_grad=k % 2 == 0)).item() == (2 if k % 2 == 0 else 3)
+            assert g(ts.ones(6, 4)[:, ::2] if k % 2 else ts.ones(6, 4).t()[:2])[0, 0].item() == (4 if k % 2 else 1)
 
 
 def branches(x: Any) -> Any:
@@ -274,6 +340,23 @@ def copies(x: Any) -> Any:
     return ts.tensor(x.tolist()) * 2
 
 
+NUMBERS = itertools.cycle([0.0, 0.0, 0.0, 0.0])
+
+
+def counted(x: Any) -> Any:
+    return x + next(NUMBERS)
+
+
+def warned(x: Any) -> Any:
+    warnings.warn("careful", UserWarning, stacklevel=2)
+    return x + 1
+
+
+def fills_a_list(x: Any) -> Any:
+    (lambda kept: kept.append(x))(KEPT)
+    return x + 1
+
+
 def graded(x: Any) -> Any:
     with ts.enable_grad():
         z = x.detach().requires_grad_()
@@ -287,11 +370,12 @@ class Stamp(nn.Module):
         return x + 1
 
 
-@pytest.mark.parametrize("f", [branches, loops, draws, drops, changes, indexes, sorts, through_numpy, counts, clock, dice, says, views, itself, constant, one_hot, copies, graded],
+@pytest.mark.parametrize("f", [branches, loops, draws, drops, changes, indexes, sorts, through_numpy, counts, clock, dice, says, views, itself, constant, one_hot, copies, counted, warned, fills_a_list, graded],
                          ids=lambda f: f.__name__)
 def test_what_could_differ_runs_as_written(f: Any, capsys: pytest.CaptureFixture[str]) -> None:
     compiled = ts.compile(f)
     CALLED.clear()
+    warnings.simplefilter("ignore")
     for seed in range(20):
         x = ts.from_numpy(np.random.default_rng(seed).standard_normal(3).astype("f4"))
         ts.manual_seed(seed)
@@ -306,6 +390,18 @@ def test_what_could_differ_runs_as_written(f: Any, capsys: pytest.CaptureFixture
     with pytest.raises(RuntimeError, match="cannot be compiled as one graph: "):
         for _ in range(3):
             whole(x)
+
+
+def test_arguments_that_are_containers_are_filled() -> None:
+    def f(x: Any, into: Any) -> Any:
+        into.append(x * 2)
+        return x + 1
+
+    compiled = ts.compile(f)
+    for _ in range(8):
+        into: list[Any] = []
+        compiled(ts.ones(1), into)
+        assert len(into) == 1
 
 
 def test_attributes_that_a_call_sets_are_set() -> None:
@@ -379,16 +475,12 @@ def test_shapes_dtypes_and_numbers_are_signatures() -> None:
 
 def test_a_function_that_changes_its_mind_is_found_out() -> None:
     """What depends on a thing that cannot be watched is heard again at the 4th, 8th, 16th ... call."""
-    class Hidden:
-        __slots__ = ("n",)
-
-    hidden = Hidden()
-    hidden.n = 1.0
-    compiled = ts.compile(lambda x: x * hidden.n)
+    hidden: contextvars.ContextVar[float] = contextvars.ContextVar("hidden", default=1.0)
+    compiled = ts.compile(lambda x: x * hidden.get())
     x = ts.ones(2)
     for _ in range(4):
         compiled(x)
-    hidden.n = 3.0
+    hidden.set(3.0)
     wrong = sum(compiled(x)[0].item() != 3.0 for _ in range(64))
     assert wrong < 8
     assert "does not do the same" in compiled.report()
