@@ -126,10 +126,39 @@ class Generator:
         order = list(range(n))
         if n < 2:
             return np.asarray(order, np.int64)
-        draws = (self.words(n - 1) % np.arange(n, 1, -1, dtype=np.uint64)).tolist()
-        for i, z in enumerate(draws):
+        draws = self.words(n - 1) % np.arange(n, 1, -1, dtype=np.uint64)
+        if n >= 20000:
+            return _exchanged(draws.astype(np.int64))
+        for i, z in enumerate(draws.tolist()):
             order[i], order[i + z] = order[i + z], order[i]
         return np.asarray(order, np.int64)
+
+
+def _exchanged(draws: Array) -> Array:
+    """0 .. n-1 after i has been exchanged with i + draws[i], one after the other, without doing it one after the other.
+
+    What i gets at last is what stood at its partner before: the partner itself, unless an earlier exchange had that partner, too; then what stood at the place
+    of that one when its turn came, which is found by going back from exchange to exchange, all at once.
+    """
+    n = len(draws) + 1
+    partner = np.append(np.arange(n - 1) + draws, n - 1)
+    order = np.argsort((partner & 0xFFFF).astype(np.uint16), kind="stable")      # two sorts by 16 bits, which NumPy does by counting
+    order = order[np.argsort((partner >> 16)[order].astype(np.uint16 if n <= 1 << 32 else np.int64), kind="stable")]
+    ranked = partner[order]
+    same = ranked[1:] == ranked[:-1]
+    before = np.full(n, -1)                                 # the exchange before this one with the same partner
+    before[order[1:][same]] = order[:-1][same]
+    last = order[np.append(~same, True)]
+    at = partner[last]
+    root = np.arange(n)                                     # what stands at i when its turn comes: what the last exchange with it brought
+    came = np.where(last == at, before[last], last)
+    root[at[came >= 0]] = came[came >= 0]
+    while True:
+        further = root[root]
+        if (further == root).all():
+            break
+        root = further
+    return np.where(before >= 0, root[before], partner)
 
 
 def _box_muller(u: Array) -> Array:

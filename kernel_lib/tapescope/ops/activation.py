@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.op import op
+from . import large
 from .pointwise import exp, minimum, sigmoid, softplus, tanh, where
 
 
@@ -16,7 +17,10 @@ def _zero(x: Any) -> Any:
 
 @op(r"\operatorname{celu}({x})", name="celu", grad_tex=r"\bar{x} = \bar{y} \odot \begin{cases} 1 & x > 0 \\ e^{x / \alpha} & x \le 0 \end{cases}")
 def celu(x: Any, alpha: float) -> Any:
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)).astype(x.dtype, copy=False)
+    y = np.expm1(large.below(x) / x.dtype.type(alpha))
+    y *= x.dtype.type(alpha)
+    y += large.above(x)
+    return y
 
 
 celu.vjp(lambda g, x, alpha: where(x > 0, g, g * exp(minimum(x, _zero(x)) * (1 / alpha))))
@@ -26,7 +30,10 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 
 @op(r"\operatorname{selu}({x})", name="selu", node="Elu", grad_tex=r"\bar{x} = \bar{y}\,\lambda \odot \begin{cases} 1 & x > 0 \\ \alpha e^{x} & x \le 0 \end{cases}")
 def selu(x: Any) -> Any:
-    return (SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0)))).astype(x.dtype, copy=False)
+    y = np.expm1(large.below(x))
+    y *= x.dtype.type(SELU_ALPHA * SELU_SCALE)
+    y += large.above(x) * x.dtype.type(SELU_SCALE)
+    return y
 
 
 selu.vjp(lambda g, x: g * SELU_SCALE * where(x > 0, _zero(x) + 1, exp(minimum(x, _zero(x))) * SELU_ALPHA))
@@ -53,7 +60,7 @@ glu.vjp(_glu_grad)
 
 @op(r"\operatorname{hardshrink}({x})", name="hardshrink", grad_tex=r"\bar{x} = \bar{y} \odot [|x| > \lambda]")
 def hardshrink(x: Any, lambd: float) -> Any:
-    return np.where((x >= -lambd) & (x <= lambd), x.dtype.type(0), x)
+    return x * ~(np.abs(x) <= lambd) if lambd >= 0 else x.copy()
 
 
 hardshrink.vjp(lambda g, x, lambd: g * ((x < -lambd) | (x > lambd)))
@@ -61,7 +68,7 @@ hardshrink.vjp(lambda g, x, lambd: g * ((x < -lambd) | (x > lambd)))
 
 @op(r"\operatorname{softshrink}({x})", name="softshrink", grad_tex=r"\bar{x} = \bar{y} \odot [|x| > \lambda]")
 def softshrink(x: Any, lambd: float) -> Any:
-    return np.where(x > lambd, x - lambd, np.where(x < -lambd, x + lambd, x * 0)).astype(x.dtype, copy=False)
+    return x - np.clip(x, -lambd, lambd)
 
 
 softshrink.vjp(lambda g, x, lambd: g * ((x < -lambd) | (x > lambd)))
@@ -100,7 +107,7 @@ mish.vjp(_mish_grad)
 
 @op(r"\operatorname{threshold}({x})", name="threshold", grad_tex=r"\bar{x} = \bar{y} \odot [x > t]")
 def threshold(x: Any, at: float, value: float) -> Any:
-    return np.where(x <= at, x.dtype.type(value), x)
+    return large.choose(x <= at, np.asarray(value).astype(x.dtype), x) if isinstance(x, np.ndarray) else np.where(x <= at, x.dtype.type(value), x)
 
 
 threshold.vjp(lambda g, x, at: g * (x > at))
@@ -109,7 +116,9 @@ threshold.vjp(lambda g, x, at: g * (x > at))
 @op(r"\max({x}, 0) + {w} \odot \min({x}, 0)", operands=2, name="prelu", node="PreluKernel",
     grad_tex=r"\bar{x} = \bar{y} \odot \left([x > 0] + w\,[x \le 0]\right) \\ \bar{w} = \bar{y} \odot \min(x, 0)")
 def prelu(x: Any, w: Any) -> Any:
-    return np.where(x > 0, x, w * x)
+    if np.all((w > 0) & (w <= 1)):
+        return np.maximum(x, w * x)
+    return large.choose(x > 0, x, w * x)
 
 
 prelu.vjp(lambda g, x, w: where(x > 0, g, g * w), lambda g, x: g * where(x > 0, _zero(x), x))

@@ -315,7 +315,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
 
 @full_precision
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
-    """The p-norm distance of every row of x1 [..., P, M] to every row of x2 [..., R, M]; `compute_mode` is accepted, and all are exact."""
+    """The p-norm distance of every row of x1 [..., P, M] to every row of x2 [..., R, M]; Euclidean ones of more than 25 rows by a product, unless `compute_mode` says
+    otherwise."""
     from .api_reduce import norm
 
     a, b = x1._array, x2._array
@@ -328,9 +329,16 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = "use_mm_fo
             raise RuntimeError(f"cdist only supports floating-point dtypes, X{k} got: {x.dtype.tensor_name}")
     if p < 0:
         raise RuntimeError("cdist only supports non-negative p values")
+    modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+    if compute_mode not in modes:
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    many = compute_mode == modes[1] or compute_mode == modes[0] and max(a.shape[-2], b.shape[-2]) > 25
+    if p == 2 and many and a.dtype == b.dtype and a.shape[:-2] == b.shape[:-2] and a.size and b.size:
+        return la.euclidean_dist(x1, x2)
     return norm(shape.unsqueeze(x1, a.ndim - 1) - shape.unsqueeze(x2, b.ndim - 2), p, -1)
 
 
+@full_precision
 def trace(input: Tensor) -> Tensor:
     from .api_reduce import sum
 

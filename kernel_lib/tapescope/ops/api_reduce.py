@@ -11,6 +11,7 @@ from ..core import dtype as dt
 from ..core.op import run
 from ..core.tensor import Tensor, wrap
 from . import index as ix
+from . import order as od
 from . import pointwise as pw
 from . import reduce as rd
 from .api_shape import dim_of, dims_of
@@ -164,11 +165,11 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     """(values, indices) in order along `dim`."""
     d = dim_of(dim, input._array.ndim)
     values = ix.sort(input, d, descending)
-    return _Pairs["sort"](values, wrap(ix._sorted(input._array, d, descending)))
+    return _Pairs["sort"](values, wrap(od.places_of(values._array, lambda: od.order(input._array, d, descending))))
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
-    return wrap(ix._sorted(input._array, dim_of(dim, input._array.ndim), descending))
+    return wrap(od.order(input._array, dim_of(dim, input._array.ndim), descending))
 
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
@@ -177,7 +178,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if not 0 <= k <= (input._array.shape[d] if input._array.ndim else 1):
         raise RuntimeError("selected index k out of range")
     values = ix.topk(input, k, d, largest)
-    return _Pairs["topk"](values, wrap(ix.topk.op.forward(input._array, k, d, largest)[1]))
+    return _Pairs["topk"](values, wrap(od.places_of(values._array, lambda: ix.topk.op.forward(input._array, k, d, largest)[1])))
 
 
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:

@@ -10,6 +10,7 @@ from ..core import dtype as dt
 from ..core.op import run
 from ..core.tensor import Tensor, wrap
 from . import index as ix
+from . import order as od
 from . import pointwise as pw
 from . import reduce as rd
 from . import scan, shape
@@ -35,7 +36,7 @@ def _chosen(name: str, o: Any, input: Tensor, params: tuple[Any, ...], dim: int,
     if node is not None:
         indices = node.saved[node.plan.names.index("indices")]
     else:
-        indices = o.op.forward(input._array, *params, d, *(() if keepdim is None else (keepdim,)))[1]
+        indices = od.places_of(values._array, lambda: o.op.forward(input._array, *params, d, *(() if keepdim is None else (keepdim,)))[1])
     return _Pairs[name](values, wrap(indices))
 
 
@@ -246,6 +247,8 @@ def trapezoid(y: Tensor, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Tensor
     d = dim_of(dim, y._array.ndim)
     if not y._array.shape[d]:
         return wrap(np.zeros([s for i, s in enumerate(y._array.shape) if i != d], y._array.dtype))
+    if x is None and isinstance(dx, (int, float)):
+        return (sum(y, d) - (_cut(y, d, 0, 1 - y._array.shape[d]) + _cut(y, d, y._array.shape[d] - 1, 0)).squeeze(d) / 2.0) * dx
     spaces = _spaces(y, x, dx, d)
     return sum((_cut(y, d, 0, -1) + _cut(y, d, 1, 0)) * spaces, d) / 2.0
 

@@ -81,17 +81,20 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
 def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
     """The elements (or slices along `dim`) without repetitions of a neighbour."""
     a = input._array.reshape(-1) if dim is None else np.moveaxis(input._array, dim_of(dim, input._array.ndim), 0)
-    flat = a.reshape(a.shape[0], -1)
+    flat = a if a.ndim == 1 else a.reshape(a.shape[0], a.size // max(a.shape[0], 1))
     new = np.ones(len(flat), bool)
-    new[1:] = (flat[1:] != flat[:-1]).any(1)
+    differs = flat[1:] != flat[:-1]
+    new[1:] = differs if a.ndim == 1 else differs.any(1)
     values = a[new]
     out = [wrap(np.ascontiguousarray(values if dim is None else np.moveaxis(values, 0, dim_of(dim, input._array.ndim))))]
+    if not return_inverse and not return_counts:
+        return out[0]
     group = np.cumsum(new) - 1
     if return_inverse:
         out.append(wrap(group.reshape(input._array.shape) if dim is None else group))
     if return_counts:
         out.append(wrap(np.bincount(group, minlength=len(values)).astype(np.int64)))
-    return out[0] if len(out) == 1 else tuple(out)
+    return tuple(out)
 
 
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:

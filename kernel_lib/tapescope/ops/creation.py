@@ -319,9 +319,10 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn with the probabilities (not necessarily normalised) of each row; PyTorch's after the same seed, see `keep_mask`."""
     p: Any = np.atleast_2d(dev.move(input._array, dev.device("cpu")))
-    if (p < 0).any() or not np.isfinite(p).all():
+    totals = np.add.reduce(p, 1)
+    if not p.min(initial=0) >= 0 or not np.isfinite(totals).all():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if (p.sum(1) <= 0).any():
+    if (totals <= 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     if not replacement and num_samples > p.shape[1]:
         raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
@@ -331,7 +332,9 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         sums /= sums[:, -1:]
         sums[:, -1] = 1
         u = g.uniform(p.shape[0] * num_samples, np.float64).reshape(p.shape[0], num_samples)
-        rows = [np.searchsorted(c.astype(np.float64), r) for c, r in zip(sums, u, strict=True)]
+        near = u.astype(p.dtype)                           # a sum is below u where it is below the next number of its own kind
+        near = np.where(near < u, np.nextafter(near, p.dtype.type(2)), near)
+        rows = [np.searchsorted(c, r) for c, r in zip(sums, near, strict=True)]
     else:                                                  # a race of exponential clocks, each as fast as its probability
         clocks = -np.log1p(-g.uniform(p.size, np.float64))
         rows = list(np.argsort(-(p / clocks.reshape(p.shape).astype(p.dtype)), 1, kind="stable")[:, :num_samples])

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.op import op
 from ..core.pointwise import binary, common, unary
+from . import large
 from .pointwise import exp2, fmod, isfinite, isnan, masked_fill, remainder, rsqrt, sigmoid, where
 
 # -- one operand ---------------------------------------------------------------------------------------------------------------------------
@@ -44,10 +45,16 @@ round_decimals.vjp(lambda g: g * 0)
 def nan_to_num(x: Any, nan: float, posinf: float | None, neginf: float | None) -> Any:
     if x.dtype.kind not in "fc":
         return x.copy()
-    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    return x.copy() if bool(np.isfinite(x).all()) else np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
 nan_to_num.vjp(lambda g, x: g * isfinite(x))
+
+
+
+def _log2_1p(x: Any) -> Any:
+    return np.log1p(x) * x.dtype.type(1 / math.log(2))
+
 
 # -- two operands --------------------------------------------------------------------------------------------------------------------------
 
@@ -56,8 +63,8 @@ copysign = binary(r"|{a}|\,\operatorname{sign}({b})", np.copysign, name="copysig
                   grad_tex=r"\bar{a} = \bar{y}\,\frac{y}{a} \\ \bar{b} = 0")
 fmax = binary(r"\max({a}, {b})", np.fmax, name="fmax", grad_tex=r"\bar{a} = \bar{y}\,[a \ge b] \\ \bar{b} = \bar{y}\,[a < b]")
 fmin = binary(r"\min({a}, {b})", np.fmin, name="fmin", grad_tex=r"\bar{a} = \bar{y}\,[a \le b] \\ \bar{b} = \bar{y}\,[a > b]")
-logaddexp = binary(r"\log(e^{a} + e^{b})", np.logaddexp, name="logaddexp")
-logaddexp2 = binary(r"\log_2(2^{a} + 2^{b})", np.logaddexp2, name="logaddexp2")
+logaddexp = binary(r"\log(e^{a} + e^{b})", lambda a, b: large.log_add(a, b, np.exp, np.log1p, np.logaddexp), name="logaddexp")
+logaddexp2 = binary(r"\log_2(2^{a} + 2^{b})", lambda a, b: large.log_add(a, b, np.exp2, _log2_1p, np.logaddexp2), name="logaddexp2")
 ldexp = binary(r"{a}\,2^{b}", lambda a, b: a * np.exp2(b), name="ldexp", to_float=True)
 
 hypot.vjp(lambda g, a, y: g * (a / y), lambda g, b, y: g * (b / y))
@@ -76,7 +83,7 @@ def _no_zero(x: Any, b: Any) -> None:
 
 def _floor(a: Any, b: Any) -> Any:
     _no_zero(a, b)
-    return np.floor_divide(a, b)
+    return large.floor_divide(a, b)
 
 
 def _trunc(a: Any, b: Any) -> Any:
@@ -94,8 +101,8 @@ for _rounded in (div_floor, div_trunc):
     _rounded.vjp(lambda g: g * 0, lambda g: g * 0)
 
 # PyTorch's nodes tell whether the other operand was a number (0) or a tensor (1).
-remainder_tensor = binary(remainder.op.tex, np.remainder, name="remainder_tensor", grad_tex=remainder.op.grad_tex)
-fmod_tensor = binary(fmod.op.tex, np.fmod, name="fmod_tensor", grad_tex=fmod.op.grad_tex)
+remainder_tensor = binary(remainder.op.tex, large.remainder, name="remainder_tensor", grad_tex=remainder.op.grad_tex)
+fmod_tensor = binary(fmod.op.tex, large.fmod, name="fmod_tensor", grad_tex=fmod.op.grad_tex)
 rsub_tensor = binary(r"{b} - {a}", lambda a, b: np.subtract(b, a), name="rsub_tensor")
 remainder_tensor.vjp(*remainder.op.vjps)
 fmod_tensor.vjp(*fmod.op.vjps)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.op import op
+from . import order as od
 from .shape import Shape
 
 
@@ -76,12 +77,19 @@ def _line(x: Any) -> Any:
     return x if x.ndim else x.reshape(1)
 
 
+def _plain(x: Any, i: Any) -> bool:
+    """Whether places in the order of memory, which NumPy reads and writes fastest, serve."""
+    return x.__class__ is np.ndarray and x.flags.c_contiguous and i.size > 64
+
+
 @op(r"\operatorname{gather}({x})", name="gather", grad_tex=r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}")
 def gather(x: Any, dim: int, index: Any) -> Any:
     i = raw(index)
     if not i.size:
         return np.empty(i.shape, x.dtype)
-    return x[_places(i, dim)] if i.ndim and x.ndim else _line(x)[_places(_line(i), dim)].reshape(i.shape)
+    if not i.ndim or not x.ndim:
+        return _line(x)[_places(_line(i), dim)].reshape(i.shape)
+    return x.reshape(-1).take(od.flat(i, x.shape, dim)) if _plain(x, i) else x[_places(i, dim)]
 
 
 @op(r"\operatorname{scatter\_add}({x}, {src})", operands=2, name="scatter_add", grad_tex=r"\bar{x} = \bar{y};\quad \bar{s} = \bar{y}[\text{index}]")
@@ -89,8 +97,17 @@ def _scatter_add(x: Any, src: Any, dim: int, index: Any) -> Any:
     i = raw(index)
     out = writable(x)
     if i.size:
-        np.add.at(_line(out), _places(_line(i), dim), _line(src)[tuple(slice(0, s) for s in _line(i).shape)])
+        at_places(np.add, out, i, dim, src)
     return out
+
+
+def at_places(ufunc: Any, out: Any, i: Any, dim: int, src: Any) -> None:
+    """`out` changed at index along dim by what stands at the same place of `src`."""
+    part = _line(src)[tuple(slice(0, s) for s in _line(i).shape)]
+    if out.ndim and _plain(out, i):
+        ufunc.at(out.reshape(-1), od.flat(i, out.shape, dim).reshape(-1), part.reshape(-1))
+    else:
+        ufunc.at(_line(out), _places(_line(i), dim), part)
 
 
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
@@ -128,7 +145,11 @@ def scatter(x: Any, src: Any, dim: int, index: Any) -> Any:
     i = raw(index)
     out = writable(x)
     if i.size:
-        _line(out)[_places(_line(i), dim)] = src[tuple(slice(0, s) for s in i.shape)] if np.ndim(src) else src
+        part = src[tuple(slice(0, s) for s in i.shape)] if np.ndim(src) else src
+        if out.ndim and _plain(out, i):
+            out.reshape(-1)[od.flat(i, out.shape, dim).reshape(-1)] = part.reshape(-1) if np.ndim(part) else part
+        else:
+            _line(out)[_places(_line(i), dim)] = part
     return out
 
 
@@ -149,8 +170,22 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
 @op(r"\operatorname{index\_add}({x})", name="index_select_backward", grad_tex=r"\bar{x} = \bar{y}[\text{index}]")
 def _index_select_grad(x: Any, shape: Shape, dim: int, index: Any) -> Any:
     out = np.zeros_like(x, shape=shape)
-    np.add.at(_line(out), (slice(None),) * dim + (raw(index).reshape(-1),), _line(x))
+    add_rows(_line(out), dim, raw(index).reshape(-1), _line(x))
     return out
+
+
+def add_rows(out: Any, dim: int, i: Any, source: Any) -> None:
+    """Slices of `source` added to those of `out` that a line of indices names along `dim`: sorted, those of one index run by run."""
+    if out.__class__ is not np.ndarray or not i.size or out.ndim == 1 or source.size < 4096:
+        np.add.at(out, (slice(None),) * dim + (i,), source)
+        return
+    order = od.order(i, 0)
+    ranked = i[order]
+    starts = np.flatnonzero(np.concatenate((np.ones(1, bool), ranked[1:] != ranked[:-1])))
+    rows = np.take(source, order, dim) if starts.size < i.size or (order[1:] < order[:-1]).any() else source
+    if starts.size < i.size:
+        rows = np.add.reduceat(rows, starts, dim)
+    out[(slice(None),) * dim + (ranked[starts],)] += rows
 
 
 index_select.vjp(lambda g, x_shape, dim, index: _index_select_grad(g, x_shape, dim, index))
@@ -194,27 +229,18 @@ def _embedding_grad_grad(g: Any, index: Any, padding_idx: int) -> Any:
 embedding_grad.vjp(_embedding_grad_grad)
 
 
-def _sorted(x: Any, dim: int, descending: bool) -> Any:
-    if descending:
-        n = x.shape[dim]
-        i = n - 1 - np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)     # stable among equals
-    else:
-        i = np.argsort(x, dim, kind="stable")
-    return i
-
-
 @op(r"\operatorname{sort}({x})", name="sort", aux=("indices",), grad_tex=r"\bar{x}[\text{order}] = \bar{y}")
 def sort(x: Any, dim: int, descending: bool) -> Any:
-    i = _sorted(x, dim, descending)
-    return np.take_along_axis(x, i, dim), i
+    i = od.order(x, dim, descending)
+    return od.remembered(od.along(x, i, dim), i)
 
 
 @op(r"\operatorname{topk}({x})", name="topk", aux=("indices",), grad_tex=r"\bar{x}[\text{chosen}] = \bar{y}")
 def topk(x: Any, k: int, dim: int, largest: bool) -> Any:
     if not x.ndim:
         return x[...].copy() if isinstance(x, np.ndarray) else np.array(x), np.zeros((), np.int64)
-    i = _sorted(x, dim, largest)[(slice(None),) * dim + (slice(0, k),)]
-    return np.take_along_axis(x, i, dim), i
+    i = od.first(x, k, dim, largest)
+    return od.remembered(od.along(x, i, dim), i)
 
 
 sort.vjp(lambda g, x_shape, dim, indices: scatter_add(_zeros(g, x_shape), dim, indices, g))

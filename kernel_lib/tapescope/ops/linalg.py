@@ -112,3 +112,28 @@ def _addmm_bias(g: Any, c_shape: Any) -> Any:
 # aᵀ g as (gᵀ a)ᵀ: b is mostly a weight transposed, whose gradient then lies in memory as the weight does
 addmm.vjp(_addmm_bias, lambda g, b: mm(g, transposed(b)), lambda g, a: transposed(mm(transposed(g), a)))
 addmm.op.grad_tex = r"\bar{c} = \textstyle\sum_i \bar{y}_i \\ \bar{a} = \bar{y}\,b^{\top} \\ \bar{b} = a^{\top}\,\bar{y}"
+
+
+@op(r"\lVert {a}_i - {b}_j \rVert", operands=2, name="euclidean_dist", node="EuclideanDist",
+    grad_tex=r"\bar{a}_i = \textstyle\sum_j \bar{y}_{ij}\,\frac{a_i - b_j}{y_{ij}} \\ \bar{b}_j = \textstyle\sum_i \bar{y}_{ij}\,\frac{b_j - a_i}{y_{ij}}")
+def euclidean_dist(a: Any, b: Any) -> Any:
+    """Distances of rows by one product: |a|² - 2 a b + |b|², as PyTorch computes those of many."""
+    one, two = (np.add.reduce(x * x, -1, None, None, True) for x in (a, b))
+    y = np.matmul(np.concatenate((a * -2, one, np.ones_like(one)), -1), np.concatenate((b, np.ones_like(two), two), -1).swapaxes(-1, -2))
+    return np.sqrt(np.maximum(y, 0))
+
+
+def _share(g: Any, y: Any) -> Any:
+    from .pointwise import where
+
+    zero = y == 0
+    return where(zero, g * 0, g / where(zero, y * 0 + 1, y))
+
+
+def _from_others(r: Any, a: Any, b: Any) -> Any:
+    from .reduce import sum_dim
+
+    return a * sum_dim(r, (len(r.shape) - 1,), True) - r @ b
+
+
+euclidean_dist.vjp(lambda g, a, b, y: _from_others(_share(g, y), a, b), lambda g, a, b, y: _from_others(_swap(_share(g, y)), b, a))

@@ -46,9 +46,14 @@ mse_loss.vjp(lambda g, x, t, reduction: spread(g * 2, x.shape, reduction) * (x -
 @op(r"\operatorname{smooth}_{L1}({x} - {t})", operands=2, name="smooth_l1_loss",
     grad_tex=r"\bar{x} = \bar{y}\,\operatorname{clamp}\left(\tfrac{x - t}{\beta}, -1, 1\right)")
 def smooth_l1_loss(x: Any, t: Any, reduction: str, beta: float) -> Any:
-    d = np.abs(x - t)
-    y = np.where(d < beta, d * d * (0.5 / beta) if beta else d, d - 0.5 * beta).astype(d.dtype, copy=False)
-    return reduced(y, reduction)
+    d = x - t
+    if not beta:
+        return reduced(np.abs(d), reduction)
+    near = np.clip(d, -beta, beta)                          # both cases are near (d - near / 2)
+    d -= near * d.dtype.type(0.5)
+    d *= near
+    d *= d.dtype.type(1 / beta)
+    return reduced(d, reduction)
 
 
 def _smooth_grad(g: Any, x: Any, t: Any, reduction: str, beta: float) -> Any:

@@ -15,8 +15,11 @@ from .pointwise import sigmoid, sign, where
 
 @op(r"\operatorname{huber}_{\delta}({x} - {t})", operands=2, name="huber_loss", grad_tex=r"\bar{x} = \bar{y}\,\operatorname{clamp}(x - t, -\delta, \delta)")
 def huber_loss(x: Any, t: Any, reduction: str, delta: float) -> Any:
-    d = np.abs(x - t)
-    return reduced(np.where(d < delta, d * d * 0.5, (d - 0.5 * delta) * delta).astype(d.dtype, copy=False), reduction)
+    d = x - t
+    near = np.clip(d, -delta, delta)                        # both cases are near (d - near / 2)
+    d -= near * d.dtype.type(0.5)
+    d *= near
+    return reduced(d, reduction)
 
 
 def _huber_grad(g: Any, x: Any, t: Any, reduction: str, delta: float) -> Any:

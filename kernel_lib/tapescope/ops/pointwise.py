@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ..core.device import module_of
 from ..core.node import same
 from ..core.op import op
 from ..core.pointwise import binary, unary, write_out
+from . import large
 
 # Named in rules that stand above them.
 floor: Any
@@ -48,7 +48,14 @@ def _power(x: Any, p: Any) -> Any:
     kind = getattr(getattr(x, "dtype", None), "kind", "f")
     if isinstance(p, int) and p < 0 and kind in "iu":
         raise RuntimeError("Integers to negative integer powers are not allowed.")
-    return x * x if isinstance(p, (int, float)) and p == 2 and hasattr(x, "dtype") else np.power(x, p)
+    if isinstance(p, (int, float)) and hasattr(x, "dtype"):
+        if p == 2:
+            return x * x
+        if p == 3:
+            return x * x * x
+        if p == 0.5 and kind == "f":
+            return np.sqrt(x)
+    return np.power(x, p)
 
 
 def _log_or_zero(a: Any) -> Any:
@@ -101,11 +108,11 @@ minimum.vjp(lambda g, a, b: g * (a < b) + g * (a == b) * 0.5, lambda g, a, b: g 
 atan2 = binary(r"\operatorname{atan2}({a}, {b})", np.arctan2, name="atan2", to_float=True)
 atan2.vjp(lambda g, a, b: g * b / (a * a + b * b), lambda g, a, b: -g * a / (a * a + b * b))
 
-remainder = binary(r"{a} \bmod {b}", np.remainder, name="remainder", grad_tex=r"\bar{a} = \bar{y} \\ \bar{b} = -\bar{y}\,\lfloor a / b \rfloor")
+remainder = binary(r"{a} \bmod {b}", large.remainder, name="remainder", grad_tex=r"\bar{a} = \bar{y} \\ \bar{b} = -\bar{y}\,\lfloor a / b \rfloor")
 remainder.vjp(lambda g: g, lambda g, a, b: -g * floor(a / b))
-fmod = binary(r"\operatorname{fmod}({a}, {b})", np.fmod, name="fmod", grad_tex=r"\bar{a} = \bar{y} \\ \bar{b} = -\bar{y}\,\operatorname{trunc}(a / b)")
+fmod = binary(r"\operatorname{fmod}({a}, {b})", large.fmod, name="fmod", grad_tex=r"\bar{a} = \bar{y} \\ \bar{b} = -\bar{y}\,\operatorname{trunc}(a / b)")
 fmod.vjp(lambda g: g, lambda g, a, b: -g * trunc(a / b))
-floor_divide = binary(r"\left\lfloor \frac{a}{b} \right\rfloor", np.floor_divide, name="floor_divide", differentiable=False)
+floor_divide = binary(r"\left\lfloor \frac{a}{b} \right\rfloor", large.floor_divide, name="floor_divide", differentiable=False)
 
 # -- comparison and logic: no gradient ---------------------------------------------------------------------------------------------------
 
@@ -121,7 +128,7 @@ logical_xor = binary(r"{a} \oplus {b}", np.logical_xor, name="logical_xor", diff
 bitwise_and = binary(r"{a} \mathbin{\&} {b}", np.bitwise_and, name="bitwise_and", differentiable=False)
 bitwise_or = binary(r"{a} \mathbin{|} {b}", np.bitwise_or, name="bitwise_or", differentiable=False)
 bitwise_xor = binary(r"{a} \oplus {b}", np.bitwise_xor, name="bitwise_xor", differentiable=False)
-logical_not = unary(r"\neg {x}", np.logical_not, name="logical_not")
+logical_not = unary(r"\neg {x}", lambda x: np.logical_not(x) if x.dtype.kind == "b" else np.equal(x, 0), name="logical_not")
 bitwise_not = unary(r"\sim {x}", np.invert, name="bitwise_not")
 isnan = unary(r"[{x} \text{ is nan}]", np.isnan, name="isnan")
 isinf = unary(r"[{x} = \pm\infty]", np.isinf, name="isinf")
@@ -240,8 +247,20 @@ _ZERO: dict[Any, Any] = {np.dtype(d): np.zeros((), d) for d in ("f2", "f4", "f8"
 _BOOL, _multiply, _ndarray = np.dtype(bool), np.multiply, np.ndarray
 
 
+_INFINITE = np.array(np.inf, "f4")
+
+
 def _relu(x: Any) -> Any:
+    if x.dtype == np.float32 and x.__class__ is np.ndarray:
+        return large.clip(x, _ZERO32, _INFINITE)
     return np.maximum(x, _ZERO[x.dtype]) if x.__class__ is np.ndarray else np.maximum(x, 0)
+
+
+_ZERO32 = _ZERO[np.dtype("f4")]
+
+
+def _relu_quick(x: Any) -> Any:
+    return large.clip(x, _ZERO32, _INFINITE)
 
 
 def _relu_slope(g: Any, y: Any) -> Any:
@@ -250,7 +269,7 @@ def _relu_slope(g: Any, y: Any) -> Any:
 
 
 relu = unary(r"\max({x}, 0)", _relu, name="relu", grad_tex=r"\bar{x} = \bar{y} \odot [y > 0]",
-             quick=partial(np.maximum, _ZERO[np.dtype("f4")]))
+             quick=_relu_quick)
 relu.vjp(_relu_slope)
 
 
@@ -278,7 +297,9 @@ logsigmoid.vjp(lambda g, x: g * sigmoid(-x))
 
 @op(r"\operatorname{leaky\_relu}({x})", name="leaky_relu", grad_tex=r"\bar{x} = \bar{y} \odot \left([x > 0] + s\,[x \le 0]\right)")
 def leaky_relu(x: Any, negative_slope: float) -> Any:
-    return np.where(x > 0, x, x * negative_slope).astype(x.dtype, copy=False)
+    if 0 < negative_slope <= 1:
+        return np.maximum(x, x * x.dtype.type(negative_slope))
+    return large.choose(x > 0, x, x * x.dtype.type(negative_slope))
 
 
 leaky_relu.vjp(lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
@@ -286,7 +307,10 @@ leaky_relu.vjp(lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
 
 @op(r"\operatorname{elu}({x})", name="elu", grad_tex=r"\bar{x} = \bar{y} \odot \begin{cases} 1 & x > 0 \\ \alpha e^{x} & x \le 0 \end{cases}")
 def elu(x: Any, alpha: float) -> Any:
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))).astype(x.dtype, copy=False)
+    y = np.expm1(large.below(x))
+    y *= x.dtype.type(alpha)
+    y += large.above(x)
+    return y
 
 
 elu.vjp(lambda g, x, alpha: where(x > 0, g, g * alpha * exp(minimum(x, x * 0))))
@@ -330,7 +354,7 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
     from ..core.pointwise import common
 
     a, b = common(a, b)
-    return np.where(condition, a, b)
+    return large.choose(condition, a, b)
 
 
 where = _where
@@ -339,7 +363,7 @@ where = _where
 @op(r"{x} \text{ filled with } {value}", operands=1, name="masked_fill", grad_tex=r"\bar{x} = \bar{y} \odot (1 - m)")
 def masked_fill(x: Any, mask: Any, value: Any) -> Any:
     m = mask._array if hasattr(mask, "_array") else mask
-    return np.where(m, x.dtype.type(value), x)
+    return large.choose(m, np.asarray(value).astype(x.dtype), x) if isinstance(x, np.ndarray) else np.where(m, x.dtype.type(value), x)
 
 
 masked_fill.vjp(lambda g, mask: masked_fill(g, mask, 0))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core import dtype as dt
 from ..core.op import op
+from . import large
 from .pointwise import exp
 from .shape import broadcast_to, reshape
 
@@ -73,7 +74,7 @@ mean_dim.vjp(lambda g, x_shape, dims: spread(g / _size([x_shape[d] for d in dims
 
 @op(r"\prod {x}", name="prod", grad_tex=r"\bar{x}_{i} = \bar{y} \prod_{j \ne i} x_j")
 def prod(x: Any, dims: Dims, keepdim: bool) -> Any:
-    return np.multiply.reduce(x, dims, _sum_dtype(x), None, keepdim)
+    return large.product(x, dims, _sum_dtype(x), keepdim)
 
 
 def _prod_grad(g: Any, x: Any, dims: Dims) -> Any:

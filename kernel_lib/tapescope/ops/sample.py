@@ -170,12 +170,28 @@ def _sampled(x: Any, grid: Any, mode: str, padding: str, align: bool) -> Any:
     n, c, *size = x.shape
     out = grid.shape[1:-1]
     xp = module_of(x)
+    if c >= 4 and xp is np:
+        return _of_pixels(x, grid, mode, padding, align).reshape(n, c, *out)
     flat = x.reshape(n, c, -1)
     y = xp.zeros((n, c, math.prod(out)), x.dtype)
     for place, weights, _ in _corners(_neighbours(grid, size, mode, padding, align), size):
         w = math.prod(weights).reshape(n, 1, -1).astype(x.dtype)
         y += xp.take_along_axis(flat, place.reshape(n, 1, -1), 2) * w
     return y.reshape(n, c, *out)
+
+
+def _of_pixels(x: Any, grid: Any, mode: str, padding: str, align: bool) -> Any:
+    """All channels of a pixel at once, which then lie side by side in memory."""
+    n, c, *size = x.shape
+    many = math.prod(size)
+    pixels = np.ascontiguousarray(x.reshape(n, c, many).swapaxes(1, 2)).reshape(n * many, c)
+    first = (np.arange(n) * many)[:, None]
+    y: Any = None
+    for place, weights, _ in _corners(_neighbours(grid, size, mode, padding, align), size):
+        part = pixels.take((place.reshape(n, -1) + first).reshape(-1), 0)
+        part *= math.prod(weights).astype(x.dtype).reshape(-1, 1)
+        y = part if y is None else np.add(y, part, out=y)
+    return np.ascontiguousarray(y.reshape(n, -1, c).swapaxes(1, 2))
 
 
 def _grid_sample_grad(g: Any, x: Any, grid: Any, mode: str, padding: str, align: bool, needs: Any) -> Any:

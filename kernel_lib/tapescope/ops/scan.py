@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..core.op import op
+from . import large
+from . import order as od
 from .index import scatter_add
 from .pointwise import exp, isnan, log, where
 from .reduce import Dims, _even, _norm_grad, mean_dim, norm, put_along, spread
@@ -19,21 +21,23 @@ from .shape import Shape, flip
 # -- along the way --------------------------------------------------------------------------------------------------------------------------
 
 
-def _running(accumulate: Any, x: Any, dim: int, wins: Any) -> tuple[Any, Any]:
-    values = accumulate(x, dim)
+def _running(ufunc: Any, x: Any, dim: int, wins: Any) -> tuple[Any, Any]:
+    if isinstance(x, np.ndarray) and x.size // x.shape[dim] >= 32 and x.size >= large.MANY:
+        return large.running(x, dim, ufunc, wins)
+    values = ufunc.accumulate(x, dim)
     at = np.arange(x.shape[dim]).reshape((-1,) + (1,) * (x.ndim - dim - 1))
     nan = np.isnan(x) if x.dtype.kind == "f" else False
-    return values, np.maximum.accumulate(np.where(wins(x, values) | nan, at, 0), dim)
+    return values, np.maximum.accumulate((wins(x, values) | nan) * at, dim)
 
 
 @op(r"\operatorname{cummax}({x})", name="cummax", aux=("indices",), grad_tex=r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}")
 def cummax(x: Any, dim: int) -> Any:
-    return _running(np.maximum.accumulate, x, dim, np.greater_equal)
+    return od.remembered(*_running(np.maximum, x, dim, np.greater_equal))
 
 
 @op(r"\operatorname{cummin}({x})", name="cummin", aux=("indices",), grad_tex=r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}")
 def cummin(x: Any, dim: int) -> Any:
-    return _running(np.minimum.accumulate, x, dim, np.less_equal)
+    return od.remembered(*_running(np.minimum, x, dim, np.less_equal))
 
 
 cummax.vjp(lambda g, dim, indices: scatter_add(g * 0, dim, indices, g))
@@ -69,20 +73,20 @@ _CHOSEN = r"\bar{x}_{i} = \bar{y}\,[i \text{ chosen}]"
 
 
 def _pick(x: Any, i: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
-    values = np.take_along_axis(x, i, dim)
-    return (values, i) if keepdim else (values.squeeze(dim), i.squeeze(dim))
+    values = od.along(x, i, dim)
+    return od.remembered(values, i) if keepdim else od.remembered(values.squeeze(dim), i.squeeze(dim))
 
 
 @op(r"\operatorname{kthvalue}({x})", name="kthvalue", aux=("indices",), grad_tex=_CHOSEN)
 def kthvalue(x: Any, k: int, dim: int, keepdim: bool) -> Any:
-    return _pick(x, np.take(np.argsort(x, dim, kind="stable"), [k - 1], dim), dim, keepdim)
+    return _pick(x, od.nth(x, k - 1, dim), dim, keepdim)
 
 
 def _middle(x: Any, dim: int, ignore_nan: bool) -> Any:
-    order = np.argsort(x, dim, kind="stable")
     n = x.shape[dim]
-    if x.dtype.kind != "f":
-        return np.take(order, [(n - 1) // 2], dim)
+    if x.dtype.kind != "f" or not np.isnan(x).any():
+        return od.nth(x, (n - 1) // 2, dim)
+    order = od.order(x, dim)
     valid = np.sum(~np.isnan(x), dim, keepdims=True)
     k = np.maximum((valid - 1) // 2, 0) if ignore_nan else np.where(valid < n, valid, (n - 1) // 2)
     return np.take_along_axis(order, k, dim)
@@ -102,8 +106,8 @@ def nanmedian_dim(x: Any, dim: int, keepdim: bool) -> Any:
 @op(r"\operatorname{mode}({x})", name="mode", aux=("indices",), grad_tex=_CHOSEN)
 def mode_dim(x: Any, dim: int, keepdim: bool) -> Any:
     """The most frequent element, the smallest of several; with the last place where it stands."""
-    order = np.argsort(x, dim, kind="stable")
-    ranked = np.moveaxis(np.take_along_axis(x, order, dim), dim, -1)
+    order = od.order(x, dim)
+    ranked = np.moveaxis(od.along(x, order, dim), dim, -1)
     at = np.arange(ranked.shape[-1])
     new = np.ones(ranked.shape, bool)
     new[..., 1:] = ranked[..., 1:] != ranked[..., :-1]
@@ -144,7 +148,7 @@ nanmedian_all.vjp(_spread_even)
 
 @op(r"\sum {x}", name="nansum", grad_tex=r"\bar{x} = \bar{y}\,[x \ne \text{nan}]")
 def nansum(x: Any, dims: Dims, keepdim: bool) -> Any:
-    return np.nansum(x, dims, np.int64 if x.dtype.kind in "biu" else x.dtype, keepdims=keepdim)
+    return large.sum_of_numbers(x, dims, keepdim) if x.dtype.kind == "f" else np.nansum(x, dims, np.int64 if x.dtype.kind in "biu" else x.dtype, keepdims=keepdim)
 
 
 nansum.vjp(lambda g, x, dims: spread(g, x.shape, dims) * ~isnan(x))

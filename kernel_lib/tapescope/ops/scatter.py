@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.op import op
-from .index import _line, _places, _scatter_add, gather, index_select, raw, scatter, writable
+from .index import _line, _places, _scatter_add, add_rows, at_places, gather, index_select, raw, scatter, writable
 from .pointwise import masked_fill, where
 from .shape import Shape, diagonal, reshape, select, slice_dim
 
@@ -30,7 +30,7 @@ def _rows(dim: int, index: Any) -> Any:
 @op(r"{x}[{index}] \mathrel{+}= \alpha\,{source}", operands=2, name="index_add", grad_tex=r"\bar{x} = \bar{y};\quad \bar{s} = \alpha\,\bar{y}[\text{index}]")
 def index_add(x: Any, source: Any, dim: int, index: Any, alpha: Any) -> Any:
     out = writable(x)
-    np.add.at(_line(out), _rows(dim, index), _line(source if alpha == 1 else source * np.asarray(alpha).astype(source.dtype)))
+    add_rows(_line(out), dim, raw(index).reshape(-1), _line(source if alpha == 1 else source * np.asarray(alpha).astype(source.dtype)))
     return out
 
 
@@ -89,7 +89,7 @@ def _reduced(x: Any, src: Any, dim: int, index: Any, reduce: str, include_self: 
     flat, place = _line(out), _places(_line(i), dim)
     if not include_self:
         flat[place] = _neutral(reduce, x.dtype)
-    _UFUNCS[reduce].at(flat, place, _line(src)[tuple(slice(0, s) for s in _line(i).shape)])
+    at_places(_UFUNCS[reduce], out, i, dim, src)
     if reduce == "mean":
         count = np.ones(flat.shape, np.int64) if include_self else np.zeros(flat.shape, np.int64)
         np.add.at(count, place, 1)

@@ -123,6 +123,7 @@ SAMPLES: dict[str, list[tuple[Any, tuple[Any, ...]]]] = {
     "sort": [(lambda a: F.sort(a, 1, descending=True)[0], (n(2, 4),))], "topk": [(lambda a: F.topk(a, 2, 1)[0], (n(2, 4),))],
     "copy": [(raw("copy"), (n(2, 3), n(3)))],
     "mm": [(F.mm, (n(2, 3), n(3, 2)))], "bmm": [(F.bmm, (n(2, 2, 3), n(2, 3, 2)))], "mv": [(F.mv, (n(2, 3), n(3)))], "dot": [(F.dot, (n(3), n(3)))],
+    "euclidean_dist": [(raw("euclidean_dist"), (n(2, 3), n(4, 3))), (raw("euclidean_dist"), (n(2, 2, 3), n(2, 4, 3)))],
     "outer": [(raw("outer"), (n(2), n(3)))], "sum_rows": [(raw("sum_rows"), (n(6, 3),))],
     "addmm": [(F.addmm, (n(2), n(3, 4), n(4, 2))), (F.addmm, (n(3, 1), n(3, 4), n(4, 2))), (F.addmm, (n(2), n(1, 4), n(4, 2)))],
     "convolution": [(F.conv2d, (n(2, 2, 5, 5), n(3, 2, 3, 3), n(3))), (lambda x, w: F.conv2d(x, w, None, 2, 1, 1, 2), (n(1, 4, 5, 4), n(2, 2, 3, 2))),

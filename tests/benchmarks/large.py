@@ -1,0 +1,193 @@
+"""Every op on a million numbers, beside PyTorch on one thread: `python tests/benchmarks/large.py [part of a name ...]` prints ratios, the worst first.
+
+Where an op takes more than five times as long, `REASONS` says why; without a reason it is marked, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+import tapescope as ts
+
+LIMIT, N = 5.0, 1_000_000
+
+# An op that takes more than five times as long as PyTorch's, and why that stays.
+REASONS: dict[str, str] = {
+    "to float16": "NumPy converts number by number; PyTorch has the processor's instruction for eight",
+    "randperm": "each exchange depends on the ones before it: PyTorch's compiled loop does them in turn, here they are undone by sorting",
+    "F.gelu": "no vectorised erf in NumPy: a polynomial, in pieces that stay in the cache; and the slope for backward is computed beside the value",
+    "F.conv2d": "windows are laid out for one matrix product: nine times the numbers are moved that PyTorch's direct kernel moves",
+    "F.conv2d grouped": "as F.conv2d, and each group's product is small",
+    "F.conv3d": "as F.conv2d, twenty-seven times",
+    "pad reflect": "rows are taken by an index along one dimension after the other; PyTorch copies once",
+    "index_add": "rows are sorted by index and added run by run, since NumPy's own addition at indices goes number by number",
+    "cummax(dim=1)": "NumPy's running maximum goes number by number and has no places: the lines are laid side by side, and the steps taken for all of them at once",
+    "cummin(dim=1)": "as cummax",
+    "cummax(dim=0)": "as cummax(dim=1)",
+    "cummin(dim=0)": "as cummax(dim=1)",
+    "prod(dim=1)": "NumPy multiplies along a line number by number: halves times halves are five passes over memory",
+    "outer": "NumPy multiplies a row by a number at a third of the speed of two rows",
+    "multinomial": "the running sum of the probabilities, which NumPy computes number by number",
+    "exp2": "one of NumPy's few exponentials without vector instructions on some builds",
+    "topk": "ranks and places of all elements are packed into whole numbers and partitioned, so that equal elements keep their order",
+    "topk(dim=1)": "as topk",
+    "normal": "Box-Muller in PyTorch's order of draws, with NumPy's logarithm, sine and cosine: three passes more",
+    "cumsum()": "NumPy's running sum goes number by number", "cumprod()": "as cumsum", "cumsum(dim=1)": "as cumsum", "cumprod(dim=1)": "as cumsum",
+}
+
+UNARY = ("abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad erf exp exp2 expm1 floor frac isfinite isinf isnan isneginf log log10 log1p log2 "
+         "logical_not neg rad2deg reciprocal relu round rsqrt sigmoid sign signbit sin sinh sqrt square tan tanh trunc nan_to_num positive").split()
+BINARY = "add atan2 copysign div eq floor_divide fmax fmin fmod ge gt hypot ldexp le logaddexp logaddexp2 lt maximum minimum mul ne pow remainder sub".split()
+ACTIVATIONS = ("celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu6 selu silu softplus softshrink softsign tanhshrink").split()
+REDUCTIONS = "sum mean prod max min amax amin argmax argmin var std logsumexp norm all any count_nonzero nansum nanmean median aminmax".split()
+ALONG = "sum mean prod max min amax argmax var std logsumexp norm cumsum cumprod cummax cummin logcumsumexp softmax log_softmax sort argsort flip all median mode msort".split()
+
+
+def cases() -> dict[str, Any]:
+    """name -> f(lib, t), t being the tensors of `inputs`."""
+    made: dict[str, Any] = {}
+    for n in UNARY:
+        made[n] = lambda lib, t, n=n: getattr(lib, n)(t.over_one if n == "acosh" else t.inside if n in ("acos", "asin", "atanh") else t.positive if n in ("log", "sqrt", "rsqrt", "log2", "log10", "log1p") else t.x)
+    for n in BINARY:
+        made[n] = lambda lib, t, n=n: getattr(lib, n)(t.positive if n == "pow" else t.x, t.y)
+    for n in ACTIVATIONS:
+        made["F." + n] = lambda lib, t, n=n: getattr(lib.nn.functional, n)(t.x)
+    for n in REDUCTIONS:
+        made[n + "()"] = lambda lib, t, n=n: getattr(lib, n)(*((t.x, 0) if n == "logsumexp" else (t.x,)))
+    for n in ALONG:
+        for d in (0, 1):
+            made[f"{n}(dim={d})"] = lambda lib, t, n=n, d=d: getattr(lib, n)(t.m, **({"dims": [d]} if n == "flip" else {} if n == "msort" else {"dim": d}))
+    made |= {
+        "add scalar": lambda lib, t: t.x + 2.0, "mul scalar": lambda lib, t: t.x * 2.0, "pow 2": lambda lib, t: t.x ** 2, "pow 3": lambda lib, t: t.x ** 3, "pow 0.5": lambda lib, t: t.positive ** 0.5,
+        "broadcast row": lambda lib, t: t.m + t.row, "broadcast column": lambda lib, t: t.m * t.column, "add_": lambda lib, t: t.scratch.add_(t.y), "mul_": lambda lib, t: t.scratch.mul_(1.0),
+        "relu_": lambda lib, t: t.scratch.relu_(), "copy_": lambda lib, t: t.scratch.copy_(t.x), "fill_": lambda lib, t: t.scratch.fill_(1.0), "zero_": lambda lib, t: t.scratch.zero_(),
+        "addcmul": lambda lib, t: lib.addcmul(t.x, t.y, t.positive, value=0.5), "addcdiv": lambda lib, t: lib.addcdiv(t.x, t.y, t.positive), "lerp": lambda lib, t: lib.lerp(t.x, t.y, 0.3),
+        "clamp": lambda lib, t: lib.clamp(t.x, -0.5, 0.5), "where": lambda lib, t: lib.where(t.mask, t.x, t.y), "masked_fill": lambda lib, t: t.x.masked_fill(t.mask, 0.0),
+        "bitwise_and": lambda lib, t: t.i & t.j, "bitwise_not": lambda lib, t: ~t.i, "int add": lambda lib, t: t.i + t.j, "int floor_divide": lambda lib, t: t.i // 7, "int remainder": lambda lib, t: t.i % 7,
+        "gcd": lambda lib, t: lib.gcd(t.i, t.j), "logical_and": lambda lib, t: lib.logical_and(t.mask, t.mask2), "isclose": lambda lib, t: lib.isclose(t.x, t.y), "allclose": lambda lib, t: lib.allclose(t.x, t.x),
+        "equal": lambda lib, t: lib.equal(t.x, t.x), "to float64": lambda lib, t: t.x.double(), "to int64": lambda lib, t: t.x.long(), "to float16": lambda lib, t: t.x.half(), "from bool": lambda lib, t: t.mask.float(),
+        "clone": lambda lib, t: t.x.clone(), "contiguous": lambda lib, t: t.m.t().contiguous(), "cat": lambda lib, t: lib.cat([t.m, t.m]), "cat(dim=1)": lambda lib, t: lib.cat([t.m, t.m], 1),
+        "stack": lambda lib, t: lib.stack([t.x, t.y]), "stack last": lambda lib, t: lib.stack([t.x, t.y], -1), "repeat": lambda lib, t: t.row.repeat(1000, 1), "repeat_interleave": lambda lib, t: t.row.repeat_interleave(1000),
+        "roll": lambda lib, t: t.m.roll(3, 1), "tril": lambda lib, t: t.m.tril(), "diagonal": lambda lib, t: t.m.diagonal().clone(), "permute": lambda lib, t: t.image.permute(0, 2, 3, 1).contiguous(),
+        "pad": lambda lib, t: lib.nn.functional.pad(t.image, (1, 1, 1, 1)), "pad reflect": lambda lib, t: lib.nn.functional.pad(t.image, (1, 1, 1, 1), mode="reflect"), "split": lambda lib, t: t.x.split(100),
+        "unfold": lambda lib, t: t.x.unfold(0, 10, 10).clone(), "index rows": lambda lib, t: t.m[t.rows], "index elements": lambda lib, t: t.x[t.index], "index mask": lambda lib, t: t.x[t.mask],
+        "masked_select": lambda lib, t: lib.masked_select(t.x, t.mask), "index_select": lambda lib, t: lib.index_select(t.m, 0, t.rows), "index_select(dim=1)": lambda lib, t: lib.index_select(t.m, 1, t.rows),
+        "gather": lambda lib, t: lib.gather(t.m, 1, t.columns), "take_along_dim": lambda lib, t: lib.take_along_dim(t.m, t.columns, 1), "take": lambda lib, t: lib.take(t.x, t.index),
+        "scatter": lambda lib, t: t.m.scatter(1, t.columns, t.m), "scatter_add": lambda lib, t: t.m.scatter_add(1, t.columns, t.m), "scatter_add(dim=0)": lambda lib, t: t.m.scatter_add(0, t.columns, t.m),
+        "scatter_reduce": lambda lib, t: t.m.scatter_reduce(1, t.columns, t.m, "amax"), "index_add": lambda lib, t: t.m.index_add(0, t.rows, t.m), "index_copy": lambda lib, t: t.m.index_copy(0, t.order, t.m),
+        "index_put": lambda lib, t: t.x.index_put((t.index,), t.y), "index_put accumulate": lambda lib, t: t.x.index_put((t.index,), t.y, accumulate=True), "setitem mask": lambda lib, t: t.scratch.masked_fill_(t.mask, 0.0),
+        "nonzero": lambda lib, t: t.mask.nonzero(), "unique": lambda lib, t: lib.unique(t.small), "unique_consecutive": lambda lib, t: lib.unique_consecutive(t.small), "bincount": lambda lib, t: lib.bincount(t.small), "histc": lambda lib, t: lib.histc(t.x, 100),
+        "topk": lambda lib, t: lib.topk(t.x, 10), "topk(dim=1)": lambda lib, t: lib.topk(t.m, 5, 1), "kthvalue": lambda lib, t: lib.kthvalue(t.x, 1000), "sort()": lambda lib, t: lib.sort(t.x), "argsort()": lambda lib, t: lib.argsort(t.x),
+        "int sort": lambda lib, t: lib.sort(t.i), "searchsorted": lambda lib, t: lib.searchsorted(t.sorted, t.x), "bucketize": lambda lib, t: lib.bucketize(t.x, t.edges), "quantile": lambda lib, t: lib.quantile(t.x, 0.3), "isin": lambda lib, t: lib.isin(t.small, t.few),
+        "cumsum()": lambda lib, t: lib.cumsum(t.x, 0), "cumprod()": lambda lib, t: lib.cumprod(t.x, 0), "diff": lambda lib, t: lib.diff(t.x), "trapezoid": lambda lib, t: lib.trapezoid(t.x), "renorm": lambda lib, t: lib.renorm(t.m, 2, 0, 1.0),
+        "cdist": lambda lib, t: lib.cdist(t.tall, t.tall), "mm": lambda lib, t: t.m @ t.m, "mv": lambda lib, t: t.m @ t.row, "dot": lambda lib, t: lib.dot(t.x, t.y), "outer": lambda lib, t: lib.outer(t.row, t.row), "bmm": lambda lib, t: lib.bmm(t.batch, t.batch),
+        "addmm": lambda lib, t: lib.addmm(t.row, t.m, t.m), "einsum": lambda lib, t: lib.einsum("bij,bjk->bik", t.batch, t.batch), "trace": lambda lib, t: lib.trace(t.m), "cov": lambda lib, t: lib.cov(t.tall.t()), "dist": lambda lib, t: lib.dist(t.x, t.y),
+        "cross": lambda lib, t: lib.linalg.cross(t.threes, t.threes), "matrix_norm": lambda lib, t: lib.linalg.matrix_norm(t.m), "inv": lambda lib, t: lib.linalg.inv(t.square), "solve": lambda lib, t: lib.linalg.solve(t.square, t.square),
+        "det": lambda lib, t: lib.linalg.det(t.square), "cholesky": lambda lib, t: lib.linalg.cholesky(t.spd), "svd": lambda lib, t: lib.linalg.svd(t.square), "eigh": lambda lib, t: lib.linalg.eigh(t.spd), "qr": lambda lib, t: lib.linalg.qr(t.square),
+        "rand": lambda lib, t: lib.rand(N), "randn": lambda lib, t: lib.randn(N), "randint": lambda lib, t: lib.randint(0, 10, (N,)), "randperm": lambda lib, t: lib.randperm(N), "bernoulli": lambda lib, t: lib.bernoulli(t.inside.abs()),
+        "multinomial": lambda lib, t: lib.multinomial(t.positive, 1000, True), "normal": lambda lib, t: lib.normal(t.x, 1.0), "exponential_": lambda lib, t: lib.empty(N).exponential_(), "zeros": lambda lib, t: lib.zeros(N), "ones": lambda lib, t: lib.ones(N), "arange": lambda lib, t: lib.arange(N),
+        "linspace": lambda lib, t: lib.linspace(0, 1, N), "full": lambda lib, t: lib.full((N,), 3.0), "eye": lambda lib, t: lib.eye(1000), "meshgrid": lambda lib, t: [g.clone() for g in lib.meshgrid(t.row, t.row, indexing="ij")], "tensor": lambda lib, t: lib.tensor(t.array),
+        "complex mul": lambda lib, t: t.z * t.z, "complex abs": lambda lib, t: t.z.abs(), "item": lambda lib, t: t.x[0].item(), "tolist": lambda lib, t: t.x[:100000].tolist(),
+    }
+    F = {
+        "softmax": "F.softmax(t.m, 1)", "log_softmax": "F.log_softmax(t.m, 1)", "glu": "F.glu(t.m, 1)", "prelu": "F.prelu(t.x, t.one)", "normalize": "F.normalize(t.m)", "layer_norm": "F.layer_norm(t.m, (1000,), t.row, t.row)", "rms_norm": "F.rms_norm(t.m, (1000,))",
+        "batch_norm": "F.batch_norm(t.image, t.mean, t.deviation, t.mean, t.deviation, True)", "batch_norm eval": "F.batch_norm(t.image, t.mean, t.deviation)", "group_norm": "F.group_norm(t.image, 4)", "instance_norm": "F.instance_norm(t.image)",
+        "dropout": "F.dropout(t.x, 0.3)", "dropout2d": "F.dropout2d(t.image, 0.3)", "embedding": "F.embedding(t.rows, t.m)", "one_hot": "F.one_hot(t.few_classes, 10)", "cross_entropy": "F.cross_entropy(t.m, t.rows)", "nll_loss": "F.nll_loss(t.m, t.rows)",
+        "mse_loss": "F.mse_loss(t.x, t.y)", "l1_loss": "F.l1_loss(t.x, t.y)", "smooth_l1_loss": "F.smooth_l1_loss(t.x, t.y)", "huber_loss": "F.huber_loss(t.x, t.y)", "bce": "F.binary_cross_entropy(t.unit, t.unit)", "bce logits": "F.binary_cross_entropy_with_logits(t.x, t.unit)",
+        "kl_div": "F.kl_div(t.x, t.unit, reduction='sum')", "cosine_similarity": "F.cosine_similarity(t.m, t.m)", "pairwise_distance": "F.pairwise_distance(t.m, t.m)", "triplet": "F.triplet_margin_loss(t.m, t.m, t.m)", "hinge": "F.hinge_embedding_loss(t.x, t.signs)",
+        "linear": "F.linear(t.m, t.m, t.row)", "conv1d": "F.conv1d(t.sound, t.k1)", "conv2d": "F.conv2d(t.image, t.k2, padding=1)", "conv2d 1x1": "F.conv2d(t.image, t.k0)", "conv2d grouped": "F.conv2d(t.image, t.k2[:, :1], groups=16)", "conv2d stride": "F.conv2d(t.image, t.k2, stride=2)",
+        "conv3d": "F.conv3d(t.film, t.k3)", "conv_transpose2d": "F.conv_transpose2d(t.image, t.k2, stride=2)", "max_pool1d": "F.max_pool1d(t.sound, 2)", "max_pool2d": "F.max_pool2d(t.image, 2)", "max_pool2d 3/2": "F.max_pool2d(t.image, 3, 2)", "max_pool3d": "F.max_pool3d(t.film, 2)",
+        "avg_pool2d": "F.avg_pool2d(t.image, 2)", "adaptive_avg_pool2d": "F.adaptive_avg_pool2d(t.image, 1)", "adaptive_avg_pool2d 7": "F.adaptive_avg_pool2d(t.image, 7)", "adaptive_max_pool2d": "F.adaptive_max_pool2d(t.image, 7)", "lp_pool2d": "F.lp_pool2d(t.image, 2, 2)",
+        "interpolate nearest": "F.interpolate(t.image, scale_factor=2)", "interpolate bilinear": "F.interpolate(t.image, scale_factor=2, mode='bilinear')", "interpolate bicubic": "F.interpolate(t.image, scale_factor=2, mode='bicubic')", "interpolate area": "F.interpolate(t.image, scale_factor=0.5, mode='area')",
+        "grid_sample": "F.grid_sample(t.image, t.grid, align_corners=False)", "F.unfold": "F.unfold(t.image, 3)", "pixel_shuffle": "F.pixel_shuffle(t.image, 2)", "local_response_norm": "F.local_response_norm(t.image, 3)", "attention": "F.scaled_dot_product_attention(t.heads, t.heads, t.heads)",
+    }
+    for name, text in F.items():
+        made[f"F.{name}".replace("F.F.", "F.")] = eval(f"lambda lib, t, F=None: (lambda F: {text})(lib.nn.functional)", {})
+    return made
+
+
+class Inputs:
+    """The same numbers for both libraries."""
+
+    def __init__(self, lib: Any) -> None:
+        rng = np.random.RandomState(0)
+
+        def give(a: Any) -> Any:
+            return lib.from_numpy(np.ascontiguousarray(a))
+
+        def floats(*shape: int) -> Any:
+            return give(rng.randn(*shape).astype(np.float32))
+
+        self.x, self.y, self.scratch, self.m = floats(N), floats(N), floats(N), floats(1000, 1000)
+        self.row, self.column, self.tall, self.batch, self.square = floats(1000), floats(1000, 1), floats(1000, 100), floats(25, 200, 200), floats(300, 300)
+        self.array = rng.randn(N).astype(np.float32)
+        self.positive, self.unit = give(rng.rand(N).astype(np.float32) + 0.1), give(rng.rand(N).astype(np.float32))
+        self.inside, self.over_one = give((rng.rand(N) * 1.8 - 0.9).astype(np.float32)), give((rng.rand(N) + 1).astype(np.float32))
+        self.mask, self.mask2 = give(rng.rand(N) < 0.5), give(rng.rand(N) < 0.5)
+        self.i, self.j = give(rng.randint(1, 1 << 20, N)), give(rng.randint(1, 1 << 20, N))
+        self.index, self.rows, self.columns = give(rng.randint(0, N, N)), give(rng.randint(0, 1000, 1000)), give(rng.randint(0, 1000, (1000, 1000)))
+        self.order, self.small, self.few, self.few_classes = give(rng.permutation(1000)), give(rng.randint(0, 100, N)), give(rng.randint(0, 100, 7)), give(rng.randint(0, 10, 100000))
+        self.sorted, self.edges = give(np.sort(rng.randn(10000)).astype(np.float32)), give(np.linspace(-3, 3, 20).astype(np.float32))
+        a = rng.randn(300, 300)
+        self.spd = give((a @ a.T / 300 + np.eye(300)).astype(np.float32))
+        self.image, self.sound, self.film = floats(8, 16, 88, 88), floats(8, 16, 7812), floats(4, 4, 40, 40, 40)
+        self.k0, self.k1, self.k2, self.k3 = floats(16, 16, 1, 1), floats(16, 16, 3), floats(16, 16, 3, 3), floats(4, 4, 3, 3, 3)
+        self.mean, self.deviation, self.one = give(np.zeros(16, np.float32)), give(np.ones(16, np.float32)), floats(1)
+        self.grid, self.heads, self.threes = give((rng.rand(8, 88, 88, 2) * 2 - 1).astype(np.float32)), floats(4, 8, 256, 64), floats(333333, 3)
+        self.signs = give(np.where(rng.rand(N) < 0.5, 1, -1).astype(np.float32))
+        self.z = give((rng.randn(N) + 1j * rng.randn(N)).astype(np.complex64))
+
+
+def best(f: Any, seconds: float) -> float:
+    """The shortest of several runs, in seconds of the processor."""
+    f()
+    times, end = [], time.process_time() + seconds
+    while len(times) < 2 or (time.process_time() < end and len(times) < 30):
+        start = time.process_time()
+        f()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def ratio(f: Any, ours: Inputs, theirs: Inputs, seconds: float = 0.1) -> tuple[float, float]:
+    """(our time, PyTorch's), taken by turns."""
+    a, b = math.inf, math.inf
+    for _ in range(2):
+        b = min(b, best(lambda: f(torch, theirs), seconds / 2))
+        a = min(a, best(lambda: f(ts, ours), seconds / 2))
+    return a, b
+
+
+def main(quick: bool = False, names: tuple[str, ...] = ()) -> int:
+    """Prints the table; `quick` measures each op for a fifth of the time."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    ts.set_num_threads(1)
+    ours, theirs = Inputs(ts), Inputs(torch)
+    found = []
+    with torch.no_grad(), ts.no_grad():
+        for name, f in cases().items():
+            if names and not any(part in name for part in names):
+                continue
+            try:
+                found.append((*ratio(f, ours, theirs, 0.02 if quick else 0.1), name))
+            except Exception as error:                     # a name that one of the two has not
+                print(f"{name:28} {type(error).__name__}: {str(error).splitlines()[0][:100]}")
+    found.sort(key=lambda row: -row[0] / row[1])
+    for a, b, name in found:
+        over = a > LIMIT * b and a > 1e-4                  # below a tenth of a millisecond it is the call that is measured
+        print(f"{name:28}{a * 1e3:10.3f} ms{b * 1e3:10.3f} ms{a / b:8.2f}x  {'' if not over else REASONS.get(name, 'NO REASON')}")
+    bad = [name for a, b, name in found if a > LIMIT * b and a > 1e-4 and name not in REASONS]
+    print(f"{len(found)} ops, {sum(a <= b for a, b, _ in found)} not slower than PyTorch, {len(bad)} slower than {LIMIT:g}x without a reason" + (f": {', '.join(bad)}" if bad else ""))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(names=tuple(sys.argv[1:])))
