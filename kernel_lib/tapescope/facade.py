@@ -33,6 +33,15 @@ def findings(self: Tape) -> list[Any]:
     return list(diagnose.findings(self))
 
 
+def selection(self: Tape) -> dict[str, Any]:
+    """What was selected last in a view of this recording, in a cell: `{"key": "weight/fc1.weight", "step": 12, "points": [3, 8], ...}`; empty before.
+
+    `points` are rows of the projected tensor that were enclosed by a lasso or a box, `steps` the range that charts are zoomed to. A view's own
+    `selection` can be set, and observed: `view.observe(f, "selection")`.
+    """
+    return dict(self.memory.get("selection", {}))
+
+
 def _tape_bundle(self: Tape, include: Any = None, exclude: Any = None) -> dict[str, str]:
     from .views.static import tape_bundle
 
@@ -139,6 +148,7 @@ def open_house() -> None:
     setattr(Held, "_repr_mimebundle_", _held_bundle)
     setattr(Tape, "findings", findings)
     setattr(Tape, "export_html", export_html)
+    setattr(Tape, "selection", property(selection))
     for method in (export_tensorboard, to_csv, to_pandas, to_arrow, to_parquet):
         setattr(Tape, method.__name__, method)
     _pause.hosts.append(_wait_here)

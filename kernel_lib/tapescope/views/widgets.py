@@ -41,7 +41,11 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
                                     f"or install a released wheel; tape.{self.view}'s picture and figure need no build: views.static, views.figures")
         self.tape = tape
         super().__init__(options=options, recording=tape.id, _esm=bundle.read_text(encoding="utf-8"))
+        self.observe(self._selected, "selection")
         connect(self)
+
+    def _selected(self, change: Any) -> None:
+        self.tape.memory["selection"] = dict(change["new"])
 
     def _asked(self) -> dict[str, Any]:
         """What picture and figure are asked for."""

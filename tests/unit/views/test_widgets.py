@@ -73,6 +73,16 @@ def test_figures_hold_the_numbers(tape: Tape) -> None:
     assert sum(len(t.x) for t in cloud.data) == 30
 
 
+def test_what_is_selected_on_a_page_is_known_to_the_tape(view: TapeView, tape: Tape) -> None:
+    heard: list[Any] = []
+    view.observe(lambda change: heard.append(change["new"]["points"]), "selection")
+    tape.memory.pop("selection", None)
+    assert tape.selection == {}                                # type: ignore[attr-defined]
+    view.set_state({"selection": {"key": "activation/0", "step": 3, "points": [4, 7]}})       # as the page's half does
+    assert tape.selection["points"] == [4, 7]                  # type: ignore[attr-defined]
+    assert heard == [[4, 7]]
+
+
 def test_the_tape_has_the_views(tape: Tape) -> None:
     import tapescope.facade
 

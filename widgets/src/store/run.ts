@@ -119,7 +119,7 @@ export class Run implements RunStore {
       case 'projection':
         keepNewest(this.projections, {
           key: meta.key, step: meta.step, n: meta.n, method: meta.method ?? '', explained: meta.explained ?? [], xyz: f4(columns, 'xyz'),
-          label: columns.label ? pick(columns, 'label', Int32Array) : null,
+          label: columns.label ? pick(columns, 'label', Int32Array) : null, ...(columns.row && { row: pick(columns, 'row', Int32Array) }),
         });
         break;
       case 'media': {

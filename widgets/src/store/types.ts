@@ -65,7 +65,7 @@ export interface Histograms extends Thinned {
 export interface TensorValue { key: string; step: number; shape: number[]; dtype: string; strided: number; part?: number[]; every?: number; stats: Record<string, number>; values: Float32Array }
 /** Something logged beside numbers. `key` tells apart what shares a tag: "image/samples", "mesh/chair/faces". */
 export interface Media { key: string; step: number; kind: string; tag: string; time: number; mime: string; meta: Record<string, any>; bytes: Uint8Array<ArrayBuffer> }
-export interface Projection { key: string; step: number; n: number; method: string; explained: number[]; xyz: Float32Array; label: Int32Array | null }
+export interface Projection { key: string; step: number; n: number; method: string; explained: number[]; xyz: Float32Array; label: Int32Array | null; /** Rows of the tensor that the points are, where they are not all of them. */ row?: Int32Array }
 
 export interface Finding {
   id: string; rule: string; severity: 'info' | 'warning' | 'error'; title: string; cause: string; fix: string;

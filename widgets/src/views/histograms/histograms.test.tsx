@@ -7,7 +7,7 @@ import type { Attachment, Histograms, Stats } from '../../store/types';
 import { DemoHost, type DemoOptions } from '../../testing/demo';
 import { histograms } from './index';
 import { moved } from './list';
-import { Axes, marks, moments, outline, spoken, withEnds } from './model';
+import { troubleOf, Axes, marks, moments, outline, spoken, withEnds } from './model';
 import { nearestStep } from './scrubber';
 
 beforeEach(() => {
@@ -254,4 +254,17 @@ describe('the view', () => {
     expect(el.querySelectorAll('[role=gridcell][tabindex="0"]').length).toBe(1);
     await stop();
   });
+});
+
+it('what is in trouble comes first where that is asked for', () => {
+  const column = (...v: number[]) => ({ data: Float32Array.from(v), length: v.length });
+  const stats = (o: Partial<Record<string, number>>): any => ({ step: { data: Int32Array.of(0), length: 1 }, fields: Object.fromEntries(['mean', 'std', 'min', 'max', 'norm', 'nan', 'inf', 'zero', 'subnormal', 'count'].map(f => [f, column(o[f] ?? (f === 'count' ? 100 : f === 'norm' ? 1 : 0))])) });
+  const all = new Map<string, any>([
+    ['weight/a', stats({})], ['grad/a', stats({})], ['update/a', stats({ norm: 1e-3 })], ['weight/b', stats({})], ['grad/b', stats({ zero: 90 })], ['update/b', stats({ norm: 1e-3 })],
+    ['weight/c', stats({ nan: 1 })], ['grad/c', stats({})], ['update/c', stats({ norm: 1e-3 })], ['weight/d', stats({})], ['grad/d', stats({})], ['update/d', stats({ norm: 1e-9 })],
+  ]);
+  const store: any = { graph: null, graphs: new Map(), histograms: new Map(), stats: all, text: String };
+  expect(outline(store).parameters.map(l => l.name)).toEqual(['a', 'b', 'c', 'd']);
+  expect(outline(store, '', 'trouble').parameters.map(l => l.name)).toEqual(['c', 'd', 'b', 'a']);
+  expect([troubleOf(all, 'update/a'), troubleOf(all, 'nobody')]).toEqual([0, 0]);
 });

@@ -33,8 +33,28 @@ export const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
 /** Gradients and updates belong to the backward hue, everything else to the forward one. */
 export const isBackward = (key: string): boolean => kindOf(key) === 'grad' || kindOf(key) === 'update';
 
-/** Everything recorded whose name holds all words of `search`, parameters in the order the program met them. */
-export function outline(store: Pick<RunStore, 'graph' | 'graphs' | 'histograms' | 'stats' | 'text'>, search = ''): Outline {
+/** Steps of a healthy size: an update is about a thousandth of its weight. */
+const HEALTHY = [1e-5, 1e-2] as const;
+
+/** How much a tensor needs to be looked at: what is not finite before all, then gradients that are zero, updates far from a healthy size, units that are silent. */
+export function troubleOf(stats: RunStore['stats'], key: string, step: number | null = null): number {
+  const s = stats.get(key), row = s ? statRow(s, step) : -1;
+  if (!s || row < 0) return 0;
+  const at = (field: keyof Stats['fields']) => s.fields[field].data[row]!, count = at('count') || 1, bad = (at('nan') + at('inf')) / count, kind = kindOf(key);
+  let trouble = bad > 0 ? 100 + bad : 0;
+  if (kind === 'grad') trouble += at('norm') === 0 ? 10 : (at('zero') / count) * 2;
+  if (kind === 'activation') trouble += at('zero') / count;
+  if (kind === 'update') {
+    const weight = stats.get(`weight/${nameOf(key)}`), w = weight ? statRow(weight, step) : -1, ratio = w >= 0 ? at('norm') / weight!.fields.norm.data[w]! : NaN;
+    if (ratio > 0 && Number.isFinite(ratio)) trouble += Math.max(0, Math.log10(ratio / HEALTHY[1]), Math.log10(HEALTHY[0] / ratio));
+  }
+  return trouble;
+}
+
+export type Order = 'module' | 'trouble';
+
+/** Everything recorded whose name holds all words of `search`, parameters in the order the program met them, or those in trouble first. */
+export function outline(store: Pick<RunStore, 'graph' | 'graphs' | 'histograms' | 'stats' | 'text'>, search = '', by: Order = 'module'): Outline {
   const place = new Map<string, number>();
   const shapes = new Map<string, string>();
   const meet = (name: string) => {
@@ -71,7 +91,8 @@ export function outline(store: Pick<RunStore, 'graph' | 'graphs' | 'histograms' 
       (own ? activations : others).push({ name: own ? name || 'model' : key, shape: '', keys: [key] });
     }
   }
-  const order = (a: Line, b: Line) => (place.get(a.name) ?? Infinity) - (place.get(b.name) ?? Infinity);
+  const troubles = new Map<Line, number>(), trouble = (line: Line) => { let v = troubles.get(line); if (v === undefined) troubles.set(line, (v = Math.max(0, ...line.keys.map(k => (k ? troubleOf(store.stats, k) : 0))))); return v; };
+  const order = (a: Line, b: Line) => (by === 'trouble' ? trouble(b) - trouble(a) : 0) || (place.get(a.name) ?? Infinity) - (place.get(b.name) ?? Infinity);
   const columns = COLUMNS.filter((c) => used.has(c));
   const lines = [...parameters.values()].sort(order);
   for (const line of lines) line.keys = columns.map((c) => line.keys[COLUMNS.indexOf(c)]!);

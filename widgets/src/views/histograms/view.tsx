@@ -1,14 +1,14 @@
 /** The histogram view: toolbar, small multiples, the chosen tensor beside them, the step below. */
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Empty, Nothing, Split, Tabs, useRun, useSelection } from '../../chrome';
+import { Empty, Nothing, Split, t, Tabs, useRun, useSelection } from '../../chrome';
 import { rowOfStep } from '../../engines/heatmap';
 import { hubOf } from '../../hub';
 import type { Attachment } from '../../store/types';
 import { onTheme, readTheme } from '../../theme';
 import { Focus } from './focus';
 import { List, writeFacts } from './list';
-import { Axes, isBackward, marks, moments, outline, spoken, statRow, withEnds, type AxisChoice, type ScaleChoice } from './model';
+import { Axes, isBackward, marks, moments, outline, spoken, statRow, withEnds, type AxisChoice, type Order, type ScaleChoice } from './model';
 import { FocusPlot, type Mode } from './plot';
 import { Scrubber } from './scrubber';
 import { paintOf, TileBoard, TilePainter, type TileData } from './tiles';
@@ -50,8 +50,10 @@ export function HistogramView({ at, preset, ...wish }: { at: Attachment; preset:
   }, []);
 
   const structure = store ? `${store.histograms.size} ${store.stats.size} ${store.graph?.id} ${store.graph?.version}` : '';
+  const [order, setOrder] = useState<Order>('module');
   const all = useMemo(() => store && outline(store), [store, structure]);
-  const shown = useMemo(() => (search && store ? outline(store, search) : all), [all, search]);
+  // By trouble as it stood when it was asked for: rows that change places while one reads them help nobody.
+  const shown = useMemo(() => ((search || order !== 'module') && store ? outline(store, search, order) : all), [all, search, order]);
   const known = (key: string | null) => key !== null && (all?.keys.includes(key) ?? false);
   const chosen = known(selection.key) ? selection.key : known(preset) ? preset : all?.keys[0] ?? null;
   const { step } = selection;
@@ -137,9 +139,10 @@ export function HistogramView({ at, preset, ...wish }: { at: Attachment; preset:
       ) : (
         <>
           <div class="ts-bar" role="toolbar" aria-label="Histograms">
-            <input class="ts-input ts-hist-search" type="search" placeholder="Search  /" aria-label="Search tensors" value={search} ref={searchBox} onInput={(e) => { setSearch((e.currentTarget as HTMLInputElement).value); setOpen(false); }} />
+            <input class="ts-input ts-hist-search" type="search" placeholder={t('Search  /')} aria-label={t('Search tensors')} value={search} ref={searchBox} onInput={(e) => { setSearch((e.currentTarget as HTMLInputElement).value); setOpen(false); }} />
             <Tabs<AxisChoice> as="radio" label="Value axis" value={axis} options={[{ value: 'auto', label: 'Auto' }, { value: 'linear', label: 'Linear' }, { value: 'symlog', label: 'Symlog' }]} onChange={setAxis} />
             <Tabs<ScaleChoice> as="radio" label="Value range" value={scale} options={[{ value: 'own', label: 'Own range' }, { value: 'shared', label: 'Shared' }]} onChange={setScale} />
+            <Tabs<Order> as="radio" label="Order" value={order} options={[{ value: 'module', label: 'By module' }, { value: 'trouble', label: 'By trouble' }]} onChange={setOrder} />
             <span class="ts-grow" />
             <span class={narrow ? 'ts-hidden' : 'ts-muted'} role="status">{search ? `${shown!.keys.length} of ${all!.keys.length}` : `${all!.keys.length} tensors`}</span>
           </div>

@@ -6,6 +6,7 @@ import type { Attachment, Projection } from '../../store/types';
 import { DemoHost, type DemoOptions } from '../../testing/demo';
 import { LITERAL, type Theme } from '../../theme';
 import { gestures, type GestureHooks, type Tool } from './gestures';
+import { pointsOf } from './view';
 import { projector } from './index';
 import { agreement, at as projectionAt, axisName, boundsAll, keyOf, layers, tally } from './model';
 import { Stage } from './stage';
@@ -315,4 +316,10 @@ describe('the view', () => {
     for (const canvas of el.querySelectorAll('canvas')) expect(canvas.hasAttribute('aria-hidden') || canvas.hasAttribute('aria-label')).toBe(true);
     await stop();
   });
+});
+
+it('enclosed points are rows of the tensor, as Python counts them', () => {
+  expect(pointsOf({ n: 5 }, null)).toBeNull();
+  expect([...pointsOf({ n: 5 }, [4, 0, 9, -1, 1.5])!]).toEqual([4, 0]);
+  expect([...pointsOf({ n: 3, row: Int32Array.of(10, 20, 30) }, [30, 11, 10])!]).toEqual([2, 0]);
 });

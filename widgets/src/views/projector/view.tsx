@@ -6,7 +6,7 @@ import { Button, makeTip, Nothing, Select, Tabs, useRedraw, useRun, useSelection
 import { nearestRows } from '../../engines/points';
 import { hubOf } from '../../hub';
 import { probe } from '../../probe';
-import type { Attachment, Projection } from '../../store/types';
+import type { Attachment, Projection, Selection } from '../../store/types';
 import { onTheme, readTheme } from '../../theme';
 import { Scrubber } from '../histograms/scrubber';
 import { density } from '../histograms/tiles';
@@ -108,11 +108,13 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
   const [tool, setTool] = useState<Tool>('move');
   const [by, setBy] = useState<'label' | 'row'>('label');
   const [alone, setAlone] = useState<number | null>(null);
-  const [inside, setInside] = useState<Uint32Array | null>(null);
   const now = useRef({ tool, shown, list, step: selection.step });
   now.current = { tool, shown, list, step: selection.step };
   const picked = selection.point !== null && selection.point < shown.n ? selection.point : null;
   const labelOf = (row: number) => shown.label?.[row] ?? null;
+  // Enclosed points are part of the selection, as rows of the tensor: Python reads them, and may set them.
+  const inside = useMemo(() => pointsOf(shown, selection.points), [shown, selection.points]);
+  const encloseRows = (rows: Uint32Array | null) => { const { row } = now.current.shown; at.selection.set({ points: rows && Array.from(rows, i => row?.[i] ?? i) }); };
 
   useLayoutEffect(() => {
     const el = box.current!;
@@ -144,15 +146,14 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
         note.show([`row ${row}`, ...(label === undefined ? [] : [`label ${label}`]), `step ${now.current.shown.step}`].join('\n'), x, y);
       },
       pick: (slot) => at.selection.set({ point: slot < 0 ? null : s.rowOf(slot) }),
-      enclose: setInside,
+      enclose: rows => encloseRows(rows),
       step: (move) => {
         const { list, shown } = now.current;
         at.selection.set({ step: list[Math.min(list.length - 1, Math.max(0, list.indexOf(shown) + move))]!.step });
       },
       escape: () => {
-        setInside(null);
         setAlone(null);
-        at.selection.set({ point: null });
+        at.selection.set({ point: null, points: null });
       },
     });
     return () => {
@@ -210,7 +211,7 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
           aria-label={`${shown.n} points of step ${shown.step}, ${depth}D. Arrows ${depth === 3 ? 'turn' : 'move'}, plus and minus zoom, Space fits, Enter picks the point nearest to the middle, comma and full stop change the step.`} />
         {inside && (
           <div class="ts-proj-pill" role="status"><span><b>{inside.length.toLocaleString('en')}</b> of {shown.n.toLocaleString('en')} selected</span>
-            <Button quiet icon label="Clear the selection" onPress={() => setInside(null)}>{'\u00d7'}</Button></div>
+            <Button quiet icon label="Clear the selection" onPress={() => at.selection.set({ points: null })}>{'\u00d7'}</Button></div>
         )}
         <div class="ts-proj-side">
           {s && <Legend what={by === 'label' ? 'Label' : 'Row'} colours={s.colours} palette={s.palette} alone={alone} inside={counts} onAlone={setAlone} />}
@@ -223,6 +224,13 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
       <Scrubber steps={Int32Array.from(list, (p) => p.step)} step={selection.step} live={live} slow={5} onStep={(step) => at.selection.set({ step })} />
     </>
   );
+}
+
+/** Which points of a projection selected rows are; those that it does not show are left out. */
+export function pointsOf({ n, row }: Pick<Projection, 'n' | 'row'>, rows: Selection['points']): Uint32Array | null {
+  if (!rows) return null;
+  const place = row && new Map(Array.from(row, (r, i) => [r, i]));
+  return Uint32Array.from(rows.map(r => (place ? place.get(r) ?? -1 : r)).filter(i => Number.isInteger(i) && i >= 0 && i < n));
 }
 
 const ids = new WeakMap<Int32Array, number>();
