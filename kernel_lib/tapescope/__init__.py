@@ -72,7 +72,7 @@ _LATER = {"vmap": "func", "is_anomaly_enabled": "autograd.anomaly_mode", "is_ano
     ("get_num_threads", "set_num_threads", "get_num_interop_threads", "set_num_interop_threads", "get_float32_matmul_precision", "set_float32_matmul_precision",
      "use_deterministic_algorithms", "are_deterministic_algorithms_enabled", "is_deterministic_algorithms_warn_only_enabled", "get_deterministic_debug_mode",
      "set_deterministic_debug_mode", "set_flush_denormal"), "backends.threads")}          # names that are used seldom, and the room that has them
-_FACADE = ("record", "debug", "break_on", "breakpoints", "name_axes", "recordings", "runs", "load_tape", "load_ipython_extension", "_jupyter_labextension_paths")
+_FACADE = ("record", "compare", "debug", "break_on", "breakpoints", "name_axes", "recordings", "runs", "load_tape", "load_ipython_extension", "_jupyter_labextension_paths")
 
 
 def _bundle(self: Tensor, include: Any = None, exclude: Any = None) -> Any:

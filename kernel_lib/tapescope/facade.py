@@ -111,6 +111,17 @@ def _held_bundle(self: Held[Any], include: Any = None, exclude: Any = None) -> d
     return {"text/plain": words, "text/html": html(svg, words), "image/svg+xml": svg}
 
 
+def compare(a: Any, b: Any, tolerance: float | None = None) -> Any:
+    """How two recordings differ: in structure, and in the first value where they part by more than rounding.
+
+    `a` and `b` are tapes or paths. Values are compared where both were recorded with `record(fingerprints=True)`; `tolerance` is relative to the norm of a value,
+    by default a thousand units in the last place of the coarser dtype, times the steps so far.
+    """
+    from .tape.compare import compare
+
+    return compare(a if isinstance(a, Tape) else load_tape(a), b if isinstance(b, Tape) else load_tape(b), tolerance)
+
+
 def runs(path: Any = "runs") -> Any:
     """All runs below a folder, recordings and TensorBoard's alike, the oldest first: `ts.runs("runs").where("lr < 0.01 and val/loss < 0.3").sort("val/loss")`.
 
@@ -218,4 +229,4 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 
 open_house()
-__all__ = ["Breakpoint", "Debugger", "Tape", "break_on", "breakpoints", "debug", "load_tape", "name_axes", "record", "recordings", "runs"]
+__all__ = ["Breakpoint", "Debugger", "Tape", "break_on", "breakpoints", "compare", "debug", "load_tape", "name_axes", "record", "recordings", "runs"]

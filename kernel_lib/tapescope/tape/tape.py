@@ -484,6 +484,14 @@ class Tape:
     def _read_media(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
         return self.recorder.values.media.frames(id, cursor, steps, max_bytes, most)
 
+    def _read_fingerprints(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        log = getattr(self.recorder, "prints", None)
+        if log is None:
+            return [], cursor
+        from .fingerprint import frames
+
+        return frames(log, self.intern, cursor, max_bytes, steps)
+
     def _read_status(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
         if cursor == self.version:
             return [], cursor
@@ -499,7 +507,7 @@ class Tape:
 
 
 def record(path: str | os.PathLike[str] | None = None, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None,
-           name: str | None = None, params: Mapping[str, Any] | None = None) -> Tape:
+           name: str | None = None, params: Mapping[str, Any] | None = None, fingerprints: bool = False) -> Tape:
     """Starts a recording of this thread: `with record() as tape: ...`, or `tape = record()` and later `tape.stop()`.
 
     `values` says what is read of values: "none" < "health" < "stats" < "histogram" < "full"; `every` reads them every k-th step.
@@ -507,12 +515,17 @@ def record(path: str | os.PathLike[str] | None = None, values: str = "stats", ev
     With `path` it is written to that folder while it goes on, for `load_tape`, by a thread that training does not wait for; a folder that holds
     a recording already is left alone, and a free name beside it taken (`tape.path`). What the disk refuses becomes a finding, and the recording
     goes on in memory. `params` are what the run is started with, by which `runs` finds it again.
+    With `fingerprints` every value leaves three numbers behind, by which `compare` finds where two runs part; it costs a pass over every value.
     Recordings nest; the innermost gets the events. Raises ValueError for an unknown level, TypeError for a parameter that is no number or text.
     """
     place = _place()
     tape = Tape(values, every, module, op, name or (os.path.basename(os.path.normpath(path)) if path is not None else registry.name_for(place)))
     if params is not None:
         tape.log_params(params)
+    if fingerprints:
+        from .fingerprint import attach
+
+        attach(tape.recorder)
     if path is not None:
         tape.write_to(path)
     return tape.start()

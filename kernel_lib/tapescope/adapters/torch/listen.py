@@ -105,7 +105,7 @@ def _heard_by() -> TorchRecorder | None:
     r = _mode.sink
     if r.__class__ is Ear:
         r = r.below
-    return r if r.__class__ is TorchRecorder else local.quiet
+    return r if isinstance(r, TorchRecorder) else local.quiet
 
 
 def recorder_here() -> TorchRecorder | None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ...core.site import user_frame
+from ...tape.fingerprint import attach
 from ...tape.recorder import Recorder
 from ...tape.recordings import registry
 from ...tape.tape import Tape
@@ -84,7 +85,7 @@ class TorchTape(Tape):
 
 
 def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, values: str = "stats", every: int = 1, module: str | None = None,
-           op: str | None = None, name: str | None = None, params: Mapping[str, Any] | None = None) -> TorchTape:
+           op: str | None = None, name: str | None = None, params: Mapping[str, Any] | None = None, fingerprints: bool = False) -> TorchTape:
     """Starts a recording of what PyTorch does on this thread: `with record(model) as tape: ...`, or `tape = record(model)` and later `tape.stop()`.
 
     `model` gives parameters and layers their names; without it, the first module that is called does. With `path` it is written to that folder while it
@@ -107,6 +108,8 @@ def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, val
     tape.log_params(params or {})
     if model is not None:
         tape.recorder.names.add_root(model)
+    if fingerprints:
+        attach(tape.recorder)
     if path is not None:
         tape.write_to(path)
     tape.start()
