@@ -1,14 +1,16 @@
 """What listening to PyTorch costs: `python -m tests.benchmarks torch_adapter [quick]`.
 
 Whole training steps of one PyTorch model, unrecorded, recorded in several ways, and after a recording has ended, taking turns in one process on one thread;
-process CPU time per step, medians of rounds. Ratios to the bare step are what to read. "begins" is the recording's first step, in which everything is new.
+process CPU time per step, medians of rounds. Ratios of the least to the least of the bare step are what to read. "begins" is the recording's first step, in which everything is new.
 """
 
 from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
+import tempfile
 
 for _v in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_v] = "1"
@@ -21,7 +23,8 @@ from . import models  # noqa: E402
 
 WAYS: dict[str, dict[str, Any] | None] = {
     "bare": None, "structure": {"values": "none"}, "health": {"values": "health"}, "stats": {"values": "stats"},
-    "statistics and histograms, every step": {"values": "histogram"}, "the same, every 10th step": {"values": "histogram", "every": 10}, "detached": None}
+    "statistics and histograms, every step": {"values": "histogram"}, "the same, every 10th step": {"values": "histogram", "every": 10}, "detached": None,
+    "TensorBoard, histograms of the same": None}
 GOALS = {"structure": 1.15, "statistics and histograms, every step": 1.40, "the same, every 10th step": 1.05, "detached": 1.00}
 
 
@@ -38,6 +41,7 @@ def main(quick: bool = False) -> None:
     for name, (make, n) in cases.items():
         torch.manual_seed(0)
         step = make(torch)
+        model = next((c.cell_contents for c in step.__closure__ or () if isinstance(c.cell_contents, torch.nn.Module)), None)
         for _ in range(10):
             step()
         times: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -46,16 +50,21 @@ def main(quick: bool = False) -> None:
         for round_ in range(3 if quick else 8):
             for way, options in WAYS.items():
                 gc.collect()
+                if way.startswith("TensorBoard") and (model is None or not _writes()):
+                    continue
                 tape = None if options is None else tst.record(**options)
                 before = process_time()
                 step()
                 first = process_time() - before
                 for _ in range(2):
                     step()
+                writer = _Writer(model) if way.startswith("TensorBoard") else None
                 before = process_time()
-                for _ in range(n):
+                for _ in range(n if writer is None else 3):
                     step()
-                took = (process_time() - before) / n
+                    if writer is not None:
+                        writer.write()
+                took = (process_time() - before) / (n if writer is None else 3)
                 if tape is not None:
                     tape.stop()
                     if tape.error is not None:
@@ -67,11 +76,82 @@ def main(quick: bool = False) -> None:
         bare = statistics.median(times["bare"])
         print(f"  {name}: {bare * 1e3:.2f} ms a step, {ops} ops, {n} steps a turn")
         for way, found in times.items():
-            ratio = statistics.median([t / b for t, b in zip(found, times["bare"], strict=True)])
+            if not found:
+                continue
+            ratio = min(found) / min(times["bare"])
             goal = GOALS.get(way)
             print(f"    {way:40}{statistics.median(found) * 1e3:9.3f} ms  x{ratio:.3f}" + (f"  (goal {goal:.2f})" if goal else "      " + " " * 7)
                   + f"  begins {statistics.median(firsts[way]) * 1e3:8.2f} ms", flush=True)
 
 
+    if not quick:
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.torch_adapter", "memory"], check=True)
+
+
+def _writes() -> bool:
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+class _Writer:
+    """TensorBoard's way to the same pictures: a histogram of every parameter and its gradient."""
+
+    def __init__(self, model: Any) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.model, self.folder, self.n = model, tempfile.TemporaryDirectory(), 0
+        self.writer = SummaryWriter(self.folder.name)
+
+    def write(self) -> None:
+        self.n += 1
+        for name, p in self.model.named_parameters():
+            self.writer.add_histogram(name, p.detach(), self.n)
+            self.writer.add_histogram(f"{name}/grad", p.grad, self.n)
+
+
+def memory() -> None:
+    """GPT-2 with 124 million parameters, from its config: what attaching, one step and the graph of it add to the peak of the process."""
+    import resource
+
+    import torch
+
+    from tapescope.adapters import torch as tst
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    ids = torch.randint(0, 50257, (1, 128))
+    try:
+        from transformers import GPT2Config, GPT2LMHeadModel
+    except ImportError:
+        print("  124M: transformers is not installed, nothing to measure")
+        return
+    model = GPT2LMHeadModel(GPT2Config())
+    opt = torch.optim.SGD(model.parameters(), 1e-4)
+
+    def step() -> float:
+        began = process_time()
+        opt.zero_grad()
+        model(ids, labels=ids).loss.backward()
+        opt.step()
+        return process_time() - began
+
+    def peak() -> float:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    bare = [step() for _ in range(3)]
+    before = peak()
+    with tst.record(model, values="histogram") as tape:
+        took = step()
+    rows = sum(len(f.columns["op_name"]) for f in tape.frames("graph", max_bytes=1 << 30)[0])
+    picture = len(tape.graph().to_dot())
+    print(f"  GPT-2, {sum(p.numel() for p in model.parameters()) / 1e6:.0f}M parameters: {min(bare):.2f} s a step, {took:.2f} s the first recorded one with all histograms; "
+          f"{rows} ops, its graph {picture >> 10} KB of dot; peak {before:.0f} MB, {peak() - before:+.0f} MB while recorded (goal +300)")
+    if tape.error is not None:
+        raise tape.error
+
+
 if __name__ == "__main__":
-    main("quick" in sys.argv)
+    memory() if "memory" in sys.argv else main("quick" in sys.argv)

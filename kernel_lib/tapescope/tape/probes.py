@@ -15,7 +15,7 @@ ONE = 8 << 20                    # bytes of one copy; above, every n-th row of t
 ALL = 96 << 20                   # bytes of all copies of a recording
 OFTEN = 64 << 10                 # a larger value is copied at most every PAUSE ns
 PAUSE = 40_000_000
-PLACES = ("activation", "output", "weight", "grad")
+PLACES = ("activation", "output", "weight", "grad", "attention")
 
 
 class Probes:
@@ -26,12 +26,13 @@ class Probes:
         self.activations: frozenset[str] = frozenset()
         self.outputs: frozenset[int] = frozenset()
         self.params: frozenset[str] = frozenset()              # "weight/..." and "grad/..."
+        self.attentions: frozenset[str] = frozenset()          # modules whose attention maps are asked for
         self.log = ItemLog(ALL)
 
     def set(self, key: str) -> None:
         place, _, name = key.partition("/")
         if place not in PLACES:
-            raise ValueError(f"a probe is activation/<module path>, output/<op row>, weight/<name> or grad/<name>, not {key!r}")
+            raise ValueError(f"a probe is activation/<module path>, attention/<module path>, output/<op row>, weight/<name> or grad/<name>, not {key!r}")
         if place == "output" and not name.isdigit():
             raise ValueError(f"output/<op row> needs the number of an op, not {name!r}")
         self.keys = {**self.keys, key: 0}
@@ -44,6 +45,7 @@ class Probes:
     def _sort(self) -> None:
         keys = [k.partition("/") for k in self.keys]
         self.activations = frozenset(name for place, _, name in keys if place == "activation")
+        self.attentions = frozenset(name for place, _, name in keys if place == "attention")
         self.outputs = frozenset(int(name) for place, _, name in keys if place == "output")
         self.params = frozenset(k for k in self.keys if k.startswith(("weight/", "grad/")))
 

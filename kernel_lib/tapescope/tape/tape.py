@@ -209,7 +209,8 @@ class Tape:
         self.changed()
 
     def probe(self, key: str) -> None:
-        """Copies a value from its next occurrence on: activation/<module path>, output/<op row>, weight/<name>, grad/<name>.
+        """Copies a value from its next occurrence on: activation/<module path>, output/<op row>, weight/<name>, grad/<name>; of models of PyTorch that
+        return attention maps, attention/<module path>.
 
         Of a recording that has ended, a weight that nobody has changed since can still be copied. Raises RuntimeError for anything else.
         """
@@ -240,7 +241,7 @@ class Tape:
     def _probed(self) -> None:
         v = self.recorder.values
         self.recorder.watching = bool(v.probes.outputs)
-        v.activations = v.activations or bool(v.probes.activations)
+        v.activations = v.activations or bool(v.probes.activations or v.probes.attentions)
         v.set_mask()
         self.changed()
 

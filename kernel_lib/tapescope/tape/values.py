@@ -78,7 +78,7 @@ class Values:
         self.due = self.level >= HEALTH and step % every == 0
         self.hist_due = self.due and (self.level >= HISTOGRAM or (self.level >= STATS and step % (every * (THIN if step <= every * SOON else THINNER)) == 0))
         self.relu_due = self.due and Relus.due(step // every)
-        self.activations = bool(self.probes.activations) or (self.level >= HISTOGRAM and self.due)
+        self.activations = bool(self.probes.activations or self.probes.attentions) or (self.level >= HISTOGRAM and self.due)
         self.troubles.noted = []
         self.r.norms_due = self.due and (self.slow or step < 10 or step % 4 == 0)
         self.set_mask()

@@ -99,3 +99,118 @@ def test_trainer(tmp_path, accumulation):
     assert {"loss", "lr", "grad_norm", "train/loss", "train/learning_rate", "grad_norm/classifier.weight"} <= tags
     labels = {tape.strings[n] for n in tape.graphs[tape.recorder.current].op_name}
     assert {"linear", "layer_norm", "embedding"} <= labels and not {"stack", "pin_memory"} & labels
+
+
+SENTENCES = [f"the {a} {b} is {c}" for a in ("small", "old", "green", "quiet") for b in ("house", "garden", "river") for c in ("good", "bad", "far away")]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed: no tokenizer can be trained")
+    made = tokenizers.ByteLevelBPETokenizer()
+    made.train_from_iterator(SENTENCES, vocab_size=300, special_tokens=["<pad>", "<unk>"], show_progress=False)
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=made._tokenizer, pad_token="<pad>", unk_token="<unk>", model_max_length=32)
+
+
+def classifiers(vocabulary):
+    small = {"vocab_size": vocabulary, "pad_token_id": 0, "num_labels": 2, "attn_implementation": "eager"}
+    return {"bert": lambda: transformers.BertForSequenceClassification(transformers.BertConfig(
+                **small, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=32)),
+            "distilbert": lambda: transformers.DistilBertForSequenceClassification(transformers.DistilBertConfig(
+                **small, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=32)),
+            "gpt2": lambda: transformers.GPT2ForSequenceClassification(transformers.GPT2Config(**small, n_embd=32, n_layer=2, n_head=2, n_positions=32, bos_token_id=1, eos_token_id=1))}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["bert", "distilbert", "gpt2"])
+def test_fine_tuned_for_classification(tmp_path, tokenizer, name):
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed: there is nothing to fine-tune on")
+    pytest.importorskip("accelerate", reason="accelerate is not installed: transformers.Trainer needs it")
+    from tapescope.adapters.huggingface import TapescopeCallback
+
+    torch.manual_seed(0)
+    rows = datasets.Dataset.from_dict({**tokenizer(SENTENCES, truncation=True), "label": [int("good" in s) for s in SENTENCES]}).train_test_split(0.25, seed=0)
+    callback = TapescopeCallback(values="histogram")
+    trainer = transformers.Trainer(
+        model=classifiers(len(tokenizer))[name](), callbacks=[callback], train_dataset=rows["train"], eval_dataset=rows["test"],
+        data_collator=transformers.DataCollatorWithPadding(tokenizer),
+        args=transformers.TrainingArguments(output_dir=str(tmp_path), num_train_epochs=2, per_device_train_batch_size=9, logging_steps=1, eval_strategy="epoch", report_to=[],
+                                            use_cpu=True, save_strategy="no", disable_tqdm=True, learning_rate=1e-3))
+    trainer.train()
+    tape = callback.tape
+    assert tape.error is None, tape.error_text
+    assert tape.step_number == trainer.state.global_step >= 6
+    assert not [f for f in tape.findings() if f.severity == "error"]
+    tags = {tape.strings[int(t)] for f in tape.frames("scalars", max_bytes=1 << 30)[0] for t in f.columns["tag"]}
+    assert {"loss", "grad_norm", "train/loss", "train/learning_rate", "eval/loss"} <= tags
+    g = tape.graphs[tape.recorder.current]
+    paths = {tape.strings[p] for p in g.mod_path}
+    assert len({p for p in paths if p.rpartition(".")[2] in ("0", "1") and p.count(".") >= 2}) >= 2      # blocks that the views fold
+    assert sum(o >= 0 for o in g.node_op) >= 0.99 * sum(s < 0 for s in g.node_src)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_attention_maps_and_a_pipeline(tokenizer):
+    torch.manual_seed(0)
+    model = classifiers(len(tokenizer))["bert"]().eval()
+    pipe = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
+    plain = pipe(SENTENCES[:3])
+    with tst.record(model, values="histogram") as tape:
+        pipe(SENTENCES[:2])
+        where = sorted(tape.recorder.values.attentions)
+        assert len(where) == 2 and all("attention" in p for p in where)
+        tape.probe("attention/" + where[0])
+        assert pipe(SENTENCES[:3]) == plain
+        tape.unprobe("attention/" + where[0])
+    assert tape.error is None, tape.error_text
+    assert any("attention maps are returned by" in n for n in tape.status()["notes"])
+    maps = [(f.meta["shape"], f.columns["values"]) for f in tape.frames("tensor", max_bytes=1 << 30)[0] if f.meta["key"] == "attention/" + where[0]]
+    assert maps and maps[0][0][1] == 2 and maps[0][0][2] == maps[0][0][3]
+    assert maps[0][1].reshape(maps[0][0]).sum(-1) == pytest.approx(1, rel=1e-4)
+    stats = {tape.strings[int(k)] for f in tape.frames("stats", max_bytes=1 << 30)[0] for k in f.columns["key"]}
+    assert "activation/classifier" in stats
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_loop_of_accelerate():
+    accelerate = pytest.importorskip("accelerate", reason="accelerate is not installed: its loop is not tried")
+    model, data = bert(), batch("bert")
+    accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=2)
+    model, opt = accelerator.prepare(model, torch.optim.AdamW(model.parameters(), 1e-3))
+    with tst.record(model) as tape:
+        for _ in range(6):
+            with accelerator.accumulate(model):
+                accelerator.backward(model(**data).loss)
+                if accelerator.sync_gradients:
+                    accelerator.clip_grad_norm_(model.parameters(), 1.0)
+                opt.step()
+                opt.zero_grad()
+    assert tape.error is None, tape.error_text
+    assert tape.step_number == 3 and not tape.findings()
+    assert {"classifier.weight", "bert.embeddings.word_embeddings.weight"} <= {p.name for p in tape.recorder.names.params}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_breakpoints_in_transformers(name):
+    import tapescope as ts
+    from tapescope.debugger import settings
+
+    model, data = MODELS[name](), batch(name)
+    model.eval()
+    model(**data).loss.backward()
+    plain = gradients(model)
+    model.zero_grad()
+    places = []
+
+    def look(dbg):
+        places.append((dbg.at.module, dbg.at.name))
+        dbg.step(3)
+        dbg.step_back(2)
+        dbg.next_module()
+
+    ts.break_on(op="layer_norm")
+    settings.on_pause = look
+    model(**data).loss.backward()
+    ts.breakpoints.clear()
+    settings.on_pause = None
+    assert same(plain, gradients(model)) and len(places) >= 4 and all(n == "NativeLayerNormBackward0" and m for m, n in places)

@@ -10,9 +10,10 @@ _check()
 
 from . import watch as _watch  # noqa: E402
 from .divergence import Divergence, first_divergence  # noqa: E402
+from .ranks import bucket_norms  # noqa: E402
 from .stepper import TorchDebugger, debug  # noqa: E402
 from .tape import TorchTape, record  # noqa: E402
 
 _watch.install()
 
-__all__ = ["Divergence", "TorchDebugger", "TorchTape", "debug", "first_divergence", "record"]
+__all__ = ["Divergence", "TorchDebugger", "TorchTape", "bucket_norms", "debug", "first_divergence", "record"]

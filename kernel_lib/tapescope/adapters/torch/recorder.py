@@ -230,6 +230,8 @@ class TorchRecorder(Recorder):
             if self.values.activations and output is not None:
                 t = _first_tensor(output)
                 held = None if t is None else Held(t)
+                if self.open and isinstance(output, tuple) and len(output) > 1:
+                    self.values.attention(self.open[-1].path, output)
         except Exception as e:
             self.fail(e)
         self.module_exit(module, held, 0)

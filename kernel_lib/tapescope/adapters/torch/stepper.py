@@ -18,6 +18,7 @@ from .held import HeldPass, Until
 from .listen import recorder_here
 from .look import TorchAt, describe
 from .nodes import LEAF
+from .ranks import stalls
 from .structure import from_root
 from .where import TorchWhere, recording_of
 
@@ -61,6 +62,7 @@ class TorchDebugger(Held[TorchAt]):
         self.tape, self.graph, self.rows = recording_of(pass_.nodes) or _walked(pass_.nodes, self.roots[0], module)
         self.where = TorchWhere(self.tape, self.graph, self.rows, module)
         self.reason, self.keeps = reason, True
+        self.note = stalls()
         self.met: set[int] = set()                              # breakpoints of no place that it has met on its way
         self.shown: set[int] = set()                            # nodes whose exception somebody has seen
         self.watch: Callable[[], Until | None] = lambda: None   # what stops it on the way

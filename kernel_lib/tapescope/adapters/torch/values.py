@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ...tape.frame import HISTOGRAM
 from ...tape.reduce import SAMPLE, Scratch, finish, flat, histograms, host, tally
 from ...tape.values import Values
 from ...tape.walk import NOTE, Step
-from .arrays import Away
+from .arrays import Away, array_of
 from .mirror import Mirror
 from .scaling import TorchTroubles
 
@@ -28,6 +30,8 @@ class TorchValues(Values):
     def __init__(self, recorder: TorchRecorder) -> None:
         super().__init__(recorder)
         self.samples: list[tuple[int, int, Any]] = []          # of activations: key, size of the whole, values
+        self._maps: Any = lambda: None
+        self.attentions: set[str] = set()                      # modules that return attention maps
         self.scratch: Scratch | None = None
         self.troubles = TorchTroubles(recorder)
 
@@ -63,6 +67,18 @@ class TorchValues(Values):
             first = r.step_no % stride
             part = array.sample(first, stride) if type(array) is Away else flat(array)[first::stride]
             self.samples.append((r.strings.add("activation/" + path), array.size, np.array(part, np.float32)))
+
+    def attention(self, path: str, output: tuple[Any, ...]) -> None:
+        """A module that returns attention maps beside its output: they can be probed, the whole batch with all heads."""
+        maps = next((t for t in output[1:] if isinstance(t, torch.Tensor) and t.dim() == 4 and t.is_floating_point() and t.shape[-1] == t.shape[-2]), None)
+        if maps is None or self._maps() is maps:               # handed on by the module around
+            return
+        self._maps = weakref.ref(maps)
+        if path not in self.attentions:
+            self.attentions.add(path)
+            self.r.tape.note("attention", f"attention maps are returned by {', '.join(sorted(self.attentions))}: tape.probe('attention/{path}') keeps them")
+        if path in self.probes.attentions:
+            self.probes.take("attention/" + path, array_of(maps), self.r.step_no)
 
     def _reduce_samples(self) -> None:
         samples, self.samples = self.samples, []
