@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.node import AccumulateGrad, Freed, Node, meta_of
+from ..core.node import AccumulateGrad, Node, meta_of
 from ..core.tensor import Tensor
 
 Names = tuple[str | None, ...]
@@ -172,7 +172,7 @@ def _embeddings(have: tuple[int, ...], shape: tuple[int, ...], start: int = 0) -
 
 def _operand(node: Node, i: int) -> Tensor | None:
     plan = node.plan
-    if plan is None or node.saved.__class__ is Freed or i not in plan.tensors:
+    if plan is None or node.saved.__class__ is not tuple or i not in plan.tensors:
         return None
     t = node.saved[plan.tensors.index(i)][0]
     return t if isinstance(t, Tensor) else None
@@ -180,7 +180,7 @@ def _operand(node: Node, i: int) -> Tensor | None:
 
 def _params(node: Node) -> dict[str, Any]:
     plan = node.plan
-    if plan is None or node.saved.__class__ is Freed or not plan.others:
+    if plan is None or node.saved.__class__ is not tuple or not plan.others:
         return {}
     return {n: v for n, v in zip(plan.others, node.saved[-len(plan.others):], strict=True) if n in node.op.params}
 

@@ -102,6 +102,8 @@ def entry_of(node: Node, name: str) -> tuple[int, Any]:
     """Which entry of `node.saved` a name stands for, and the value in it."""
     if isinstance(node, AccumulateGrad) or isinstance(node.saved, Freed):
         raise ValueError(f"{node.name()} holds no saved values{' any more' if isinstance(node.saved, Freed) else ''}")
+    if node.saved.__class__ is not tuple:
+        raise ValueError(f"what {node.name()} saved is held by hooks on saved tensors, a checkpoint's say, and cannot be changed")
     known = [f"saved_{i}" for i in range(len(node.saved))] if node.plan is None else names(node)
     if name not in known:
         raise ValueError(f"{node.name()} saves {', '.join(known) or 'nothing'}; there is no {name!r}")
@@ -172,7 +174,7 @@ def outcome(pass_: Pass, changes: Sequence[Change] = (), *, edited: bool = True,
         raise RuntimeError("this pass is that of grad(), which writes no .grad: what-if compares what backward() writes")
     now = Kept(pass_, 0, 0, {}, {})
     here = pass_.index if index is None else index
-    pass_.check(here)
+    pass_.check(here, aside=True)
     place = None
     if edited or not (pass_.edits or pass_.changes):
         place = next((k for k in reversed(pass_.kept) if k.index <= here), None)

@@ -56,7 +56,7 @@ def _values(at: At) -> list[tuple[str, Any]]:
     many = len(at.grad_in) > 1
     found += [(f"ȳ{i if many else ''}", _array(g)) for i, g in enumerate(at.grad_in) if g is not None]
     found += [(n, _array(v)) for n, v in at.saved.items() if isinstance(v, Tensor)]
-    if not isinstance(at.node, AccumulateGrad) and (at.node.plan is not None or not at._dbg._pass.hooked):
+    if not isinstance(at.node, AccumulateGrad) and not at.own_code:
         names = at.node.op.operands if at.node.plan is not None and not at.node.op.variadic else [f"x{i}" for i in range(len(at.node.next))]
         found += [(f"{n}̄", _array(g)) for n, g in zip(names, at.grad_out, strict=False) if g is not None]
     return found

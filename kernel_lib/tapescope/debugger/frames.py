@@ -91,13 +91,13 @@ def _describe(at: At, columns: dict[str, Any]) -> dict[str, Any]:
     info = at.source
     dbg = at._dbg
     found = (dbg.checked or {}).get(at.node)
-    own = dbg._pass.hooked or (at.node.plan is None and at.node.next)       # code of the user's: it runs once per arrival, not once more to be shown
+    own = dbg._pass.hooked or at.own_code
     return {
         "name": at.name, "label": at.parameter or at.node.op.label, "module": at.module,
         "source": None if info is None else [info.file, info.line, info.text, info.cell], "formula": at.formula,
         "grad_in": [add(f"grad_in[{i}]", g, "grad_in", i) for i, g in enumerate(at.grad_in) if g is not None],
         "saved": [add(n, v, "saved") for n, v in at.saved.items()],
-        "grad_out": [add(f"grad_out[{i}]", g, "grad_out", i) for i, g in enumerate(() if at.node.plan is None else at.grad_out) if g is not None],
+        "grad_out": [add(f"grad_out[{i}]", g, "grad_out", i) for i, g in enumerate(at._shown()) if g is not None],
         "shares": [] if own else at.shares(),
         "stack": at.stack, "reaches": dbg.reach(at.node, MOST), "rule": at.rule, "hooks": at.hooks, "held": at.held, "freed": isinstance(at.node.saved, Freed),
         "check": None if found is None else found.to_dict(),

@@ -88,6 +88,11 @@ class HeldAt:
     def _line(self, value: Any, kind: str = "saved", i: int = 0) -> str:
         raise NotImplementedError
 
+    def _shown(self) -> tuple[Any, ...]:
+        at: Any = self
+        found: tuple[Any, ...] = at.grad_out
+        return found
+
     def _more(self) -> list[str]:
         return []
 
@@ -97,7 +102,7 @@ class HeldAt:
         lines = [f"node {d.index + 1} of {d.total}: {at.name}" + (f"  ({at.parameter})" if at.parameter else "") + (f"  in {at.module}" if at.module else "")]
         if at.source is not None:
             lines.append(f"  {at.source}")
-        for kind, many in (("grad_in", at.grad_in), ("grad_out", at.grad_out)):
+        for kind, many in (("grad_in", at.grad_in), ("grad_out", self._shown())):
             lines += [f"  {kind.replace('_', ' ')}: {self._line(t, kind, i)}" for i, t in enumerate(many) if t is not None]
         lines += [f"  saved {n}: {self._line(v)}" for n, v in at.saved.items()]
         return "\n".join(lines + self._more())

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.engine import Stop, fit, run_node
 from ..core.explain import formula
-from ..core.node import AccumulateGrad, Node, meta_of
+from ..core.node import AccumulateGrad, Freed, Node, meta_of
 from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.tensor import Tensor, wrap
@@ -67,6 +67,8 @@ class At(HeldAt):
         """What the forward kept for this node's vjp, by name."""
         if isinstance(self.node, AccumulateGrad):
             return {"variable": self.node.variable}
+        if self.node.saved.__class__ not in (tuple, Freed):
+            return {"saved": "held by hooks on saved tensors: a checkpoint runs its forward again for it"}
         if self.node.plan is None:
             return {f"saved_{i}": t for i, t in enumerate(self.node.saved_tensors)}
         return {n: wrap(v) if hasattr(v, "shape") and hasattr(v, "dtype") else v for n, v in zip(names(self.node), arrays(self.node), strict=True)}
@@ -157,6 +159,14 @@ class At(HeldAt):
 
         dbg = self._dbg
         return [{"row": dbg.row(n := s.pop("node")), "module": dbg.where.module(n), **s} for s in shares(contributions(dbg._pass, self.node))]
+
+    def _shown(self) -> tuple[Tensor | None, ...]:
+        return () if self.own_code else self.grad_out
+
+    @property
+    def own_code(self) -> bool:
+        """Whether code of the user's computes the gradients here: it runs once per arrival, not once more to be shown."""
+        return bool(self.node.plan is None and self.node.next) or self.node.saved.__class__ not in (tuple, Freed)
 
     def _line(self, value: Any, kind: str = "saved", i: int = 0) -> str:
         return one_line(value, self.axes(kind, i, value)) if isinstance(value, Tensor) else str(value)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.node import AccumulateGrad, Freed, Node, meta_of
+from ..core.node import AccumulateGrad, Node, meta_of
 from ..core.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def checkpoints(dbg: Debugger, lens: Lens) -> list[dict[str, Any]]:
 
 def saved_arrays(node: Node) -> list[tuple[Any, Node | None]]:
     """Arrays that a node holds, each with the node that made it (None for data)."""
-    if isinstance(node, AccumulateGrad) or node.saved.__class__ is Freed:
+    if isinstance(node, AccumulateGrad) or node.saved.__class__ is not tuple:      # freed, or held by hooks
         return []
     found: list[tuple[Any, Node | None]] = []
     if node.plan is None:

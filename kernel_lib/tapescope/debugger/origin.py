@@ -154,7 +154,7 @@ def backward_origin(dbg: Debugger) -> Origin:
     """Runs the pass aside, and compares what comes into each node with what it gives."""
     pass_ = dbg._pass
     now = Kept(pass_, 0, 0, {}, {})
-    pass_.check(0)
+    pass_.check(0, aside=True)
     growth: list[tuple[Node, float, float]] = []
     sink = set_sink(None)
     pass_.put_back_beside(pass_.first)
@@ -292,6 +292,8 @@ def hooks_of(n: Node) -> list[str]:
 
 
 def _saved(n: Node) -> list[tuple[str, Any]]:
+    if n.saved.__class__ is not tuple:                          # held by hooks, which would run
+        return []
     if n.plan is None:
         return [(f"saved_{i}", t._array) for i, t in enumerate(n.saved_tensors) if t is not None]
     return [(name, v) for name, v in zip(names(n), arrays(n), strict=True) if hasattr(v, "dtype") or isinstance(v, (int, float))]

@@ -71,6 +71,7 @@ class Pass:
                 raise freed(node)
         self.total = len(self.order) + len({*self.leaves, *(n for n in starts if n.__class__ is AccumulateGrad)})
         self.foreign = any(n.plan is None for n in self.order)
+        self.writers = [n for n in self.order if n.plan is None and getattr(getattr(n, "_function", None), "writes_grad", False)] if self.foreign else []
         self.hooked = any(_hooks(n) for n in (*self.order, *self.leaves))
         self.retained = [t for n in self.order if n.extra is not None for _, r in n.extra.retain or () if (t := r()) is not None]
         self.edits: dict[Node, list[Any]] = {}
@@ -145,8 +146,12 @@ class Pass:
         if not isinstance(stop.node, AccumulateGrad):
             self._place(stop.node, stop.grads if stop.node.extra is not None and stop.node.extra.outs is not None else stop.grads[0], self.waiting, self.leaves, self.index)
 
-    def check(self, index: int) -> None:
-        """Raises RuntimeError when the pass cannot go back as far as this."""
+    def check(self, index: int, aside: bool = False) -> None:
+        """Raises RuntimeError when the pass cannot go back as far as this, or run on from there `aside`."""
+        if self.writers:
+            ran = self.sequence[:max(self.index, 0)]
+            if aside or any(n in self.writers for n in ran[index:]):
+                raise RuntimeError("this pass cannot be run again: a checkpoint with use_reentrant=True writes .grad while its node runs; with use_reentrant=False it can")
         if self.beginning and not any(k.index <= index for k in self.kept):
             raise RuntimeError(f"the pass had freed its first {self.beginning} nodes before the breakpoint was met, so it cannot go back to node {index + 1}; "
                                "from now on passes keep them, or call backward(retain_graph=True)")

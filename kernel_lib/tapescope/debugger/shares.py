@@ -36,7 +36,7 @@ def parents_of(pass_: Pass, target: Node) -> list[Node]:
 def contributions(pass_: Pass, target: Node) -> list[Part]:
     """What every node that leads to `target` gave it, where there are several; found by running a piece of the pass once more."""
     parents = set(parents_of(pass_, target))
-    if len(parents) < 2:
+    if len(parents) < 2 or pass_.writers:
         return []
     now = Kept(pass_, 0, 0, {}, {})
     first = min(pass_.order.index(n) for n in parents)

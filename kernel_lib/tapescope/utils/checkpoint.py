@@ -120,6 +120,8 @@ class _Rerun:
 class _Reentrant(Function):
     """The older way: forward without gradients, and a backward pass within the backward pass."""
 
+    writes_grad = True                                               # of what the function uses: a debugger cannot run it twice
+
     @staticmethod
     def forward(ctx: Any, function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
         ctx.function, ctx.state = function, default_generator.get_state() if preserve else None

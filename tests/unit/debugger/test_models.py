@@ -15,6 +15,7 @@ import tapescope as ts
 import tapescope.nn.functional as F
 from tapescope import nn
 from tapescope.debugger.check import Unchecked
+from tapescope.utils.checkpoint import checkpoint
 
 Made = tuple[Any, list[Any]]       # a loss, and what its gradients are compared by
 
@@ -98,13 +99,23 @@ def hooks() -> Made:
     return k.sum() + h.sum(), [a, b, h]
 
 
+def checkpointed() -> Made:
+    """One block forgets what it saves and runs again; the other gives it to hooks."""
+    first, second = Block(4), Block(4)
+    x = ts.randn(3, 4, requires_grad=True)
+    h = checkpoint(first, x, use_reentrant=False)
+    with ts.autograd.graph.saved_tensors_hooks(lambda t: t.clone(), lambda t: t * 1):
+        h = second(h)
+    return (h ** 2).mean(), [x, *first.parameters(), *second.parameters()]
+
+
 def many_losses() -> Made:
     w = ts.randn(5, requires_grad=True)
     w.grad = ts.ones(5)                                         # accumulated before
     return (w * w).sum() + w.exp().mean() + (w[1:] - w[:-1]).abs().max(), [w]
 
 
-MODELS: list[Callable[[], Made]] = [mlp, cnn, residual, lstm, transformer, function, views, hooks, many_losses]
+MODELS: list[Callable[[], Made]] = [mlp, cnn, residual, lstm, transformer, function, views, hooks, checkpointed, many_losses]
 ASKS = ("look", "explain", "what_if", "compare", "check", "origin", "memory", "shares", "frame")
 MOVES = ("step", "back", "go", "run_to", "next_module", "replay", "reset")
 
@@ -252,3 +263,28 @@ class Detached:
 
     def __init__(self, grad: Any) -> None:
         self.grad = grad.detach()
+
+
+def test_a_reentrant_checkpoint_writes_while_it_runs_and_is_not_run_again() -> None:
+    def run() -> tuple[Any, Any]:
+        ts.manual_seed(3)
+        block, x = Block(4), ts.randn(3, 4, requires_grad=True)
+        return (checkpoint(block, x, use_reentrant=True) ** 2).mean(), block
+
+    loss, block = run()
+    loss.backward()
+    expected = [p.grad.numpy() for p in block.parameters()]
+    loss, block = run()
+    dbg = ts.debug(loss)
+    dbg.step(2)
+    dbg.step_back()
+    with pytest.raises(RuntimeError, match=r"use_reentrant=True writes \.grad"):
+        dbg.what_if(zero=True)
+    dbg.step(2)
+    repr(dbg.at)
+    dbg.describe()
+    with pytest.raises(RuntimeError, match=r"use_reentrant=True writes \.grad"):
+        dbg.step_back()
+    dbg.continue_()
+    for p, e in zip(block.parameters(), expected, strict=True):
+        np.testing.assert_array_equal(p.grad.numpy(), e)
