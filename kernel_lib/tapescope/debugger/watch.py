@@ -58,12 +58,11 @@ class Plan:
         self.low, self.high = max((q[0] for q in quiet), default=0.0), min((q[1] for q in quiet), default=math.inf)
         placed = [b for b in found if b.places]
         if placed:
-            ops, paths = {n.op for n in pass_order}, where.paths
-            placed = [b for b in placed if (b.op is None or any(b.at_op(op) for op in ops)) and (b.module is None or paths is None or any(inside(p, b.module) for p in paths))]
-        if placed:
             self._place(pass_order, list(leaves), placed)
 
     def _place(self, order: Sequence[Node], leaves: list[Node], placed: list[Breakpoint]) -> None:
+        ops, paths = {n.op for n in order}, self.where.paths    # most breakpoints are on what this pass has not
+        placed = [b for b in placed if (b.op is None or any(b.at_op(op) for op in ops)) and (b.module is None or paths is None or any(inside(p, b.module) for p in paths))]
         for b in placed:
             if b.parameter is None:
                 nth = 0
