@@ -38,6 +38,37 @@ def cost(quick: bool) -> None:
         print(f"  breakpoint {name:16}{statistics.median(found) * 1e3:8.2f} ms a step   {more:+7.2%}")
 
 
+def deciding() -> None:
+    """What it takes to see that a breakpoint cannot be met, beside a step: process time of one pass, which a busy machine hardly moves."""
+    from tapescope.debugger import watch
+
+    step = models.gpt(ts)
+    step()
+    start = process_time()
+    for _ in range(5):
+        step()
+    whole = (process_time() - start) / 5
+    original = watch.plan_of
+    for name, fields in BREAKPOINTS.items():
+        if fields is None:
+            continue
+        taken: list[float] = []
+
+        def timed(*args: Any) -> Any:
+            began = perf_counter()
+            found = original(*args)
+            taken.append(perf_counter() - began)      # noqa: B023
+            return found
+
+        point = ts.break_on(**fields)
+        watch.plan_of = timed
+        for _ in range(10):
+            step()
+        watch.plan_of = original
+        point.delete()
+        print(f"  deciding {name:16}{min(taken) * 1e6:8.0f} µs a pass   {min(taken) / whole:7.2%} of a step")
+
+
 def moves() -> None:
     """A held pass of the model that `recording` measures, batch 8: from its end to its start, one step back, one step."""
     ts.manual_seed(0)
@@ -68,6 +99,7 @@ def moves() -> None:
 
 def main(quick: bool = False) -> None:
     cost(quick)
+    deciding()
     moves()
 
 

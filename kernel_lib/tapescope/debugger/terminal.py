@@ -7,10 +7,9 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from ..core.node import AccumulateGrad
 from .commands import break_command, command
 from .held import Aborted
-from .points import FIELDS, breakpoints
+from .points import FIELDS, Measure, breakpoints
 
 SHORT = {"n": "step", "next": "step", "s": "into", "o": "out", "p": "back", "m": "next_module", "c": "continue", "cont": "continue", "r": "run_to", "b": "break", "bl": "breakpoints",
          "e": "explain", "l": "list", "w": "where", "v": "value", "q": "quit", "exit": "quit", "h": "help", "?": "help"}
@@ -165,10 +164,10 @@ class Terminal(cmd.Cmd):
     def do_list(self, arg: str) -> None:
         """list: the nodes around the cursor (l)"""
         m = self.machine
-        nodes = m._pass.sequence
+        nodes = m._pass.sequence if hasattr(m._pass, "sequence") else m._pass.nodes      # PyTorch's engine has an order of its own
         for i in range(max(0, m.index - AROUND), min(len(nodes), m.index + AROUND + 1)):
             n = nodes[i]
-            path = m.name_of(n.variable) if isinstance(n, AccumulateGrad) else m.where.module(n)
+            path = m.name_of(n.variable) if hasattr(n, "variable") else m.where.module(n)
             self._say(f"{'->' if i == m.index else '  '} {i + 1:4}  {n.name()}{'  ' + path if path else ''}")
 
     def do_where(self, arg: str) -> None:
@@ -180,8 +179,8 @@ class Terminal(cmd.Cmd):
         reaches = getattr(at, "reaches", [])
         if reaches:
             self._say(f"reaches: {', '.join(reaches[:12])}{f' and {len(reaches) - 12} more' if len(reaches) > 12 else ''}")
-        for (t, _), norm in zip(m.arrived, m.norms(), strict=True):
-            self._say(f"arrived: {m.name_of(t)}  norm {norm:.4g}")
+        for t, g in m.arrived:
+            self._say(f"arrived: {m.name_of(t)}  norm {Measure([g.detach() if hasattr(g, 'detach') else g]).energy ** 0.5:.4g}")
 
     def do_value(self, arg: str) -> None:
         """value [grad_in | grad_out | NAME of a saved value]: the numbers themselves (v)"""

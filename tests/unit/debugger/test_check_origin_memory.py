@@ -10,6 +10,7 @@ import pytest
 import tapescope as ts
 import tapescope.nn.functional as F
 from tapescope import nn
+from tapescope.utils.checkpoint import checkpoint
 
 
 class Wrong(ts.autograd.Function):
@@ -190,14 +191,16 @@ def test_what_a_checkpoint_of_a_module_saves_is_what_one_saves() -> None:
         def forward(self, x: Any) -> Any:
             return x + self.down(self.up(x).relu().tanh())
 
-    net = nn.Sequential(Block(), Block())
+    net, x = nn.Sequential(Block(), Block()), ts.randn(8, 16)
     with ts.record():
-        found = ts.debug(net(ts.randn(8, 16)).sum(), module=net).memory()
+        found = ts.debug(net(x).sum(), module=net).memory()
     blocks = {m["module"]: m for m in found.modules}
     # relu's and tanh's outputs are kept inside, the block's input would stay
     assert blocks["0"]["saves"] == 2 * 8 * 64 * 4
     assert blocks["1"]["inputs"] == 8 * 16 * 4
     assert "a checkpoint would save" in repr(found)
+    less = ts.debug(net[1](checkpoint(net[0], x, use_reentrant=False)).sum(), module=net).memory()      # a real one, which keeps the block's input itself
+    assert found.total - less.total == blocks["0"]["saves"] + blocks["0"]["inputs"]
 
 
 def test_numbers_of_a_large_model_agree_with_what_the_graph_holds() -> None:

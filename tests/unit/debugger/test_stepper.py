@@ -146,3 +146,55 @@ def test_words_for_what_cannot_be_done() -> None:
     loss.backward()
     with pytest.raises(RuntimeError, match="second time"):
         debug(loss)
+
+
+class Counted(ts.autograd.Function):
+    """Counts how often its backward runs."""
+
+    runs = 0
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        Counted.runs += 1
+        return g * 2
+
+
+def test_looking_runs_no_code_of_the_users_and_hooks_run_once_per_arrival() -> None:
+    seen: list[str] = []
+    x = ts.ones(3, requires_grad=True)
+    h = Counted.apply(x * 1.0)
+    h.register_hook(lambda g: seen.append("hook"))
+    x.register_post_accumulate_grad_hook(lambda t: seen.append("written"))
+    dbg = debug((h * 3).sum())
+    dbg.run_to(op="Counted")
+    Counted.runs = 0
+    assert seen == ["hook"]
+    for _ in range(3):
+        repr(dbg.at)
+        repr(dbg.at.explain())
+        dbg.describe()
+        dbg.memory()
+    assert (Counted.runs, seen) == (0, ["hook"])
+    assert dbg.at.grad_out[0].tolist() == [6, 6, 6]             # asked for, it runs
+    assert Counted.runs == 1
+    dbg.step()
+    dbg.step_back()                                             # comes to it again
+    assert seen == ["hook", "hook"]
+    dbg.continue_()
+    assert seen == ["hook", "hook", "written"]
+
+
+def test_parameters_that_change_while_it_is_held_are_named() -> None:
+    w, v = ts.ones(3, requires_grad=True), ts.ones(3, requires_grad=True)
+    dbg = debug((w * v * 2).sum())
+    dbg.step()
+    w.data[0] = 5.0                                             # behind the back of the version
+    assert dbg.changed == [dbg.name_of(w)]
+    dbg.step()
+    assert dbg.note.startswith("changed while the pass was held: ") and dbg.describe()[0]["changed"] == [dbg.name_of(w)]
+    dbg.continue_()
+    assert v.grad.tolist() == [10, 2, 2]

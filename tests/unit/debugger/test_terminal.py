@@ -196,3 +196,19 @@ def test_an_interrupt_at_the_prompt_ends_the_script(script: Path) -> None:
         os.close(tty.fd)
 
 
+def test_a_model_of_pytorch(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "torch_train.py"
+    path.write_text("""
+import torch
+from tapescope.adapters import torch as tst
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+with tst.record(model):
+    model(torch.linspace(-1, 1, 6)).sum().backward()
+print("norm", float(model[0].weight.grad.norm()))
+""")
+    done = run(path, "l\nw\nn\np\nshares\norigin\nedit scale 0\nc\n", "-b", "op=tanh")
+    assert done.returncode == 0, done.stderr
+    for words in ("node 8 of 13: TanhBackward0  in 1", "->    8  TanhBackward0", "arrived: 2.", "stepped back", "does not answer origin", "edited the incoming gradient", "norm 0.0"):
+        assert words in done.stdout, words
