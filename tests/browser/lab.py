@@ -125,6 +125,11 @@ class Lab:
         self.page.evaluate("async path => { await window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' }); }", path)
         self.await_kernel()
 
+    def open_notebook_busy(self, path: str) -> None:
+        """Opens a notebook whose kernel is in the middle of a cell."""
+        self.page.evaluate("async path => { await window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' }); }", path)
+        self._in_notebook("await panel.sessionContext.ready;")
+
     def _in_notebook(self, body: str, argument: Any = None) -> Any:
         """Runs JavaScript with `panel`, the active notebook, and `x`, the argument."""
         return self.page.evaluate("""async ([body, x]) => {

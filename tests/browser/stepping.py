@@ -1,7 +1,7 @@
 """From a key to the repainted view, while a pass is held: `python -m tests.browser.stepping [quick]`.
 
 The page notes the time of the key event and of the first task after the frame in which the new place is written into the status line and drawn on the canvas. Measured for
-steps forward, steps back and a key that is held down, on graphs of 2,000 and 20,000 nodes, with modules, in the JupyterLab panel; the cell is paused inside `backward()`,
+steps forward, steps back, and steps one upon the other as a held key makes them (there Nagle's algorithm in the server adds some 40 ms), on graphs of 2,000 and 20,000 nodes, with modules, in the JupyterLab panel; the cell is paused inside `backward()`,
 so the kernel is busy as it would be. Play is measured too: frames a second that the page draws by itself.
 """
 
@@ -64,13 +64,13 @@ FRAMES = """ms => new Promise(done => {
 })"""
 
 
-def press(lab: Lab, key: str, times: int) -> list[float]:
+def press(lab: Lab, key: str, times: int, rest: int = 250) -> list[float]:
     """One key after the other, each when the last one is on the screen."""
     lab.page.evaluate("() => { window.waits.length = 0; }")
     for i in range(times):
         lab.page.keyboard.press(key)
         lab.page.wait_for_function("n => window.waits.length > n", arg=i, timeout=20_000)
-        lab.page.wait_for_timeout(60)
+        lab.page.wait_for_timeout(rest)
     return [float(w) for w in lab.page.evaluate("window.waits")]
 
 
@@ -91,9 +91,9 @@ def measure(lab: Lab, nodes: int, times: int) -> list[str]:
     where = hold_page(lab, nodes)
     total = int(where.inner_text().rsplit(" ", 1)[1].replace(",", ""))
     told = []
-    for what, key in (("step", "n"), ("back", "p")):
-        press(lab, key, 3) if key == "n" else None
-        waits = press(lab, key, times)
+    press(lab, "n", 3)
+    for what, key, rest in (("step", "n", 250), ("back", "p", 250), ("without a rest", "n", 0)):
+        waits = press(lab, key, times, rest)
         cuts = statistics.quantiles(waits, n=20)
         told.append(f"{what} median {statistics.median(waits):.0f} ms, 95% {cuts[-1]:.0f} ms")
     lab.page.keyboard.press("k")

@@ -193,3 +193,28 @@ def test_every_part_of_it_is_reached_by_keys_and_says_what_it_is(lab: Lab, noteb
     assert lab.page.evaluate("() => { const p = document.querySelector('#tapescope-panel .ts-back'); return p.scrollWidth <= p.clientWidth + 1; }")
     lab.page.evaluate("() => document.querySelector('#tapescope-panel .ts-back-panel').append(Object.assign(document.createElement('img'), { src: 'data:,' }))")
     assert any(b.startswith("image-alt") for b in breaches(lab))          # axe does look there
+
+
+def test_a_paused_cell_outlives_a_reload_and_an_interrupt_ends_it(lab: Lab, notebook_of: Write) -> None:
+    path = notebook_of(MODEL, RECORD, "ts.break_on(op='relu'); None", LOOP.format(steps=1), "print(ts.is_grad_enabled(), tape.error)")
+    lab.open(path)
+    for cell in range(3):
+        lab.run(cell)
+    lab.save()
+    lab.run(3, wait=False)
+    paused(lab)
+    lab.open(reset=False)                                       # the page goes, and comes back
+    lab.open_notebook_busy(path)
+    paused(lab, "ReluBackward0")
+    lab.open_panel("backward")
+    where = lab.panel.locator(".ts-back-where")
+    lab.until(lambda: where.count() and where.inner_text() == "before node 7 of 11", what="the stop after the reload")
+    lab.panel.get_by_role("button", name="Step", exact=True).click()
+    lab.until(lambda: where.inner_text() == "before node 8 of 11", what="a step after the reload")
+    lab._in_notebook("await panel.sessionContext.session.kernel.interrupt();")
+    lab.until(lambda: lab.page.locator(".ts-spoken").inner_text() == "The cell goes on.", what="the pause to end")
+    lab.until(lambda: "aborted" in where.inner_text(), what="the view to say so")
+    lab.await_kernel()
+    lab.page.wait_for_timeout(1500)                             # the kernel refuses what comes while it reports the interrupt
+    lab.run(4)
+    assert lab.text_of(4) == "True None\n"

@@ -158,7 +158,8 @@ export class KernelLink {
     connection.onMessage = message => this.heard(connection, message);
     this.set('asking');
     try {
-      await kernel.info;
+      // A page that was reloaded in the middle of a cell is told only when the cell has ended: the control channel answers before.
+      await Promise.race([kernel.info, new Promise(done => window.setTimeout(done, BUSY_AFTER))]);
       await connection.open();
     } catch {
       this.lost(connection);

@@ -114,6 +114,9 @@ export class TapescopePanel extends Widget {
 
   show_(tab: string): void {
     this.tab = tabs.find(t => t.id === tab) ?? this.tab;
+    if (this.vigil?.pause && this.link && this.tab.id === 'backward') {
+      this.link.shown = 'latest';                      // the paused pass belongs to it, whatever was looked at before
+    }
     this.update();
   }
 

@@ -17,6 +17,7 @@ def anybody(grace: float) -> bool:
 
 
 CALL = 4.0                         # seconds that a page has to come when a pause calls it: its connection may still be on its way
+AGAIN = 4.0                        # seconds of silence after which a paused cell calls again; later it calls less often
 SILENCE = 60.0                     # seconds for which nobody is called again when nobody came
 _silent = 0.0
 
@@ -41,15 +42,18 @@ def serve(machine: Any, settings: Any) -> bool:
     """
     if not anybody(settings.grace) and not _come(settings.grace):
         return False
-    began = seen = time.monotonic()
+    began = seen = called = time.monotonic()
 
     def over() -> bool:
-        nonlocal seen
+        nonlocal seen, called
         now = time.monotonic()
         if not machine.waiting():
             return True
         if anybody(settings.grace):
             seen = now
+        if now - max(called, *(c.heard for c in service.clients), 0.0) > (AGAIN if now - began < SILENCE else SILENCE):
+            called = now
+            door.announce_breakpoints()                     # a page that was reloaded has not said that it is gone, nor knows that it is waited for
         return now - seen > settings.grace or (settings.timeout is not None and now - began > settings.timeout)
 
     wait_for(over)

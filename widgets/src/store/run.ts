@@ -128,7 +128,7 @@ export class Run implements RunStore {
         break;
       }
       case 'findings': this.findings = meta.findings ?? []; break;
-      case 'debug': this.debug = debugState(meta, columns); break;
+      case 'debug': this.debug = debugState(meta, columns, this.debug); break;
       case 'status':
         this.status = statusOf(meta);
         if (typeof meta.name === 'string' && meta.name) this.name = meta.name;
@@ -259,12 +259,15 @@ function statusOf(meta: Record<string, any>): Status {
   return { ...(meta as Status), dropped, lost, capabilities: meta.capabilities ?? {}, overhead: meta.overhead ?? 0, step_rate: meta.step_rate ?? 0 };
 }
 
-function debugState(meta: Record<string, any>, columns: Record<string, Values>): DebugState {
+function debugState(meta: Record<string, any>, columns: Record<string, Values>, before: DebugState | null): DebugState {
   const fill = (list: any[] | undefined): TensorSummary[] =>
     (list ?? []).map(t => ({ ...t, values: t.column != null && columns[t.column] ? f4(columns, t.column) : null }));
   const at = meta.at && { ...meta.at, grad_in: fill(meta.at.grad_in), saved: fill(meta.at.saved), grad_out: fill(meta.at.grad_out), shares: meta.at.shares ?? [] };
-  return { ...(meta as DebugState), at: at ?? null, arrived: meta.arrived ?? [], breakpoints: meta.breakpoints ?? [] };
+  return { ...(meta as DebugState), at: at ?? null, arrived: meta.arrived ?? [], breakpoints: same(meta.breakpoints ?? [], before?.breakpoints) };
 }
+
+/** The list as it was, when nothing in it has changed: what was worked out of it stays. */
+const same = <T>(now: T, before: T | undefined): T => (before && JSON.stringify(now) === JSON.stringify(before) ? before : now);
 
 function table(columns: Record<string, Values>, kind: string, names: readonly string[]): Values[] {
   const first = columns[names[0]!];

@@ -95,9 +95,9 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
   const shownAt = over || !debug.at ? null : debug.at;
   const tabs: PanelTab[] = [
     { id: 'node', label: forward ? 'Op' : 'Node', body: () => (ghost !== null && ghost !== debug.index ? <Passing model={model} store={store} node={node} index={ghost} total={total} />
-      : shownAt ? <NodeTab key={`${debug.index} ${debug.node} ${shownAt.name}`} at={shownAt} index={debug.index} forward={forward} model={model} host={host} theme={theme} onChoose={choose}>{!forward && <Checks at={at} stop={shownAt} onShow={showNode} />}</NodeTab>
+      : shownAt ? <NodeTab at={shownAt} index={debug.index} forward={forward} model={model} host={host} theme={theme} onChoose={choose}>{!forward && <Checks key={`${debug.index} ${shownAt.name}`} at={at} stop={shownAt} onShow={showNode} />}</NodeTab>
         : <p class="ts-back-over">{state === 'aborted' ? 'The pass was given up: no .grad was written.' : 'The pass is over.'}</p>) },
-    ...(forward ? [] : [{ id: 'pass', label: 'Pass', body: () => <PassTab debug={debug} waiting={waiting} leafOf={leafOf} onChoose={choose} onBreak={t => toggle(t, false)} /> }]),
+    ...(forward ? [] : [{ id: 'pass', label: 'Pass', body: () => <PassTab debug={debug} waiting={waiting} leafOf={leafOf} onChoose={choose} onBreak={t => toggle(t, false)} onRunTo={parameter => void send(RUN_TO, { parameter })} /> }]),
     ...(forward || may.can_edit_grad === false || !shownAt ? [] : [{ id: 'whatif', label: 'What if', body: () => <WhatIfTab key={`${debug.index} ${shownAt.name}`} at={at} debug={debug} onShow={showNode} /> }]),
     { id: 'breaks', label: `Breaks${breakpoints.length ? ` ${breakpoints.length}` : ''}`, body: () => <BreakList at={at} breakpoints={breakpoints} hits={debug.hits} onShow={look} /> },
     ...(forward ? [] : [{ id: 'memory', label: 'Memory', body: () => <MemoryTab at={at} debug={debug} model={model} onMemory={setMemory} onShow={showNode} /> }]),

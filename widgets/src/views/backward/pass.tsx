@@ -9,12 +9,12 @@ export interface Leaf { name: string; source: number; stops: readonly Breakpoint
 
 export interface PassTabProps {
   debug: DebugState; waiting: readonly Leaf[]; leafOf(name: string): Leaf | null;
-  onChoose(target: Chosen): void; onBreak(target: Chosen): void;
+  onChoose(target: Chosen): void; onBreak(target: Chosen): void; onRunTo(parameter: string): void;
 }
 
 const MOST = 60;
 
-export function PassTab({ debug, waiting, leafOf, onChoose, onBreak }: PassTabProps) {
+export function PassTab({ debug, waiting, leafOf, onChoose, onBreak, onRunTo }: PassTabProps) {
   const { arrived } = debug, most = arrived.reduce((m, a) => (Number.isFinite(a.norm) ? Math.max(m, a.norm) : m), 0);
   return (
     <>
@@ -34,7 +34,7 @@ export function PassTab({ debug, waiting, leafOf, onChoose, onBreak }: PassTabPr
         <>
           <h3>Still to be reached {waiting.length}</h3>
           <ul class="ts-leaves">
-            {waiting.slice(0, MOST).map(leaf => <Row key={leaf.source} leaf={leaf} name={leaf.name} onChoose={onChoose} onBreak={onBreak}><i aria-hidden="true" data-wait /><span class="ts-faint">waits</span></Row>)}
+            {waiting.slice(0, MOST).map(leaf => <Row key={leaf.source} leaf={leaf} name={leaf.name} onChoose={onChoose} onBreak={onBreak}><i aria-hidden="true" data-wait /><button type="button" class="ts-leaf-run" aria-label={`Run to ${leaf.name}`} title="Run until its gradient is complete" onClick={() => onRunTo(leaf.name)}>run to</button></Row>)}
             {waiting.length > MOST && <li class="ts-faint">and {waiting.length - MOST} more</li>}
           </ul>
         </>

@@ -108,7 +108,8 @@ function Heat({ tensor, theme, at, onPick }: { tensor: Summary; theme: Theme; at
   };
   useEffect(() => {
     if (typeof ResizeObserver !== 'function') return undefined;
-    const observer = new ResizeObserver(() => draw.current());
+    let width = canvas.current!.clientWidth;
+    const observer = new ResizeObserver(() => { const now = canvas.current!.clientWidth; if (now !== width) { width = now; draw.current(); } });
     observer.observe(canvas.current!);
     return () => observer.disconnect();
   }, []);
