@@ -9,7 +9,7 @@ from typing import Any
 
 from .commands import break_command, command
 from .held import Aborted
-from .points import FIELDS, Measure, breakpoints
+from .points import FIELDS, breakpoints
 
 SHORT = {"n": "step", "next": "step", "s": "into", "o": "out", "p": "back", "m": "next_module", "c": "continue", "cont": "continue", "r": "run_to", "b": "break", "bl": "breakpoints",
          "e": "explain", "l": "list", "w": "where", "v": "value", "q": "quit", "exit": "quit", "h": "help", "?": "help"}
@@ -168,7 +168,7 @@ class Terminal(cmd.Cmd):
         for i in range(max(0, m.index - AROUND), min(len(nodes), m.index + AROUND + 1)):
             n = nodes[i]
             path = m.name_of(n.variable) if hasattr(n, "variable") else m.where.module(n)
-            self._say(f"{'->' if i == m.index else '  '} {i + 1:4}  {n.name()}{'  ' + path if path else ''}")
+            self._say(f"{'->' if i == m.index else '  '} {i + 1:4}  {n.name().rpartition('::')[2]}{'  ' + path if path else ''}")
 
     def do_where(self, arg: str) -> None:
         """where: modules from the outermost in, parameters that are reached from here, what has arrived (w)"""
@@ -179,8 +179,8 @@ class Terminal(cmd.Cmd):
         reaches = getattr(at, "reaches", [])
         if reaches:
             self._say(f"reaches: {', '.join(reaches[:12])}{f' and {len(reaches) - 12} more' if len(reaches) > 12 else ''}")
-        for t, g in m.arrived:
-            self._say(f"arrived: {m.name_of(t)}  norm {Measure([g.detach() if hasattr(g, 'detach') else g]).energy ** 0.5:.4g}")
+        for leaf in m.describe()[0]["arrived"]:
+            self._say(f"arrived: {leaf['parameter']}  norm {leaf['norm']:.4g}")
 
     def do_value(self, arg: str) -> None:
         """value [grad_in | grad_out | NAME of a saved value]: the numbers themselves (v)"""
