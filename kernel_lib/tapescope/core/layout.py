@@ -46,7 +46,7 @@ class finfo:
         info: Any = np.finfo(d.dtype)
         self.bits, self.eps, self.max, self.min = int(info.bits), float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.tiny)
-        self.resolution, self.dtype = float(info.resolution), info.dtype.name
+        self.resolution, self.dtype = float(f"1e-{info.precision}"), info.dtype.name
 
     def __repr__(self) -> str:
         return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "

@@ -159,9 +159,9 @@ def tensor_text(t: Tensor) -> str:
     elif t._req:
         suffixes.append("requires_grad=True")
     out = [prefix + text]
-    last = len(out[0]) - out[0].rfind("\n") - 1 if "\n" in out[0] else len(out[0])
+    last = len(out[0]) - out[0].rfind("\n") + 1           # PyTorch counts two more than there are
     for s in suffixes:
-        if last + len(s) + 3 > options.linewidth:
+        if last + len(s) + 2 > options.linewidth:
             out.append(",\n" + " " * len(prefix) + s)
             last = len(prefix) + len(s)
         else:
