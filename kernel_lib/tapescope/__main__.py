@@ -76,6 +76,19 @@ def _export(args: Any) -> int:
     return 0
 
 
+def _merge(args: Any) -> int:
+    """Puts recordings of several processes side by side, so that they are read as one; the first is rank 0."""
+    from .tape.store import StoredTape, TapeError
+
+    target = Path(args.to)
+    if target.exists() and any(target.iterdir()):
+        raise TapeError(f"{target} is not empty")
+    for i, path in enumerate(args.paths):
+        StoredTape(path).save(target / f"rank{i}")
+    print(target)
+    return 0
+
+
 def _stream(args: Any) -> int:
     """Speaks the wire over stdin and stdout, about a recording or all below a folder."""
     from .facade import load_tape
@@ -110,6 +123,10 @@ def main(argv: list[str] | None = None) -> int:
     sub.add_argument("--max-bytes", type=int, default=5_000_000, help="the size of a page")
     sub.add_argument("--kind", default="scalars", help="of tables: scalars, stats or histograms")
     sub.set_defaults(run=_export)
+    sub = commands.add_parser("merge", help="puts recordings of several processes side by side, so that they are read as one")
+    sub.add_argument("--to", required=True, help="the new folder")
+    sub.add_argument("paths", nargs="+", help="the recordings; the first is rank 0")
+    sub.set_defaults(run=_merge)
     sub = commands.add_parser("stream", help="speaks the wire over stdin and stdout")
     sub.add_argument("path")
     sub.add_argument("--most", type=int, default=50, help="recordings of a folder that are opened, the newest")

@@ -12,7 +12,7 @@ Site = tuple[CodeType, int]
 # Frames of these packages are never the user's. A test holds this list against the tree.
 PACKAGES = frozenset(
     "tapescope" + ("." + name if name else "")
-    for name in ("", "core", "formats", "ops", "autograd", "nn", "nn.modules", "nn.utils", "optim", "utils", "utils.data", "utils.tensorboard", "serialization",
+    for name in ("", "core", "formats", "ops", "autograd", "nn", "nn.modules", "nn.parallel", "nn.utils", "optim", "utils", "utils.data", "utils.tensorboard", "serialization",
                  "distributions", "compiler", "jit", "signal", "vision", "vision.transforms", "vision.datasets", "multiprocessing",
                  "amp", "cuda", "backends", "tape", "tape.logdir", "tape.store", "debugger", "diagnose", "project", "link", "views", "views.static", "adapters", "adapters.torch"))
 

@@ -32,6 +32,16 @@ class Numbers:
 numbers = Numbers()
 
 
+class Process:
+    """Which of several processes this is that train together; `distributed` writes it."""
+
+    rank: int | None = None
+    world: int = 1
+
+
+process = Process()
+
+
 def set_sink(sink: Sink | None) -> Sink | None:
     """Makes `sink` the one that hears of this thread's ops; returns the previous one."""
     previous, mode.sink = mode.sink, sink

@@ -37,13 +37,14 @@ class Run:
     def _look(self) -> None:
         from .logdir import EventsTape
         from .store.loaded import StoredTape
+        from .store.ranks import RanksTape, rank_folders
 
         try:
-            tape: Any = StoredTape(self.path) if (self.path / DATABASE).exists() else EventsTape(self.path)
+            tape: Any = StoredTape(self.path) if (self.path / DATABASE).exists() else RanksTape(self.path) if rank_folders(self.path) else EventsTape(self.path)
             self.state, self.step, self.began, self.params = tape.state, tape.step_number, tape.began, dict(tape.params)
             known = tape.metrics() if isinstance(tape, StoredTape) else None
             self.metrics = {k: Metric(*v) for k, v in known.items()} if known is not None else summary(tape)
-            if isinstance(tape, EventsTape):
+            if not isinstance(tape, StoredTape):
                 self._tape = tape
         except (TapeError, LookupError, ValueError, TypeError, AttributeError, OSError) as e:
             self.error, self.state = str(e) or type(e).__name__, "unreadable"
@@ -116,6 +117,8 @@ def runs(path: str | os.PathLike[str] = "runs") -> Runs:
         dirs.sort()
         if DATABASE in files:
             dirs.clear()                                       # what lies inside a recording is its own
+        elif any((Path(folder) / d / DATABASE).exists() for d in dirs if d.startswith("rank") and d[4:].isdigit()):
+            dirs.clear()                                       # processes of one run
         elif not any("tfevents" in f for f in files):
             continue
         here = Path(folder)

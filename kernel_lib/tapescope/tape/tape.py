@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.site import user_frame
+from ..core.state import process
 from . import recordings as reg
 from .frame import LEVELS, Frame, level_of, rows_here
 from .graph import Counts, Graph
@@ -519,8 +520,11 @@ def record(path: str | os.PathLike[str] | None = None, values: str = "stats", ev
     With `fingerprints` every value leaves three numbers behind, by which `compare` finds where two runs part; it costs a pass over every value.
     Recordings nest; the innermost gets the events. Raises ValueError for an unknown level, TypeError for a parameter that is no number or text.
     """
-    place = _place()
+    place, rank = _place(), process.rank
+    if path is not None and rank is not None:                  # one folder a process, which load_tape reads as one recording
+        name, path = name or os.path.basename(os.path.normpath(path)), os.path.join(path, f"rank{rank}")
     tape = Tape(values, every, module, op, name or (os.path.basename(os.path.normpath(path)) if path is not None else registry.name_for(place)))
+    tape.rank = rank or 0
     if params is not None:
         tape.log_params(params)
     if fingerprints:

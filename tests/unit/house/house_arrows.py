@@ -44,6 +44,7 @@ ARROWS: Mapping[str, set[str]] = {
     "serialization": {"core", "formats", "nn"},
     "distributions": {"core", "ops", "nn"},
     "safetensors": {"core"},
+    "distributed": {"core"},
     "vision": {"core", "ops", "nn", "utils", "formats"},
     "tape": {"core", "formats"},
     "debugger": ANALYSIS,
@@ -60,7 +61,7 @@ ARROWS: Mapping[str, set[str]] = {
 # Against the arrows, and only inside a function that runs when the house stands.
 LATER: Mapping[str, set[str]] = {
     "": {"facade"},             # record(), debug(), a Tensor's picture: looked up when they are used
-    "nn": {"compiler"},         # module.compile()
+    "nn": {"compiler", "cuda", "distributed"},         # module.compile(); parallel: which devices and processes there are
     "tape": {""},               # __version__, which stands in every recording on disk
     "link": {""},               # __version__, which is told to a page that attaches
     "views": {""},              # __version__, which stands on an exported page
@@ -77,6 +78,7 @@ OTHERS_LATER: Mapping[str, set[str]] = {
     "core": {"cupy"},
     "ops": {"cupy", "cupyx"},
     "tape": {"cupy", "pandas"},
+    "distributed": {"cupy", "mpi4py"},
     "link": {"comm"},
     "views": {"IPython", "pandas", "plotly", "pyarrow"},
 }

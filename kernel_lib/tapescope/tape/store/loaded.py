@@ -352,8 +352,13 @@ def load_tape(path: str | os.PathLike[str]) -> Tape:
 
     folder = Path(path)
     try:
-        if not (folder / DATABASE).exists() and event_files(folder):
-            return EventsTape(folder).start()
+        if not (folder / DATABASE).exists():
+            from .ranks import RanksTape, rank_folders
+
+            if rank_folders(folder):
+                return RanksTape(folder).start()
+            if event_files(folder):
+                return EventsTape(folder).start()
         return StoredTape(path).start()
     except (LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError) as e:
         raise TapeError(f"{Path(path) / DATABASE} is damaged: {type(e).__name__}: {e}") from e

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ...core.random import Generator, default_generator
+from ...core.state import process
 from ...core.tensor import Tensor
 from ...ops.creation import from_numpy, multinomial
 
@@ -139,6 +140,8 @@ class DistributedSampler(Sampler[int]):
 
     def __init__(self, dataset: Any, num_replicas: int | None = None, rank: int | None = None, shuffle: bool = True, seed: int = 0, drop_last: bool = False) -> None:
         super().__init__()
+        if process.rank is not None:
+            num_replicas, rank = process.world if num_replicas is None else num_replicas, process.rank if rank is None else rank
         if num_replicas is None or rank is None:
             raise RuntimeError("Requires distributed package to be available (which Tapescope is without: give num_replicas and rank)")
         if rank >= num_replicas or rank < 0:

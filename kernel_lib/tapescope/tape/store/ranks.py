@@ -1,0 +1,150 @@
+"""Recordings of several processes that trained together, read as one: rank 0's, with the numbers of the others beside it on one clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..frame import Frame
+from ..graph import Graph
+from ..log import Item
+from ..recorder import Recorder
+from ..replayed import Replayed
+from ..strings import Strings
+from .loaded import StoredTape
+from .schema import DATABASE
+
+SERIES = ("scalars", "stats", "histograms", "media")       # what every rank has of its own; structure is the same and told once
+
+
+def rank_folders(folder: Path) -> list[Path]:
+    """The folders rank0, rank1, ... of a recording, in the order of their numbers."""
+    found = [p for p in folder.glob("rank*") if p.name[4:].isdigit() and (p / DATABASE).exists()]
+    return sorted(found, key=lambda p: int(p.name[4:]))
+
+
+class RanksTape(Replayed):
+    """Tags and keys of rank k > 0 are `rank<k>/<tag>`; times count from when rank 0 began."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tapes = [StoredTape(p) for p in rank_folders(folder)]
+        first = self.tapes[0]
+        self._hold(folder.name, first.values)
+        self.recorder = Recorder(self, 0, 1, None, None)
+        self.recorder.stopped = True
+        self.intern = Strings()
+        self.path, self.began, self.capabilities = folder, first.began, first.capabilities
+        self.offsets = [t.began - first.began for t in self.tapes]
+        self._maps: list[dict[int, int]] = [{} for _ in self.tapes]
+        self.refresh()
+        self.params = dict(first.params)
+
+    def refresh(self) -> bool:
+        news = [t.refresh() for t in self.tapes]
+        state = "recording" if any(t.state == "recording" for t in self.tapes) else "stopped"
+        if any(news) or state != self.state:
+            self.state = state
+            self.changed()
+        return any(news)
+
+    # -- reading ----------------------------------------------------------------------------------------------------------------
+
+    def _string(self, rank: int, number: int, tagged: bool) -> int:
+        text = self.tapes[rank].strings[number]
+        return self.intern.add(f"rank{self._number(rank)}/{text}" if tagged and rank and text else text)
+
+    def _number(self, i: int) -> int:
+        return int((self.tapes[i].path or Path("rank0")).name[4:])
+
+    def _ours(self, rank: int, f: Frame) -> Frame:
+        """A frame of a rank with our numbers of strings, our tags, our clock."""
+        columns = {}
+        for name, c in f.columns.items():
+            if np.asarray(c).dtype == np.uint32 and name != "count":
+                distinct, back = np.unique(c, return_inverse=True)
+                numbers = np.array([self._string(rank, int(s), name in ("tag", "key")) for s in distinct], np.uint32)
+                c = numbers[back.reshape(c.shape)] if len(distinct) else c
+            elif name == "time":
+                c = c + self.offsets[rank]
+            columns[name] = c
+        meta = {**f.meta, "tag": f"rank{self._number(rank)}/{f.meta['tag']}"} if rank and "tag" in f.meta else f.meta
+        return Frame(f.kind, meta, columns)
+
+    def frames(self, kind: str, cursor: Any = None, *, id: str | None = None, steps: tuple[int, int] | None = None,
+               max_bytes: int = 262_144, most: int | None = None) -> tuple[list[Frame], Any]:
+        if cursor is None:
+            self.refresh()
+        if kind == "status":
+            return self._read_status(cursor, id, steps, max_bytes)
+        if kind in ("findings", "projection", "debug"):
+            return super().frames(kind, cursor, id=id, steps=steps, max_bytes=max_bytes, most=most)
+        cursors = list(cursor or [None] * len(self.tapes))
+        for i, tape in enumerate(self.tapes):
+            wanted = id
+            if i and kind not in SERIES:
+                break
+            if id is not None and i:
+                prefix = f"rank{self._number(i)}/"
+                if not id.startswith(prefix):
+                    continue
+                wanted = id.removeprefix(prefix)
+            found, cursors[i] = tape.frames(kind, cursors[i], id=wanted, steps=steps, max_bytes=max_bytes, most=most)
+            if found:
+                return [self._ours(i, f) for f in found], cursors
+        return [], cursors
+
+    def copied_keys(self) -> list[str]:
+        return self.tapes[0].copied_keys()
+
+    def copies(self, key: str | None, cursor: Any, max_bytes: int, steps: tuple[int, int] | None = None, most: int | None = None) -> tuple[list[Item], Any]:
+        return self.tapes[0].copies(key, cursor, max_bytes, steps, most)
+
+    def labels_of(self, step: int) -> Any:
+        return self.tapes[0].labels_of(step)
+
+    def kept_findings(self) -> list[dict[str, Any]] | None:
+        found = []
+        for i, t in enumerate(self.tapes):
+            for f in t.kept_findings() or []:
+                found.append(f if not i else {**f, "id": f"rank{self._number(i)}:{f.get('id')}", "title": f"rank {self._number(i)}: {f.get('title')}"})
+        return [*found, *self._differing()]
+
+    def _differing(self) -> list[dict[str, Any]]:
+        """A rank whose structure is not rank 0's."""
+        known = _shape_of(self.tapes[0])
+        return [{"id": f"rank-structure-{self._number(i)}", "rule": "ranks", "severity": "warning", "title": f"rank {self._number(i)} has another structure than rank 0",
+                 "cause": f"it has {sum(map(len, other))} ops in {len(other)} structures, rank 0 {sum(map(len, known))} in {len(known)}",
+                 "fix": "let every rank build the same model and take the same branches: gradients are averaged parameter by parameter", "value": None, "threshold": None, "source": None,
+                 "graph": None, "node": None, "op": None, "step": None, "parameter": None}
+                for i, t in enumerate(self.tapes) if i and (other := _shape_of(t)) and known and not set(other) & set(known)]
+
+    @property
+    def step_number(self) -> int:
+        return max(t.step_number for t in self.tapes)
+
+    @property
+    def graphs(self) -> dict[int, Graph]:
+        return self.tapes[0].graphs
+
+    def status(self) -> dict[str, Any]:
+        known = self.tapes[0].status()
+        offsets = ", ".join(f"rank {self._number(i)} {o * 1e3:+.0f} ms" for i, o in enumerate(self.offsets) if i)
+        notes = [*known.get("notes", []), *(f"rank {self._number(i)}: {n}" for i, t in enumerate(self.tapes) if i for n in t.status().get("notes", [])), *self.notes.values()]
+        return {**known, "id": self.id, "name": self.name, "state": self.state, "step": self.step_number, "path": str(self.path), "ranks": len(self.tapes),
+                "notes": [f"{len(self.tapes)} ranks; they began {offsets} from rank 0" if offsets else "1 rank", *notes]}
+
+    def _read_status(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        now = (tuple(t._seen for t in self.tapes), self.state)
+        return ([], cursor) if cursor == now else ([Frame("status", self.status())], now)
+
+    def __repr__(self) -> str:
+        n = self.step_number
+        return f"<Tape {self.id} {self.name!r} of {len(self.tapes)} ranks from {str(self.path)!r}: {self.state}, {n} step{'s' * (n != 1)}>"
+
+
+def _shape_of(tape: StoredTape) -> list[tuple[str, ...]]:
+    """Names of ops of each structure that trains."""
+    s = tape.strings
+    return [tuple(s[i] for i in g.op_name) for g in tape.graphs.values() if g.node_name]
