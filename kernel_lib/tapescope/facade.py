@@ -42,6 +42,13 @@ def selection(self: Tape) -> dict[str, Any]:
     return dict(self.memory.get("selection", {}))
 
 
+def timeline(self: Tape, step: int | None = None) -> Any:
+    """A cursor over the ops of a recorded step (the newest), with the values that `record(values="full")` has copied: step, back, run_to, `at.output`."""
+    from .debugger.timeline import Timeline
+
+    return Timeline(self, step)
+
+
 def _tape_bundle(self: Tape, include: Any = None, exclude: Any = None) -> dict[str, str]:
     from .views.static import tape_bundle
 
@@ -158,6 +165,7 @@ def open_house() -> None:
     setattr(Held, "view", _held_view)
     setattr(Held, "_repr_mimebundle_", _held_bundle)
     setattr(Tape, "findings", findings)
+    setattr(Tape, "timeline", timeline)
     setattr(Tape, "export_html", export_html)
     setattr(Tape, "selection", property(selection))
     for method in (export_tensorboard, to_csv, to_pandas, to_arrow, to_parquet):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.node import AccumulateGrad, Node, meta_of
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, accumulator
 
 if TYPE_CHECKING:
     from .passes import Pass
@@ -57,7 +57,7 @@ class Lens:
         change = np.zeros(len(self.sequence) + 2, np.int64)
         first: dict[Node, int] = {}
         for t in pass_.roots:
-            first[t._node if t._node is not None else next(iter(pass_.leaves))] = 0
+            first[t._node if t._node is not None else accumulator(t)] = 0
         for i, n in enumerate(self.sequence):
             for m in n.next:
                 if m is not None:
