@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from .site import resolve
 from .state import mode
 
 
-class Row(NamedTuple):
+class Row:
     """A tensor in the picture: its name, its shape, and in which column its first axis stands."""
 
-    name: str
-    shape: tuple[int, ...]
-    column: int
-    tensor: Any = None
+    __slots__ = ("column", "name", "shape", "tensor")
+
+    def __init__(self, name: str, shape: tuple[int, ...], column: int, tensor: Any = None) -> None:
+        self.name, self.shape, self.column, self.tensor = name, shape, column, tensor
 
 
 def drawn(error: Any, rows: Sequence[Row], columns: Sequence[int], fits: str = "") -> Any:
@@ -32,8 +32,9 @@ def drawn(error: Any, rows: Sequence[Row], columns: Sequence[int], fits: str = "
 
 def redraw(error: Any, operands: Sequence[Any]) -> None:
     """The same picture with the tensors behind the shapes, once they are known."""
-    rows = [r._replace(tensor=next((t for t in operands if r.tensor is None and hasattr(t, "_array") and t._array.shape == r.shape), r.tensor)) for r in error.rows]
-    drawn(error, rows, error.columns, error.fits)
+    for r in error.rows:
+        r.tensor = next((t for t in operands if r.tensor is None and hasattr(t, "_array") and t._array.shape == r.shape), r.tensor)
+    drawn(error, error.rows, error.columns, error.fits)
 
 
 def picture(rows: Sequence[Row], columns: Sequence[int], fits: str = "") -> str:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ..core.autocast import lower
-from ..core.shapes import Row, drawn
 from ..core.state import numbers
 from ..core.tensor import Tensor
 from . import conv as cv
@@ -52,6 +51,8 @@ def _checked(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sizes, 
     channels, out = (w[0], w[1] * groups) if transposed else (w[1] * groups, w[0])
     if x[1] != channels:
         kind = "transposed=1, " if transposed else ""
+        from ..core.shapes import Row, drawn
+
         error = RuntimeError(f"Given {kind}weight of size {list(w)}, expected input{list(x)} to have {channels} channels, but got {x[1]} channels instead"
                              if transposed else f"Given groups={groups}, weight of size {list(w)}, expected input{list(x)} to have {channels} channels, but got "
                              f"{x[1]} channels instead")

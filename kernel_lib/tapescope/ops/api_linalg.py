@@ -9,7 +9,6 @@ import numpy as np
 
 from ..core.autocast import full_precision, lower
 from ..core.pointwise import write_out
-from ..core.shapes import Row, drawn, not_multiplied
 from ..core.state import numbers
 from ..core.tensor import Tensor
 from . import linalg as la
@@ -34,6 +33,8 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     if len(q) != 2:
         raise RuntimeError(f"mat2 must be a matrix (it has shape {list(q)})")
     if p[1] != q[0]:
+        from ..core.shapes import Row, not_multiplied
+
         raise not_multiplied(RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({p[0]}x{p[1]} and {q[0]}x{q[1]})"), Row("mat1", p, 0, input), Row("mat2", q, 1, mat2), 1)
     _same_dtype(input, mat2)
     return la.mm(input, mat2)
@@ -48,6 +49,8 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     if len(p) != 3 or len(q) != 3:
         raise RuntimeError(f"batch1 and batch2 must be 3D tensors, got {list(p)} and {list(q)}")
     if p[0] != q[0] or p[2] != q[1]:
+        from ..core.shapes import Row, drawn
+
         error = RuntimeError(f"Expected size for first two dimensions of batch2 tensor to be: [{p[0]}, {p[2]}] but got: [{q[0]}, {q[1]}].")
         raise drawn(error, [Row("batch1", p, 0, input), Row("batch2", q, 0, mat2)], [0] if p[0] != q[0] else [], f"batch2 of shape {[p[0], p[2], q[2]]}")
     return la.bmm(input, mat2)
@@ -122,6 +125,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
         batch = np.broadcast_shapes(pa[:-2], qb[:-2])
     except ValueError:
         from ..core import errors
+        from ..core.shapes import Row, drawn
 
         wide = max(len(pa), len(qb))
         rows = [Row("a", pa, wide - len(pa), input), Row("b", qb, wide - len(qb), other)]
@@ -140,6 +144,8 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
 def _inner(k: int, j: int, a: Tensor, b: Tensor) -> None:
     if k != j:
         p, q = a._array.shape, b._array.shape
+        from ..core.shapes import Row, not_multiplied
+
         error = RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({int(np.prod(p[:-1]))}x{k} and {j}x{q[-1] if len(q) > 1 else 1})")
         inner = len(p) - 1
         raise not_multiplied(error, Row("a", p, 0, a), Row("b", q, inner - (len(q) - 2 if len(q) > 1 else 0), b), inner)
@@ -151,6 +157,8 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: 
         input, mat1, mat2 = lower(input, mat1, mat2)
     p, q = mat1._array.shape, mat2._array.shape
     if len(p) != 2 or len(q) != 2 or p[1] != q[0]:
+        from ..core.shapes import Row, not_multiplied
+
         error = RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, p))} and {'x'.join(map(str, q))})")
         raise not_multiplied(error, Row("mat1", p, 0, mat1), Row("mat2", q, len(p) - 1, mat2), len(p) - 1)
     _same_dtype(mat1, mat2)
@@ -352,6 +360,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     p, q = input._array.shape, weight._array.shape
     if not p or p[-1] != q[-1]:
         rows = int(np.prod(p[:-1])) if p else 1
+        from ..core.shapes import Row, drawn
+
         error = RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{p[-1] if p else 1} and {'x'.join(map(str, reversed(q)))})")
         last = max(len(p), len(q)) - 1
         raise drawn(error, [Row("input", p, last + 1 - len(p), input), Row("weight", q, last + 1 - len(q), weight)], [last],

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..core.autocast import full_precision
-from ..core.shapes import Row, drawn
 from ..core.tensor import Tensor, wrap
 from . import ctc as ct
 from . import loss as ls
@@ -82,6 +81,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
         x, t = shape.unsqueeze(x, 0), t[None]
     p = x._array.shape
     if x._array.ndim < 1 or p[:1] + p[2:] != t.shape:
+        from ..core.shapes import Row, drawn
+
         error = ValueError(f"Expected input batch_size ({p[0]}) to match target batch_size ({t.shape[0] if t.ndim else 1}).")
         have = (*p[:1], *p[2:])
         raise drawn(error, [Row("input", p, 0, input), Row("target", t.shape, 0, target)], [i for i, s in enumerate(t.shape) if i >= len(have) or s != have[i]][:1],

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..core import device as dev
 from ..core import dtype as dt
-from ..core.shapes import not_expanded, not_joined, not_viewed
 from ..core.tensor import Size, Tensor, wrap
 from . import pointwise, shape
 
@@ -62,6 +61,8 @@ def _whole(target: tuple[int, ...], t: Tensor) -> tuple[int, ...]:
             return tuple(a.size // known if s == -1 else s for s in target)
     elif known == a.size:
         return target
+    from ..core.shapes import not_viewed
+
     raise not_viewed(RuntimeError(f"shape '{list(target)}' is invalid for input of size {a.size}"), t, target)
 
 
@@ -148,6 +149,8 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
                 raise RuntimeError(f"expand(size={list(target)}): the expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
             s = have
         if have not in (1, s):
+            from ..core.shapes import not_expanded
+
             raise not_expanded(RuntimeError(f"The expanded size of the tensor ({s}) must match the existing size ({have}) at non-singleton dimension {i}.  "
                                             f"Target sizes: {list(target)}.  Tensor sizes: {list(old)}"), input, target)
         final.append(s)
@@ -208,6 +211,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None, **named: An
             raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(other)}")
         for k, (p, q) in enumerate(zip(first, other, strict=True)):
             if k != d and p != q:
+                from ..core.shapes import not_joined
+
                 raise not_joined(RuntimeError(f"Sizes of tensors must match except in dimension {d}. Expected size {p} but got size {q} for tensor number "
                                               f"{i} in the list."), ts, d, k)
     return pointwise.given(shape.cat(ts, d), out)
