@@ -8,7 +8,7 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ..core.state import set_sink
 from ..core.tensor import Tensor
 from ..ops import creation
 from ..ops.api_reduce import allclose, equal
-from .kinds import POINTWISE, refused
+from .kinds import MATRICES, POINTWISE, refused
 from .program import Program, Ref, Step
 
 # Methods by which values become Python's, or that do what ops do not tell of.
@@ -37,6 +37,13 @@ _TALKS = {builtins.next, builtins.print, builtins.input, builtins.open, builtins
 
 class Refused(Exception):
     """Why a function is not captured."""
+
+
+class Mark(NamedTuple):
+    """A value while a function is heard: an input, something held, a constant or a result, and which."""
+
+    kind: str
+    n: int
 
 
 class Loose:
@@ -57,7 +64,7 @@ class Trace:
         self.constants: list[Any] = []
         self.steps: list[Step] = []
         self.codes: dict[types.CodeType, dict[str, Any]] = {}
-        self._where: dict[int, Any] = {}                   # id of a Tensor or of an array -> ("i" | "h" | "c" | "r", number)
+        self._where: dict[int, Mark] = {}                  # by the id of a Tensor or of an array
         self._alive: list[Any] = []
         self._results = 0
 
@@ -65,12 +72,12 @@ class Trace:
 
     def _know(self, t: Any, kind: str, n: int) -> None:
         self._alive += [t, t._array]
-        self._where[id(t)] = self._where[id(t._array)] = (kind, n)
+        self._where[id(t)] = self._where[id(t._array)] = Mark(kind, n)
 
     def _find(self, t: Tensor) -> Any:
         known = self._where.get(id(t)) or self._where.get(id(t._array))
         if known is None:                                  # it was there before, or its origin is unknown: the watch will tell
-            known = ("h", len(self.held))
+            known = Mark("h", len(self.held))
             self.held.append(t)
             self._know(t, *known)
         return known
@@ -93,7 +100,7 @@ class Trace:
         if why:
             return self.refuse(why)
         taken = [self._find(x) if isinstance(x, Tensor) else _plain(x, self) for x in operands]
-        given = [self._param(p) for p in params]
+        given = [self._param(p, op.name in MATRICES) for p in params]
         outs = []
         for o in outputs:
             outs.append(self._results)
@@ -119,14 +126,19 @@ class Trace:
         self._results += 1
         plain = a.flags.c_contiguous and all(x._array.flags.c_contiguous for x in others if isinstance(x, Tensor))
         self.steps.append(Step(op, operands, tuple(_plain(p, self) for p in given["params"]), (new,), (a.shape,), (a.dtype,), plain, True))
-        self._where[id(t)] = self._where[id(a)] = ("r", new)
+        self._where[id(t)] = self._where[id(a)] = Mark("r", new)
         return True
 
-    def _param(self, p: Any) -> Any:
+    def _param(self, p: Any, matrices: bool = False) -> Any:
+        if matrices and isinstance(p, (tuple, list)):
+            return tuple(self._param(v, True) for v in p)
+        if matrices and isinstance(p, np.ndarray):
+            self.constants.append(p.copy())
+            return Mark("c", len(self.constants) - 1)
         if isinstance(p, np.ndarray):
             known = self._where.get(id(p))
             if known is None:                              # a buffer that only its array is read of, or an index of unknown origin
-                known = ("h", len(self.held))
+                known = Mark("h", len(self.held))
                 self.held.append(Loose(p))
                 self._alive.append(p)
                 self._where[id(p)] = known
@@ -202,14 +214,14 @@ class Trace:
             raise Refused("a profiler is running")
         collecting = gc.isenabled()
         gc.disable()                                       # whose callbacks are not the function's doing
-        set_sink(self)
+        listener = set_sink(self)
         sys.setprofile(self._profile)
         try:
             with no_grad():
                 result = function(*args, **kwargs)
         finally:
             sys.setprofile(None)
-            set_sink(None)
+            set_sink(listener)
             if collecting:
                 gc.enable()
         if default_generator.get_state()._array.tobytes() != state:
@@ -225,7 +237,7 @@ class Trace:
         start = {"i": 0, "h": len(self.inputs), "c": len(self.inputs) + len(self.held), "r": len(self.inputs) + len(self.held) + len(self.constants)}
 
         def ref(x: Any) -> Any:
-            return Ref(start[x[0]] + x[1]) if type(x) is tuple and len(x) == 2 and x[0] in ("i", "h", "c", "r") and type(x[1]) is int else x
+            return Ref(start[x.kind] + x.n) if type(x) is Mark else tuple(map(ref, x)) if type(x) is tuple else x
 
         steps = [Step(s.op, tuple(map(ref, s.operands)), tuple(map(ref, s.params)), tuple(start["r"] + n for n in s.outs), s.shapes, s.dtypes, s.plain, s.alike)
                  for s in self.steps]

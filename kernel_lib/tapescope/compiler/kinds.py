@@ -23,10 +23,14 @@ SAFE = POINTWISE | frozenset(
     "upsample_bicubic2d mse_loss smooth_l1_loss huber_loss kl_div".split())
 
 
+# Whose parameters hold matrices that follow from shapes.
+MATRICES = frozenset(n for n in SAFE if n.startswith(("upsample_", "adaptive_avg_pool", "reflection_pad", "replication_pad", "circular_pad")))
+
+
 def refused(name: str, params: tuple[object, ...]) -> str:
     """Why an op cannot be part of a sequence; "" when it can."""
     if name not in SAFE:
         return f"{name} may look at values, draw random numbers or change something"
-    if name == "native_batch_norm" and params[0]:
+    if name == "native_batch_norm" and params[0] and params[1] is not None and params[4]:
         return "batch norm in training moves its running moments"
     return ""

@@ -59,7 +59,7 @@ class Program:
         new = {n: first + i for i, n in enumerate(n for s in reversed(kept) for n in s.outs)}
 
         def ref(x: Any) -> Any:
-            return Ref(new.get(x.n, x.n)) if isinstance(x, Ref) else x
+            return Ref(new.get(x.n, x.n)) if isinstance(x, Ref) else tuple(map(ref, x)) if isinstance(x, tuple) else x
 
         steps = [replace(s, operands=tuple(map(ref, s.operands)), params=tuple(map(ref, s.params)), outs=tuple(new[n] for n in s.outs)) for s in reversed(kept)]
         return Program(self.inputs, self.held, self.constants, steps, [new[n] for n in self.outputs])
@@ -67,7 +67,11 @@ class Program:
 
 def refs(step: Step) -> list[Ref]:
     """The values that a step reads."""
-    return [r for r in (*step.operands, *step.params) if isinstance(r, Ref)]
+    return [*_within(step.operands), *_within(step.params)]
+
+
+def _within(x: Any) -> list[Ref]:
+    return [x] if isinstance(x, Ref) else [r for v in x for r in _within(v)] if isinstance(x, tuple) else []
 
 
 def ufunc_of(step: Step) -> Any:
@@ -109,6 +113,8 @@ def runner(program: Program) -> Callable[..., Any]:
     def name(x: Any, k: str) -> str:
         if isinstance(x, Ref):
             return f"v{x.n}"
+        if isinstance(x, tuple) and _within(x):
+            return "(" + "".join(name(v, f"{k}_{i}") + ", " for i, v in enumerate(x)) + ")"
         space[k] = x
         return k
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dis
 import gc
 import sys
 import types
@@ -58,7 +59,7 @@ class Watch:
                         self._visit(f)
 
     def _read_globals(self, code: types.CodeType, space: dict[str, Any]) -> None:
-        names = tuple(n for n in _all_names(code) if n in space)
+        names = tuple(n for n in _global_names(code) if n in space)
         values = tuple(space[n] for n in names)
         self._globals.append((space, names, values))
         for v in values:
@@ -176,6 +177,13 @@ def _alike(a: Any, b: Any) -> bool:
 def _slots_of(cls: type) -> tuple[str, ...]:
     slots = vars(cls).get("__slots__", ())
     return tuple(n for n in ((slots,) if isinstance(slots, str) else slots) if n not in ("__dict__", "__weakref__"))
+
+
+def _global_names(code: types.CodeType) -> tuple[str, ...]:
+    """Names that a code object, and what is defined inside it, looks up as globals; attributes are other names."""
+    own = (i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    inner = (n for c in code.co_consts if isinstance(c, types.CodeType) for n in _global_names(c))
+    return tuple(dict.fromkeys((*own, *inner)))
 
 
 def _all_names(code: types.CodeType) -> tuple[str, ...]:

@@ -97,10 +97,15 @@ def on_tensors(program: Program, given: list[Tensor]) -> list[Tensor]:
     values: dict[int, Any] = dict(enumerate(given))
     for step in program.steps:
         operands = [values[x.n] if isinstance(x, Ref) else x for x in step.operands]
-        params = [values[p.n]._array if isinstance(p, Ref) else p for p in step.params]
+        params = [_array(p, values) for p in step.params]
         made = apply(step.op, operands, *params) if step.op.variadic else apply(step.op, *operands, *params)
         values.update(zip(step.outs, made if step.op.multi else (made,), strict=True))
     return [values[n] for n in program.outputs]
+
+
+def _array(p: Any, values: dict[int, Any]) -> Any:
+    """A parameter with arrays in the places of values."""
+    return values[p.n]._array if isinstance(p, Ref) else tuple([_array(v, values) for v in p]) if isinstance(p, tuple) else p
 
 
 def _put(x: Any, size: int) -> Any:

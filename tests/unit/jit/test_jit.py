@@ -55,7 +55,9 @@ def flat(y: Any) -> list[Any]:
 
 @pytest.mark.parametrize(("make", "given"), [
     (convnet, lambda n: ts.randn(n, 1, 8, 8)), (Words, lambda n: ts.randint(0, 9, (n, 5))), (attention, lambda n: ts.randn(n, 3, 8)),
-    (lambda: nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.LayerNorm(8)), lambda n: ts.randn(n, 4))], ids=["convnet", "words", "attention", "mlp"])
+    (lambda: nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.LayerNorm(8)), lambda n: ts.randn(n, 4)),
+    (lambda: nn.Sequential(nn.Conv2d(1, 4, 1), nn.Upsample(scale_factor=2, mode="bilinear"), nn.ReflectionPad2d(1), nn.AdaptiveAvgPool2d(3)), lambda n: ts.randn(n, 1, 3, 3))],
+    ids=["convnet", "words", "attention", "mlp", "images"])
 def test_traced_saved_and_loaded(make: Any, given: Any) -> None:
     model = make()
     traced = jit.trace(model, given(2))
@@ -179,6 +181,14 @@ def test_other_shapes_than_those_that_were_heard() -> None:
         loaded(ts.ones(12))
     with pytest.raises(RuntimeError, match="captured for arguments"):
         loaded(ts.ones(6, dtype=ts.float64))
+
+
+def test_tracing_leaves_a_recording_as_it_was() -> None:
+    with ts.record() as tape:
+        traced = jit.trace(nn.Linear(2, 2), ts.ones(1, 2))
+        traced(ts.ones(1, 2)).tanh()
+        tape.step()
+    assert {"addmm", "tanh"} <= set(tape.strings)
 
 
 def test_freeze() -> None:
