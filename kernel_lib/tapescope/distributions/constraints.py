@@ -74,6 +74,50 @@ class _Simplex(Constraint):
         return (value >= 0).all(-1).logical_and((value.sum(-1) - 1).abs() < 1e-6)
 
 
+class _IntegerGreaterThan(Constraint):
+    is_discrete = True
+
+    def check(self, value: Any) -> Any:
+        return (value % 1 == 0).logical_and(value >= self.bounds["lower_bound"])
+
+
+class _OneHot(Constraint):
+    is_discrete, event_dim = True, 1
+
+    def check(self, value: Any) -> Any:
+        return (value == 0).logical_or(value == 1).all(-1).logical_and(value.sum(-1) == 1)
+
+
+class _Multinomial(Constraint):
+    is_discrete, event_dim = True, 1
+
+    def __init__(self, upper_bound: int) -> None:
+        super().__init__()
+        self.upper_bound = upper_bound
+
+    def check(self, value: Any) -> Any:
+        return (value >= 0).all(-1).logical_and(value.sum(-1) <= self.upper_bound)
+
+
+class _LowerCholesky(Constraint):
+    event_dim = 2
+
+    def check(self, value: Any) -> Any:
+        lower = (value.tril() == value).reshape((*value.shape[:-2], -1)).all(-1)
+        return lower.logical_and((value.diagonal(dim1=-2, dim2=-1) > 0).all(-1))
+
+
+class _PositiveDefinite(Constraint):
+    event_dim = 2
+
+    def check(self, value: Any) -> Any:
+        from ..ops.api_linalg_solve import cholesky_ex
+
+        turned = value.transpose(-2, -1)
+        same = ((value - turned).abs() <= 1e-6 + 1e-5 * turned.abs()).all(-2).all(-1)
+        return same.logical_and(cholesky_ex(value).info == 0) if bool(same.all()) else same
+
+
 class _IndependentConstraint(Constraint):
     def __init__(self, base: Constraint, dims: int) -> None:
         super().__init__()
@@ -120,3 +164,5 @@ independent = _IndependentConstraint
 dependent, real, boolean, simplex = _Dependent(), _Real(), _Boolean(), _Simplex()
 real_vector = independent(real, 1)
 positive, nonnegative, unit_interval = greater_than(0.0), greater_than_eq(0.0), interval(0.0, 1.0)
+nonnegative_integer, one_hot, lower_cholesky, positive_definite = _IntegerGreaterThan(lower_bound=0), _OneHot(), _LowerCholesky(), _PositiveDefinite()
+multinomial = _Multinomial

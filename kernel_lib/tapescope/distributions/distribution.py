@@ -35,10 +35,13 @@ class Distribution:
         for name, constraint in self.arg_constraints.items():
             if isinstance(constraint, constraints._Dependent) or name not in self.__dict__:
                 continue
-            value = self.__dict__[name]
-            if not bool(constraint.check(value).all()):
-                raise ValueError(f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} to satisfy the "
-                                 f"constraint {constraint!r}, but found invalid values:\n{value}")
+            self._validated(name, self.__dict__[name])
+
+    def _validated(self, name: str, value: Tensor) -> None:
+        constraint = self.arg_constraints[name]
+        if not bool(constraint.check(value).all()):
+            raise ValueError(f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} to satisfy the "
+                             f"constraint {constraint!r}, but found invalid values:\n{value}")
 
     @property
     def batch_shape(self) -> Size:

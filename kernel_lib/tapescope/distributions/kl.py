@@ -6,11 +6,18 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..core.tensor import Tensor
 from ..ops import exp, log, softplus, where
+from ..ops.api_linalg_solve import solve_triangular
+from ..ops.special_gamma import digamma, lgamma
 from .continuous import Exponential, Laplace, LogNormal, Normal, Uniform
+from .counts import Binomial, Geometric, OneHotCategorical, Poisson
 from .discrete import Bernoulli, Categorical
 from .distribution import Distribution, Independent, sum_last
+from .gamma import Beta, Dirichlet, Gamma
+from .multivariate import MultivariateNormal
 
 _known: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
 
@@ -89,3 +96,56 @@ def _independent(p: Any, q: Any) -> Any:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
         raise NotImplementedError
     return sum_last(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)
+
+
+@register_kl(Gamma, Gamma)
+def _gamma(p: Any, q: Any) -> Any:
+    return (q.concentration * (p.rate / q.rate).log() + lgamma(q.concentration) - lgamma(p.concentration)
+            + (p.concentration - q.concentration) * digamma(p.concentration) + (q.rate - p.rate) * (p.concentration / p.rate))
+
+
+@register_kl(Beta, Beta)
+def _beta(p: Any, q: Any) -> Any:
+    one, other = p.concentration1 + p.concentration0, q.concentration1 + q.concentration0
+    return (lgamma(q.concentration1) + lgamma(q.concentration0) + lgamma(one) - (lgamma(p.concentration1) + lgamma(p.concentration0) + lgamma(other))
+            + (p.concentration1 - q.concentration1) * digamma(p.concentration1) + (p.concentration0 - q.concentration0) * digamma(p.concentration0)
+            + (other - one) * digamma(one))
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _dirichlet(p: Any, q: Any) -> Any:
+    total = p.concentration.sum(-1)
+    return (lgamma(total) - lgamma(q.concentration.sum(-1)) - (lgamma(p.concentration) - lgamma(q.concentration)).sum(-1)
+            + ((p.concentration - q.concentration) * (digamma(p.concentration) - digamma(total).unsqueeze(-1))).sum(-1))
+
+
+@register_kl(MultivariateNormal, MultivariateNormal)
+def _multivariate(p: Any, q: Any) -> Any:
+    if p.event_shape != q.event_shape:
+        raise ValueError("KL-divergence between two Multivariate Normals with different event shapes cannot be computed")
+    half = q._factor.diagonal(dim1=-2, dim2=-1).log().sum(-1) - p._factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    batch = np.broadcast_shapes(q._factor.shape[:-2], p._factor.shape[:-2])
+    n = p.event_shape[0]
+    trace = solve_triangular(q._factor.expand((*batch, n, n)), p._factor.expand((*batch, n, n)), upper=False).pow(2).sum((-2, -1))
+    return half + 0.5 * (trace + q.distance(q.loc - p.loc) - n)
+
+
+@register_kl(Poisson, Poisson)
+def _poisson(p: Any, q: Any) -> Any:
+    return p.rate * (p.rate.log() - q.rate.log()) - (p.rate - q.rate)
+
+
+@register_kl(Geometric, Geometric)
+def _geometric(p: Any, q: Any) -> Any:
+    return -p.entropy() - (-q.probs).log1p() / p.probs - q.logits
+
+
+@register_kl(Binomial, Binomial)
+def _binomial(p: Any, q: Any) -> Any:
+    kl = p.total_count * (p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p())
+    return where((p.total_count > q.total_count).expand(kl.shape), math.inf, kl)
+
+
+@register_kl(OneHotCategorical, OneHotCategorical)
+def _one_hot(p: Any, q: Any) -> Any:
+    return kl_divergence(p._categorical, q._categorical)
