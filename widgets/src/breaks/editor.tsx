@@ -1,7 +1,7 @@
 /** A breakpoint as a form. Its condition is data: a choice and numbers, nothing that is evaluated. */
 
 import { useState } from 'preact/hooks';
-import { Button, Select } from '../chrome';
+import { Button, Select, t } from '../chrome';
 import type { Breakpoint } from '../store/types';
 
 const CONDITIONS = [
@@ -57,14 +57,14 @@ export function Editor({ breakpoint, onSave, onClose }: { breakpoint: Breakpoint
   const needs = draft.condition === 'above' || draft.condition === 'below' || draft.condition === 'jump';
   return (
     <form class="ts-break-form" onSubmit={save} onKeyDown={e => { if (e.key === 'Escape') { e.preventDefault(); onClose(); } e.stopPropagation(); }} aria-label={breakpoint ? `Edit: ${breakpoint.words}` : 'New breakpoint'}>
-      {!breakpoint && <div class="ts-row"><Select<Place> label="Where" value={draft.place} options={PLACES} onChange={place => put({ place })} />
+      {!breakpoint && <div class="ts-row"><Select<Place> label={t('Where')} value={draft.place} options={PLACES.map(p => ({ ...p, label: t(p.label) }))} onChange={place => put({ place })} />
         {draft.place !== 'anywhere' && text('', 'name', draft.place === 'op' ? 'log, *Backward0' : draft.place === 'module' ? 'encoder.0' : '*.weight', 14)}</div>}
-      <div class="ts-row"><Select<Condition> label="When" value={draft.condition} options={CONDITIONS} onChange={condition => put({ condition, limit: condition === 'jump' && !draft.limit ? '10' : draft.limit })} />
+      <div class="ts-row"><Select<Condition> label={t('When')} value={draft.condition} options={CONDITIONS.map(c => ({ ...c, label: t(c.label) }))} onChange={condition => put({ condition, limit: condition === 'jump' && !draft.limit ? '10' : draft.limit })} />
         {needs && text(draft.condition === 'jump' ? 'by a factor of' : '', 'limit', '1e3', 6)}</div>
-      <div class="ts-row">{text('Ignore', 'ignore', '0', 3)}<span class="ts-muted">times</span>{text('In step', 'step', 'any', 6)}</div>
-      <div class="ts-row">{tick('Only once', 'once')}{tick('In the forward pass', 'forward')}</div>
+      <div class="ts-row">{text(t('Ignore'), 'ignore', '0', 3)}<span class="ts-muted">{t('times')}</span>{text(t('In step'), 'step', 'any', 6)}</div>
+      <div class="ts-row">{tick(t('Only once'), 'once')}{tick(t('In the forward pass'), 'forward')}</div>
       {problem && <p class="ts-breaks-problem" role="alert">{problem}</p>}
-      <div class="ts-row"><button type="submit" class="ts-button" data-primary>Save</button><Button quiet onPress={onClose}>Cancel</Button></div>
+      <div class="ts-row"><button type="submit" class="ts-button" data-primary>{t('Save')}</button><Button quiet onPress={onClose}>{t('Cancel')}</Button></div>
     </form>
   );
 }

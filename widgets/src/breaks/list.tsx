@@ -1,7 +1,7 @@
 /** The list of breakpoints: what each waits for, how often it was met, and the means to change it. */
 
 import { useState } from 'preact/hooks';
-import { Button } from '../chrome';
+import { Button, t } from '../chrome';
 import type { Attachment, Breakpoint } from '../store/types';
 import { Editor } from './editor';
 import { conditional } from './places';
@@ -28,11 +28,11 @@ export function BreakList({ at, breakpoints, hits = [], onShow }: BreaksProps) {
   return (
     <div class="ts-breaks">
       <div class="ts-breaks-quick" role="group" aria-label="Wherever it happens">
-        <label><input type="checkbox" checked={Boolean(everywhere)} onChange={() => flip(everywhere, { when: 'nonfinite' }, 'break on nan or inf')} /> Any nan or inf</label>
-        <label><input type="checkbox" checked={Boolean(exception)} onChange={() => flip(exception, { exception: true }, 'break on exception')} /> Any exception</label>
+        <label><input type="checkbox" checked={Boolean(everywhere)} onChange={() => flip(everywhere, { when: 'nonfinite' }, 'break on nan or inf')} /> {t('Any nan or inf')}</label>
+        <label><input type="checkbox" checked={Boolean(exception)} onChange={() => flip(exception, { exception: true }, 'break on exception')} /> {t('Any exception')}</label>
       </div>
       {problem && <p class="ts-breaks-problem" role="alert">{problem}</p>}
-      {breakpoints.length === 0 && editing !== 'new' && <p class="ts-muted">None yet. Click the corner of a box, or select one and press <kbd>b</kbd>.</p>}
+      {breakpoints.length === 0 && editing !== 'new' && <p class="ts-muted">{t('None yet. Click the corner of a box, or select one and press')} <kbd>b</kbd>.</p>}
       <ul aria-label="Breakpoints">
         {breakpoints.map(b => (
           <li key={b.id} data-off={!b.enabled || undefined} data-hit={hits.includes(b.id) || undefined} aria-current={hits.includes(b.id) || undefined}>
@@ -40,7 +40,7 @@ export function BreakList({ at, breakpoints, hits = [], onShow }: BreaksProps) {
             <i class="ts-break-dot" data-is={!b.enabled ? 'off' : conditional(b) ? 'condition' : 'on'} aria-hidden="true" />
             <button type="button" class="ts-break-words" title={onShow ? 'Show where it stands' : undefined} disabled={!onShow} onClick={() => onShow?.(b)}>{b.words}</button>
             <span class="ts-break-tools">
-              <Button quiet label={`Edit: ${b.words}`} title="Edit" onPress={() => setEditing(editing === b.id ? null : b.id)}>Edit</Button>
+              <Button quiet label={`Edit: ${b.words}`} title={t('Edit')} onPress={() => setEditing(editing === b.id ? null : b.id)}>{t('Edit')}</Button>
               <Button quiet icon label={`Delete: ${b.words}`} title="Delete" onPress={() => void send('break.remove', { id: b.id }, 'breakpoint deleted')}>✕</Button>
             </span>
             <span class="ts-break-facts">{factsOf(b, hits.includes(b.id)).join(', ')}</span>
@@ -50,8 +50,8 @@ export function BreakList({ at, breakpoints, hits = [], onShow }: BreaksProps) {
       </ul>
       {editing === 'new' ? <Editor breakpoint={null} onClose={() => setEditing(null)} onSave={async fields => { if (await send('break.add', fields, 'breakpoint added')) setEditing(null); }} /> : (
         <div class="ts-row">
-          <Button onPress={() => setEditing('new')}>New breakpoint</Button>
-          {breakpoints.length > 1 && <Button quiet onPress={() => void send('break.clear', {}, 'all breakpoints deleted')}>Delete all</Button>}
+          <Button onPress={() => setEditing('new')}>{t('New breakpoint')}</Button>
+          {breakpoints.length > 1 && <Button quiet onPress={() => void send('break.clear', {}, 'all breakpoints deleted')}>{t('Delete all')}</Button>}
         </div>
       )}
       <span class="ts-hidden" role="status" aria-live="polite">{said}</span>
@@ -60,5 +60,5 @@ export function BreakList({ at, breakpoints, hits = [], onShow }: BreaksProps) {
 }
 
 export function factsOf(b: Breakpoint, here = false): string[] {
-  return [here && 'stopped here', `hit ${b.hits}×`, b.ignore > 0 && `ignores ${b.ignore} more`, b.once && 'once', !b.enabled && 'off'].filter(Boolean) as string[];
+  return [here && t('stopped here'), t('hit {0}×', b.hits), b.ignore > 0 && t('ignores {0} more', b.ignore), b.once && t('once'), !b.enabled && t('off')].filter(Boolean) as string[];
 }

@@ -1,7 +1,7 @@
 /** A pass that somebody holds: toolbar, scrubber, picture, and what stands at the cursor. */
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { bytes, show } from '../../chrome';
+import { bytes, show, t } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
 import type { Breakpoint, DebugState, Host, Memory } from '../../store/types';
 import { BreakList } from '../../breaks/list';
@@ -65,11 +65,11 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
   const go = (to: number) => { if (to === debug.index && !over) setGhost(null); else void send({ verb: 'debug.go' }, { index: to }); };
   const target = chosen && runArgs(model, chosen);
   const press = (command: Command) => {
-    if (forward && !FORWARD.has(command.verb)) { setSaid('The forward pass goes only forward.'); return; }
+    if (forward && !FORWARD.has(command.verb)) { setSaid(t('The forward pass goes only forward.')); return; }
     setPlaying(false);
     if (command !== RUN_TO) void send(command);
     else if (target) void send(RUN_TO, target);
-    else setSaid(chosen ? 'What is selected has no grad_fn, so the pass never comes there.' : 'Select an op, a parameter or a module first.');
+    else setSaid(chosen ? t('What is selected has no grad_fn, so the pass never comes there.') : t('Select an op, a parameter or a module first.'));
   };
   const { toggle, problem } = useToggle(at, model, places);
   const onKey = (e: KeyboardEvent) => {
@@ -89,19 +89,19 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
   const may = store.status?.capabilities ?? {};
   const leafOf = (name: string): Leaf | null => { const source = leafRows(model).get(name); return source === undefined ? null : { name, source, stops: places.sources.get(source) ?? [] }; };
   const waiting = useMemo(() => (forward ? [] : waitingOf(model, states).map(source => ({ name: model.text(graph.sources.name[source]!), source, stops: places.sources.get(source) ?? [] }))), [model, states, places]);
-  const where = over && ghost === null ? (state === 'done' ? 'done' : 'aborted') : state === 'running' ? 'running' : forward ? `${debug.at?.grad_out.length ? 'after' : 'before'} ${debug.at?.name ?? 'the end'}` : `before node ${index + 1} of ${total}`;
+  const where = over && ghost === null ? (state === 'done' ? t('done') : t('aborted')) : state === 'running' ? t('running') : forward ? t(debug.at?.grad_out.length ? 'after {0}' : 'before {0}', debug.at?.name ?? '') : t('before node {0} of {1}', index + 1, total);
   const showNode = (row: number) => { const found = row >= 0 && row < model.nodes ? targetOfNode(model, row) : null; if (found) { choose(found); setReveal(n => n + 1); } };
   const look = (b: Breakpoint) => { const found = showOf(places, b); if (found) { choose(found); setReveal(n => n + 1); } };
   const shownAt = over || !debug.at ? null : debug.at;
   const tabs: PanelTab[] = [
-    { id: 'node', label: forward ? 'Op' : 'Node', body: () => (ghost !== null && ghost !== debug.index ? <Passing model={model} store={store} node={node} index={ghost} total={total} />
+    { id: 'node', label: forward ? t('Op') : t('Node'), body: () => (ghost !== null && ghost !== debug.index ? <Passing model={model} store={store} node={node} index={ghost} total={total} />
       : shownAt ? <NodeTab at={shownAt} index={debug.index} forward={forward} model={model} host={host} theme={theme} onChoose={choose}>{!forward && <Checks key={`${debug.index} ${shownAt.name}`} at={at} stop={shownAt} onShow={showNode} />}</NodeTab>
-        : <p class="ts-back-over">{state === 'aborted' ? 'The pass was given up: no .grad was written.' : 'The pass is over.'}</p>) },
-    ...(forward ? [] : [{ id: 'pass', label: 'Pass', body: () => <PassTab debug={debug} waiting={waiting} leafOf={leafOf} onChoose={choose} onBreak={t => toggle(t, false)} onRunTo={parameter => void send(RUN_TO, { parameter })} /> }]),
-    ...(forward || may.can_edit_grad === false || !shownAt ? [] : [{ id: 'whatif', label: 'What if', body: () => <WhatIfTab key={`${debug.index} ${shownAt.name}`} at={at} debug={debug} onShow={showNode} /> }]),
-    { id: 'breaks', label: `Breaks${breakpoints.length ? ` ${breakpoints.length}` : ''}`, body: () => <BreakList at={at} breakpoints={breakpoints} hits={debug.hits} onShow={look} /> },
-    ...(forward ? [] : [{ id: 'memory', label: 'Memory', body: () => <MemoryTab at={at} debug={debug} model={model} onMemory={setMemory} onShow={showNode} /> }]),
-    ...(forward || state === 'aborted' ? [] : [{ id: 'origin', label: 'Origin', body: () => <OriginTab at={at} debug={debug} host={host} onShow={showNode} /> }]),
+        : <p class="ts-back-over">{state === 'aborted' ? t('The pass was given up: no .grad was written.') : t('The pass is over.')}</p>) },
+    ...(forward ? [] : [{ id: 'pass', label: t('Pass'), body: () => <PassTab debug={debug} waiting={waiting} leafOf={leafOf} onChoose={choose} onBreak={t => toggle(t, false)} onRunTo={parameter => void send(RUN_TO, { parameter })} /> }]),
+    ...(forward || may.can_edit_grad === false || !shownAt ? [] : [{ id: 'whatif', label: t('What if'), body: () => <WhatIfTab key={`${debug.index} ${shownAt.name}`} at={at} debug={debug} onShow={showNode} /> }]),
+    { id: 'breaks', label: `${t('Breaks')}${breakpoints.length ? ` ${breakpoints.length}` : ''}`, body: () => <BreakList at={at} breakpoints={breakpoints} hits={debug.hits} onShow={look} /> },
+    ...(forward ? [] : [{ id: 'memory', label: t('Memory'), body: () => <MemoryTab at={at} debug={debug} model={model} onMemory={setMemory} onShow={showNode} /> }]),
+    ...(forward || state === 'aborted' ? [] : [{ id: 'origin', label: t('Origin'), body: () => <OriginTab at={at} debug={debug} host={host} onShow={showNode} /> }]),
   ];
   const live = Boolean(debug.live) && state === 'held';
   const notes = useMemo(() => (memory ? new Map(memory.nodes.filter(n => n[1] > 0).map(([row, n, freed]) => [row, freed ? 'freed' : bytes(n)])) : null), [memory]);
@@ -109,10 +109,10 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
     <div class="ts-column ts-grow" onKeyDown={onKey}>
       <Bar forward={forward} index={debug.index} over={over} aborted={state === 'aborted'} rewind={may.can_rewind !== false} target={Boolean(target)} onPress={press} onHelp={help} />
       {!forward && <Scrubber index={debug.index} total={total} ghost={ghost} kept={debug.kept ?? NOWHERE} stops={stops} disabled={!trusted || state === 'aborted' || may.can_rewind === false} playing={playing} onPlay={setPlaying} onGhost={setGhost} onGo={go} />}
-      {live && <p class="ts-back-why"><b>Paused:</b> {debug.reason}{debug.note && <span class="ts-muted">  {debug.note}</span>}</p>}
+      {live && <p class="ts-back-why"><b>{t('Paused:')}</b> {debug.reason}{debug.note && <span class="ts-muted">  {debug.note}</span>}</p>}
       {deaf && live && (
         <div class="ts-back-said" role="alert">
-          <p>Clicks do not reach the kernel while this cell runs, in this notebook application. Interrupt the kernel (gradients stay as they were), and hold the pass instead: the cell ends, and every click moves it.</p>
+          <p>{t('Clicks do not reach the kernel while this cell runs, in this notebook application. Interrupt the kernel (gradients stay as they were), and hold the pass instead: the cell ends, and every click moves it.')}</p>
           <pre>{HOLD_CODE}</pre>
         </div>
       )}
@@ -138,12 +138,12 @@ const NONE: readonly Breakpoint[] = [], NOWHERE: readonly number[] = [];
 /** A place that the page has gone to before the pass: what is known of it without asking. */
 function Passing({ model, store, node, index, total }: { model: GraphModel; store: Shared['store']; node: number; index: number; total: number }) {
   const { graph, text } = model, { gradients } = store, row = gradients?.graph === graph.id ? gradients.node.indexOf(node) : -1;
-  if (node < 0) return <p class="ts-back-over">The end of the pass.</p>;
+  if (node < 0) return <p class="ts-back-over">{t('The end of the pass.')}</p>;
   const op = graph.nodes.op[node]!, source = graph.nodes.source[node]!, module = op >= 0 ? model.moduleOf(op) : -1;
   return (
     <>
-      <header><h2 class="ts-mono ts-clip">{text(graph.nodes.name[node]!)}</h2><p class="ts-muted">{source >= 0 && op < 0 ? text(graph.sources.name[source]!) : module >= 0 ? text(graph.modules.path[module]!) : 'at the top level'}</p></header>
-      <p class="ts-muted">Node {index + 1} of {total}{row >= 0 ? `, recorded gradient norm ${show(gradients!.norm[row]!, 4)}` : ''}. The pass comes here when you let go.</p>
+      <header><h2 class="ts-mono ts-clip">{text(graph.nodes.name[node]!)}</h2><p class="ts-muted">{source >= 0 && op < 0 ? text(graph.sources.name[source]!) : module >= 0 ? text(graph.modules.path[module]!) : t('at the top level')}</p></header>
+      <p class="ts-muted">{t('Node {0} of {1}.', index + 1, total)} {row >= 0 ? t('Recorded gradient norm {0}.', show(gradients!.norm[row]!, 4)) : ''} {t('The pass comes here when you let go.')}</p>
     </>
   );
 }

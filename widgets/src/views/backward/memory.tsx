@@ -1,7 +1,7 @@
 /** Who holds the memory: how it falls as the pass goes on, where it is at its peak, and what a checkpoint would save. */
 
 import { useEffect, useState } from 'preact/hooks';
-import { bytes } from '../../chrome';
+import { bytes, t } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
 import type { Attachment, DebugState, Memory } from '../../store/types';
 import { useAsk } from './ask';
@@ -23,18 +23,18 @@ export function MemoryTab({ at, debug, model, onMemory, onShow }: { at: Attachme
   const nodes = memory ? [...memory.nodes].filter(n => n[1] > 0).sort((a, b) => Number(a[2]) - Number(b[2]) || b[1] - a[1]) : [], most = nodes[0]?.[1] ?? 1, worth = memory?.modules.filter(m => m.saves > 0).sort((a, b) => b.saves - a.saves) ?? [];
   return (
     <>
-      <div class="ts-memory-facts"><span>held<b>{bytes(totals.held)}</b></span><span>of<b>{bytes(totals.total)}</b></span><span>gradients<b>{bytes(totals.gradients)}</b></span><span>to go back<b>{bytes(totals.kept)}</b></span></div>
+      <div class="ts-memory-facts"><span>{t('held')}<b>{bytes(totals.held)}</b></span><span>{t('of')}<b>{bytes(totals.total)}</b></span><span>{t('gradients')}<b>{bytes(totals.gradients)}</b></span><span>{t('to go back')}<b>{bytes(totals.kept)}</b></span></div>
       {memory && <Curve memory={memory} index={debug.index} />}
-      <p class="ts-muted">Peak {bytes(totals.peak)}, before node {totals.peak_at + 1}.</p>
+      <p class="ts-muted">{t('Peak {0}, before node {1}.', bytes(totals.peak), totals.peak_at + 1)}</p>
       {nodes.length > 0 && (
-        <><h3>Held by</h3>
+        <><h3>{t('Held by')}</h3>
           <ul class="ts-held">{nodes.slice(0, MOST).map(([row, n, freed]) => (
-            <li key={row} data-freed={freed || undefined}><button type="button" class="ts-leaf-name ts-mono ts-clip" onClick={() => onShow(row)}>{nameOf(model, row)}</button><i aria-hidden="true"><b style={{ width: `${Math.max(1, (n / most) * 100)}%` }} /></i><span class="ts-mono">{freed ? 'freed' : bytes(n)}</span></li>))}
+            <li key={row} data-freed={freed || undefined}><button type="button" class="ts-leaf-name ts-mono ts-clip" onClick={() => onShow(row)}>{nameOf(model, row)}</button><i aria-hidden="true"><b style={{ width: `${Math.max(1, (n / most) * 100)}%` }} /></i><span class="ts-mono">{freed ? t('freed') : bytes(n)}</span></li>))}
             {nodes.length > MOST && <li class="ts-faint">and {nodes.length - MOST} more</li>}
           </ul></>
       )}
       {worth.length > 0 && (
-        <><h3>A checkpoint would save</h3>
+        <><h3>{t('A checkpoint would save')}</h3>
           <ul class="ts-held">{worth.slice(0, MOST).map(m => <li key={m.module}><span class="ts-mono ts-clip" title={`holds ${bytes(m.bytes)}, its inputs ${bytes(m.inputs)}; it runs again during backward`}>{m.module}</span><i aria-hidden="true"><b style={{ width: `${Math.max(1, (m.saves / worth[0]!.saves) * 100)}%` }} /></i><span class="ts-mono">{bytes(m.saves)}</span></li>)}</ul></>
       )}
     </>

@@ -1,6 +1,7 @@
 /** The stage of the backward view: the graph as it is in the graph view, with the states of a pass. */
 
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { t } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
 import type { Origin, RunStore } from '../../store/types';
 import { cardOf } from '../graph/describe';
@@ -92,5 +93,5 @@ const placeAt = ({ model, node, op = -1, states }: PictureProps) => (states ? pl
 
 /** Signs and hues of the states. */
 export function PassLegend() {
-  return <span class="ts-back-legend" aria-hidden="true"><span><i data-is="done">✓</i> done</span><span><i data-is="current">▴</i> next</span><span><i data-is="pending" /> waiting</span></span>;
+  return <span class="ts-back-legend" aria-hidden="true"><span><i data-is="done">✓</i> {t('done')}</span><span><i data-is="current">▴</i> {t('next')}</span><span><i data-is="pending" /> {t('waiting')}</span></span>;
 }

@@ -1,7 +1,7 @@
 /** The whole pass as a line: where it stands, places that were kept on the way, breakpoints; drag it, or play it on the page. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { Button } from '../../chrome';
+import { Button, t } from '../../chrome';
 
 /** After so long without a move the pass goes where the slider stands. */
 const REST_MS = 140;
@@ -26,14 +26,14 @@ export function Scrubber({ index, total, ghost, kept, stops, disabled, onGhost, 
   const line = (list: readonly number[], from: number, to: number) => list.map(i => `M${i} ${from}V${to}`).join('');
   return (
     <div class="ts-scrub">
-      <Button quiet icon disabled={disabled} label={playing ? 'Pause' : 'Play'} title={playing ? 'Stop here (k)' : 'Play from here: the picture goes on, 60 nodes a second, the pass follows when it stops (k)'} onPress={() => { if (playing) { onPlay(false); onGo(shown); } else { onGhost(shown >= total - 1 ? 0 : shown); onPlay(true); } }}>
+      <Button quiet icon disabled={disabled} label={playing ? t('Pause') : t('Play')} title={playing ? t('Stop here (k)') : t('Play from here: the picture goes on, 60 nodes a second, the pass follows when it stops (k)')} onPress={() => { if (playing) { onPlay(false); onGo(shown); } else { onGhost(shown >= total - 1 ? 0 : shown); onPlay(true); } }}>
         <svg width="10" height="10" aria-hidden="true"><path d={playing ? 'M1 0h3v10H1zM6 0h3v10H6z' : 'M1 0l9 5-9 5z'} fill="currentColor" /></svg>
       </Button>
       <div class="ts-scrub-line">
         <svg viewBox={`0 0 ${Math.max(1, total - 1)} 10`} preserveAspectRatio="none" aria-hidden="true">
           <path class="ts-scrub-kept" d={line(kept, 7, 10)} /><path class="ts-scrub-stops" d={line(stops, 0, 10)} />
         </svg>
-        <input type="range" min={0} max={Math.max(0, total - 1)} step={1} value={Math.min(shown, total - 1)} disabled={disabled} aria-label="Place in the pass" aria-valuetext={`node ${Math.min(total, shown + 1)} of ${total}`}
+        <input type="range" min={0} max={Math.max(0, total - 1)} step={1} value={Math.min(shown, total - 1)} disabled={disabled} aria-label={t('Place in the pass')} aria-valuetext={t('node {0} of {1}', Math.min(total, shown + 1), total)}
           style={{ '--at': `${total > 1 ? (Math.min(shown, total - 1) / (total - 1)) * 100 : 0}%` } as Record<string, string>}
           onPointerDown={() => setHeld(true)} onPointerUp={() => { setHeld(false); if (ghost !== null) rest(ghost, 0); }} onPointerCancel={() => setHeld(false)}
           onInput={e => move(Number((e.currentTarget as HTMLInputElement).value))} />

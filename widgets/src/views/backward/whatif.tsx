@@ -1,7 +1,7 @@
 /** What if this gradient, or this saved value, were another one? A branch beside the pass, compared with it, and kept only on request. */
 
 import { useState } from 'preact/hooks';
-import { Button, Select, show } from '../../chrome';
+import { Button, Select, show, t } from '../../chrome';
 import type { Attachment, Branch, DebugState } from '../../store/types';
 import { useAsk } from './ask';
 import type { Summary } from './summary';
@@ -13,12 +13,12 @@ const FIRST: Record<Way, string> = { zero: '', scale: '0.5', clip: '1', noise: '
 const FEW = 64;
 
 export function WhatIfTab({ at, debug, onShow }: { at: Attachment; debug: DebugState; onShow(node: number): void }) {
-  const stop = debug.at!, saved = (stop.saved as Summary[]).filter(t => t.text === undefined && /^(float|complex|bfloat)/.test(t.dtype));
-  const targets = [...stop.grad_in.map((t, i) => ({ value: `in ${t.name.match(/\d+/)?.[0] ?? i}`, label: stop.grad_in.length > 1 ? `gradient in ${i}` : 'the gradient in', tensor: t as Summary })), ...saved.map(t => ({ value: `saved ${t.name}`, label: `${t.name}, saved`, tensor: t }))];
+  const stop = debug.at!, saved = (stop.saved as Summary[]).filter(one => one.text === undefined && /^(float|complex|bfloat)/.test(one.dtype));
+  const targets = [...stop.grad_in.map((one, i) => ({ value: `in ${one.name.match(/\d+/)?.[0] ?? i}`, label: stop.grad_in.length > 1 ? t('gradient in {0}', i) : t('the gradient in'), tensor: one as Summary })), ...saved.map(one => ({ value: `saved ${one.name}`, label: t('{0}, saved', one.name), tensor: one }))];
   const [target, setTarget] = useState(targets[0]?.value ?? ''), [way, setWay] = useState<Way>('scale'), [by, setBy] = useState(FIRST.scale), [wrong, setWrong] = useState('');
-  const { ask, busy, problem } = useAsk(at), { branch } = debug, chosen = targets.find(t => t.value === target) ?? targets[0];
+  const { ask, busy, problem } = useAsk(at), { branch } = debug, chosen = targets.find(one => one.value === target) ?? targets[0];
   const turn = (next: Way) => { setWrong(''); setWay(next); setBy(next === 'replace' ? listOf(chosen?.tensor) : FIRST[next]); };
-  const aim = (next: string) => { setTarget(next); if (way === 'replace') setBy(listOf(targets.find(t => t.value === next)?.tensor)); };
+  const aim = (next: string) => { setTarget(next); if (way === 'replace') setBy(listOf(targets.find(one => one.value === next)?.tensor)); };
   const submit = (e: Event) => {
     e.preventDefault();
     if (!chosen) return;
@@ -30,14 +30,14 @@ export function WhatIfTab({ at, debug, onShow }: { at: Attachment; debug: DebugS
       {!chosen ? <p class="ts-faint">Nothing comes in here, and nothing is saved.</p> : (
         <form class="ts-whatif" onSubmit={submit} aria-label="What if" onKeyDown={e => { if (e.key !== 'Escape') e.stopPropagation(); }}>
           <Select label="What" hideLabel value={chosen.value} options={targets} onChange={aim} />
-          <div class="ts-row"><Select<Way> label="How" hideLabel value={way} options={WAYS} onChange={turn} />{way !== 'zero' && way !== 'replace' && <input class="ts-input" aria-label="By" value={by} size={7} onInput={e => setBy((e.currentTarget as HTMLInputElement).value)} />}</div>
+          <div class="ts-row"><Select<Way> label="How" hideLabel value={way} options={WAYS.map(w => ({ ...w, label: t(w.label) }))} onChange={turn} />{way !== 'zero' && way !== 'replace' && <input class="ts-input" aria-label="By" value={by} size={7} onInput={e => setBy((e.currentTarget as HTMLInputElement).value)} />}</div>
           {way === 'replace' && <textarea class="ts-input" aria-label="Values, as a nested list" rows={3} value={by} placeholder="[[0, 1], [2, 3]]" onInput={e => setBy((e.currentTarget as HTMLTextAreaElement).value)} />}
-          <button type="submit" class="ts-button" data-primary disabled={busy}>{branch ? 'Add to the branch' : 'Try it'}</button>
+          <button type="submit" class="ts-button" data-primary disabled={busy}>{branch ? t('Add to the branch') : t('Try it')}</button>
         </form>
       )}
       {(wrong || problem) && <p class="ts-breaks-problem" role="alert">{wrong || problem}</p>}
       {branch ? <Outcome branch={branch} busy={busy} onDrop={change => void ask('debug.drop', change === null ? {} : { change })} onKeep={() => void ask('debug.keep')} onShow={onShow} />
-        : <p class="ts-muted">The pass stays as it is: the change runs on a branch, and both are compared. Nothing of .grad changes until you keep it.</p>}
+        : <p class="ts-muted">{t('The pass stays as it is: the change runs on a branch, and both are compared. Nothing of .grad changes until you keep it.')}</p>}
       {Boolean(debug.edited) && <div class="ts-row ts-gap"><span class="ts-muted">{debug.edited} gradient{debug.edited === 1 ? '' : 's'} of the pass itself edited</span><Button quiet onPress={() => void ask('debug.reset')} title="Stand before the first node again, as if nothing had been edited">Forget</Button></div>}
     </>
   );
@@ -69,13 +69,13 @@ function Outcome({ branch, busy, onDrop, onKeep, onShow }: { branch: Branch; bus
       </ol>
       {loss && (
         <div class="ts-loss" role="group" aria-label="Loss after the step">
-          <span>loss now<b class="ts-mono">{show(loss.now, 5)}</b></span><span>after the step<b class="ts-mono">{show(loss.before, 5)}</b></span>
-          <span>on the branch<b class="ts-mono" data-way={loss.after < loss.before ? 'better' : loss.after > loss.before ? 'worse' : undefined}>{show(loss.after, 5)} {loss.after < loss.before ? '▾' : loss.after > loss.before ? '▴' : '='}</b></span>
+          <span>{t('loss now')}<b class="ts-mono">{show(loss.now, 5)}</b></span><span>{t('after the step')}<b class="ts-mono">{show(loss.before, 5)}</b></span>
+          <span>{t('on the branch')}<b class="ts-mono" data-way={loss.after < loss.before ? 'better' : loss.after > loss.before ? 'worse' : undefined}>{show(loss.after, 5)} {loss.after < loss.before ? '▾' : loss.after > loss.before ? '▴' : '='}</b></span>
           {!loss.measured && <span class="ts-faint">to first order: the loss was not computed again</span>}
         </div>
       )}
-      <h3>Gradients, without and with{branch.optimizer ? `; update by ${branch.optimizer}` : ''}</h3>
-      {moved.length === 0 ? <p class="ts-muted">No parameter's gradient changes.</p> : (
+      <h3>{t('Gradients, without and with')}{branch.optimizer ? `; ${branch.optimizer}` : ''}</h3>
+      {moved.length === 0 ? <p class="ts-muted">{t('No gradient of a parameter changes.')}</p> : (
         <div class="ts-scroll"><table class="ts-compare"><thead><tr><th scope="col">parameter</th><th scope="col">norm</th><th scope="col">cos</th>{moved.some(p => p.update) && <th scope="col">update</th>}</tr></thead><tbody>
           {moved.slice(0, 40).map(p => (
             <tr key={p.parameter}><th scope="row" class="ts-mono" title={p.parameter}><span class="ts-clip">{p.parameter}</span><i aria-hidden="true"><b style={{ width: `${bar(p.grad[0], most)}%` }} /><b data-new style={{ width: `${bar(p.grad[1], most)}%` }} /></i></th>
@@ -83,7 +83,7 @@ function Outcome({ branch, busy, onDrop, onKeep, onShow }: { branch: Branch; bus
         </tbody></table></div>
       )}
       {parameters.length > moved.length && <p class="ts-faint">{parameters.length - moved.length} parameter{parameters.length - moved.length === 1 ? ' stays' : 's stay'} as {parameters.length - moved.length === 1 ? 'it is' : 'they are'}.</p>}
-      <div class="ts-row ts-gap"><Button primary disabled={busy} onPress={onKeep} title="Completes the pass: the branch's gradients are written to .grad">Keep it</Button><Button disabled={busy} onPress={() => onDrop(null)}>Drop the branch</Button></div>
+      <div class="ts-row ts-gap"><Button primary disabled={busy} onPress={onKeep} title="Completes the pass: the branch's gradients are written to .grad">{t('Keep it')}</Button><Button disabled={busy} onPress={() => onDrop(null)}>{t('Drop the branch')}</Button></div>
       <span class="ts-hidden" role="status" aria-live="polite">{branch.words}</span>
     </section>
   );
