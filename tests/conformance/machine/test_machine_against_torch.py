@@ -218,3 +218,19 @@ for n in (10, 3, 16, 1):
 data.DistributedSampler([1], 2, 2)
 """)
     says_the_same("data.distributed.DistributedSampler([1], 2, -1)")
+
+
+def test_a_training_step_holds_little_more_memory_than_with_pytorch() -> None:
+    """Beside PyTorch a GPT step also keeps the weights of attention, which are shown, and the slopes of GELU, by which backward is one product."""
+    import sys
+    from pathlib import Path
+
+    pytest.importorskip("torch", reason="PyTorch is not installed: nothing is compared with it")
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+    try:
+        from tests.benchmarks.memory import measured
+    finally:
+        sys.path.pop(0)
+    for name, most in (("MLP", 1.1), ("GPT-mini", 1.42), ("LSTM", 1.0)):
+        found = measured(name)
+        assert found["tapescope"] < most * found["torch"], (name, found)

@@ -208,3 +208,13 @@ F.dropout2d(torch.ones(2, 2, 2, 2), 1.5)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_module(name: str, says_the_same: Callable[[str], None]) -> None:
     says_the_same(NET + PROGRAMS[name])
+
+
+def test_batch_norms_are_made_ones_that_synchronise(says_the_same: Callable[[str], None]) -> None:
+    says_the_same("""
+model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, eps=0.1), nn.Sequential(nn.BatchNorm1d(3, affine=False), nn.InstanceNorm2d(2), nn.BatchNorm3d(4, bias=False))).eval()
+weight, mean = model[1].weight, model[1].running_mean
+made = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+say(made, made is model, made[1].weight is weight, made[1].running_mean is mean, made[1].training, list(made.state_dict()))
+say(nn.SyncBatchNorm.convert_sync_batchnorm(nn.BatchNorm1d(2)), nn.SyncBatchNorm(2, process_group=None))
+""")
