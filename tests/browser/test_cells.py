@@ -87,6 +87,29 @@ def test_a_held_pass_moves_by_buttons_keys_and_cells(lab: Lab, notebook_of: Writ
     assert lab.text_of(4).endswith("done False\n")
 
 
+def test_a_saved_notebook_replays_its_views_without_the_kernel_that_made_them(page_on: Callable[[Server], Lab], lab_server: Server, shots: Path) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+    from nbformat.sign import NotebookNotary
+
+    cells = [MODEL, "with ts.record(values='histogram') as tape:\n    for _ in range(30):\n        opt.zero_grad(); loss = F.cross_entropy(model(x), y); loss.backward(); opt.step()\n"
+             "        tape.log_scalar('accuracy', 0.5)", "tape.metrics()", "tape.backward()"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    NotebookClient(notebook, timeout=120, kernel_name="python3", store_widget_state=True).execute()
+    nbformat.write(notebook, lab_server.root / "saved-views.ipynb")
+    signed = nbformat.read(lab_server.root / "saved-views.ipynb", as_version=4)
+    NotebookNotary(data_dir=str(lab_server.root.parent / "data")).sign(signed)      # as JupyterLab does for what the reader has run
+    reader = page_on(lab_server)
+    reader.open("saved-views.ipynb")                            # a fresh kernel, in which nothing has run: it knows neither the library nor the recording
+    out = output(reader, 2)
+    reader.until(lambda: "accuracy" in out.first.inner_text() and "loss" in out.first.inner_text(), what="the metrics, replayed")
+    back = output(reader, 3)
+    reader.until(lambda: "NllLossBackward0" in back.first.inner_text(), what="the backward pass, replayed")
+    back.get_by_role("button", name="Step", exact=True).first.click()
+    reader.until(lambda: "LogSoftmaxBackward0" in back.first.inner_text(), what="its second node")
+    reader.page.screenshot(path=shots / "saved-replayed.png")
+
+
 def test_a_saved_notebook_needs_no_kernel(page_on: Callable[[Server], Lab], lab_server: Server, notebook_of: Write, shots: Path) -> None:
     path = notebook_of(MODEL, train(0.5), "tape.graph()", "tape.metrics()", "tape", "x[:4]")
     lab = page_on(lab_server)

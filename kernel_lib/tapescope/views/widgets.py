@@ -13,7 +13,9 @@ import traitlets
 from ..link.widget import connect
 from ..tape import Tape
 from . import export, figures, static
+from .packed import Packed
 
+KEPT = 200_000                     # bytes of a recording that each view leaves in a notebook whose widgets are saved
 BUNDLES = Path(__file__).parent.parent / "static"
 
 
@@ -28,6 +30,7 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
     recording = traitlets.Unicode("latest").tag(sync=True)
     kernel = traitlets.Unicode("").tag(sync=True)
     selection = traitlets.Dict().tag(sync=True)
+    replay = traitlets.Bytes(b"").tag(sync=True)            # the recording in few bytes, once it has ended: what a saved notebook shows without a kernel
     _esm = traitlets.Unicode("").tag(sync=True)             # read when a view is made, so that a view not built yet harms no other
 
     view: ClassVar[str] = ""
@@ -42,10 +45,21 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
         self.tape = tape
         super().__init__(options=options, recording=tape.id, _esm=bundle.read_text(encoding="utf-8"))
         self.observe(self._selected, "selection")
+        if tape.state == "stopped":
+            self.replay = kept(tape)
+        else:
+            self._unlisten = tape.listen(self._ended)
         connect(self)
 
     def _selected(self, change: Any) -> None:
         self.tape.memory["selection"] = dict(change["new"])
+
+    def _ended(self) -> None:
+        """The recording has ended, perhaps: on the thread that ended it, while its cell still runs, so that what is saved of the cell has it."""
+        if self.tape.state == "stopped":
+            self._unlisten()
+            if self.comm is not None:
+                self.replay = kept(self.tape)
 
     def _asked(self) -> dict[str, Any]:
         """What picture and figure are asked for."""
@@ -159,6 +173,18 @@ class DashboardView(TapeView):
     """Everything at once: findings, graph, tensor, histograms, metrics, one selection."""
 
     view, picture, figure = "dashboard", staticmethod(static.dashboard_svg), staticmethod(figures.dashboard_figure)
+
+
+def kept(tape: Tape) -> bytes:
+    """A recording that has ended in at most KEPT bytes, the same for all its views; nothing where even the structure is larger."""
+    known = tape.memory.get("views.kept")
+    if known is None or known[0] != tape.version:
+        try:
+            known = tape.version, Packed(tape, KEPT).to_bytes()
+        except ValueError:
+            known = tape.version, b""
+        tape.memory["views.kept"] = known
+    return bytes(known[1])
 
 
 def _full(tape: Tape, key: str) -> str:

@@ -178,7 +178,7 @@ TS_ARROWS: Mapping[str, set[str]] = {
     "views/dashboard": VIEW_STANDS_ON | VIEWS - {"views/dashboard"},
     "replay": {"store", "wire"},                                             # a packed recording that answers as a kernel does
     "replay/page": {"replay", "views/dashboard"},
-    "anywidget": VIEWS | {"hub", "selection"},
+    "anywidget": VIEWS | {"hub", "replay", "selection"},
     "index": VIEWS | {"hub", "store", "theme", "wire"},
     "testing": VIEWS | {"hub", "store", "theme", "wire"},                    # what tests and the page for developing stand on; nobody else may
 }

@@ -45,6 +45,25 @@ def test_mimebundle_has_the_live_view_and_a_picture(view: TapeView) -> None:
     assert base64.b64decode(img[2]).decode() == bundle["image/svg+xml"]
 
 
+def test_a_view_of_a_recording_that_has_ended_keeps_it_in_few_bytes(view: TapeView, tape: Tape) -> None:
+    kept = view.get_state()["replay"]
+    assert 1000 < len(kept) <= widgets.KEPT + 4096
+    assert kept is widgets.kept(tape)                            # packed once for all its views
+
+
+def test_a_view_that_was_shown_before_keeps_it_when_the_recording_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    import tapescope as ts
+
+    (tmp_path / "metrics.js").write_text("export default {}")
+    monkeypatch.setattr(widgets, "BUNDLES", tmp_path)
+    with ts.record() as running:
+        shown = widgets.MetricsView(running)
+        running.log_scalar("loss", 1.0)
+        assert shown.replay == b""
+    assert len(shown.replay) > 100
+    shown.close()
+
+
 def test_plotly(view: TapeView) -> None:
     figure = view.to_plotly()
     assert isinstance(figure, go.Figure)

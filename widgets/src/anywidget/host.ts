@@ -1,6 +1,8 @@
 /** anywidget's model as a Host. One model is one way to the kernel, however often its output is shown. */
 
 import { hubOf } from '../hub';
+import { ReplayHost } from '../replay/host';
+import { unpack } from '../replay/packed';
 import { NOTHING } from '../selection';
 import type { Attachment, Host, Selection, View } from '../store/types';
 
@@ -16,28 +18,68 @@ export interface Model {
 }
 
 const hosts = new WeakMap<Model, Host>();
+/** Silence after which what the widget has kept answers in place of the kernel that made it. */
+const PATIENCE_MS = 1500;
 
 function hostOf(model: Model): Host {
   let host = hosts.get(model);
-  if (!host) {
-    host = {
-      send: (message, buffers) => model.send(message, undefined, buffers),
-      listen(handler) {
-        const hear = (message: unknown, buffers: DataView[]) => handler(message, buffers ?? []);
-        model.on('msg:custom', hear);
-        return () => model.off('msg:custom', hear);
-      },
-      whenCut(handler) {
-        const hear = () => { if (model.comm_live !== true) handler('The kernel that made this output has gone. Run the cell again.'); };
-        model.on('comm_live_update', hear);
-        return () => model.off('comm_live_update', hear);
-      },
-      get options() { return model.get('options') ?? {}; },
-      get recording() { return model.get('recording') || 'latest'; },
-    };
-    hosts.set(model, host);
-  }
+  if (!host) hosts.set(model, (host = withKept(model, kernelOf(model))));
   return host;
+}
+
+function kernelOf(model: Model): Host {
+  return {
+    send: (message, buffers) => model.send(message, undefined, buffers),
+    listen(handler) {
+      const hear = (message: unknown, buffers: DataView[]) => handler(message, buffers ?? []);
+      model.on('msg:custom', hear);
+      return () => model.off('msg:custom', hear);
+    },
+    whenCut(handler) {
+      const hear = () => { if (model.comm_live !== true) handler('The kernel that made this output has gone. Run the cell again.'); };
+      model.on('comm_live_update', hear);
+      return () => model.off('comm_live_update', hear);
+    },
+    get options() { return model.get('options') ?? {}; },
+    get recording() { return model.get('recording') || 'latest'; },
+  };
+}
+
+/** In a notebook that was saved no kernel answers; then the recording that the widget has kept does. */
+function withKept(model: Model, kernel: Host): Host {
+  type Handler = Parameters<Host['listen']>[0];
+  const handlers = new Map<Handler, () => void>();
+  let saved: ReplayHost | null = null, answered = false;
+  const replay = async (attach: object) => {
+    const kept = model.get('replay') as DataView | undefined;
+    if (answered || saved || !kept?.byteLength) return;
+    const packed = await unpack(new Uint8Array(kept.buffer, kept.byteOffset, kept.byteLength));
+    if (answered) return;
+    saved = new ReplayHost(packed, kernel.options);
+    for (const handler of handlers.keys()) saved.listen(handler);
+    saved.send(attach);
+  };
+  return {
+    ...kernel,
+    whenCut: handler => kernel.whenCut!(reason => { if (answered) handler(reason); }),
+    get options() { return kernel.options; },
+    get recording() { return saved ? 'latest' : kernel.recording; },
+    send(message, buffers) {
+      if (saved) return saved.send(message);
+      if ((message as { type?: string }).type === 'attach') setTimeout(() => void replay(message).catch(error => console.error('tapescope:', error)), model.comm_live === false ? 0 : PATIENCE_MS);
+      try {
+        kernel.send(message, buffers);
+      } catch (error) {                                 // a model without a kernel: what it has kept answers, if there is anything
+        if (!(model.get('replay') as DataView | undefined)?.byteLength) throw error;
+      }
+    },
+    listen(handler) {
+      const off = kernel.listen((message, buffers) => { answered = true; handler(message, buffers); });
+      handlers.set(handler, off);
+      const offSaved = saved?.listen(handler);
+      return () => { off(); offSaved?.(); handlers.delete(handler); };
+    },
+  };
 }
 
 /** What is selected on the page is `view.selection` in Python, and the other way round. */
