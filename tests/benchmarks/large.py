@@ -22,7 +22,7 @@ LIMIT, N = 5.0, 1_000_000
 REASONS: dict[str, str] = {
     "to float16": "NumPy converts number by number; PyTorch has the processor's instruction for eight",
     "randperm": "each exchange depends on the ones before it: PyTorch's compiled loop does them in turn, here they are undone by sorting",
-    "F.gelu": "no vectorised erf in NumPy: a polynomial, in pieces that stay in the cache; and the slope for backward is computed beside the value",
+    "F.gelu": "no vectorised erf in NumPy: a polynomial, in pieces that stay in the cache",
     "F.conv2d": "windows are laid out for one matrix product: nine times the numbers are moved that PyTorch's direct kernel moves",
     "F.conv2d grouped": "as F.conv2d, and each group's product is small",
     "F.conv3d": "as F.conv2d, twenty-seven times",

@@ -1,4 +1,4 @@
-"""GELU. The forward computes the slope beside the value: both are made of the same exponential, so that backward is one product."""
+"""GELU. Its slope is computed when it is asked for: kept beside the value it would be a third array as large as the input, in every block of a transformer."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ _COEFFICIENTS = tuple(np.float32(0.5 * c) for c in (1.061405429, -1.453152027, 1
 _ONE, _HALF, _MINUS_HALF, _ZERO, _FAR, _PDF32 = (np.float32(v) for v in (1, 0.5, -0.5, 0, 1e4, _PDF))
 
 
-@op(r"{x}\,\Phi({x})", name="gelu", aux=("slope",), grad_tex=r"\bar{x} = \bar{y} \odot \left(\Phi(x) + x\,\varphi(x)\right)")
+@op(r"{x}\,\Phi({x})", name="gelu", grad_tex=r"\bar{x} = \bar{y} \odot \left(\Phi(x) + x\,\varphi(x)\right)")
 def gelu(x: Any, approximate: str) -> Any:
     if approximate == "none" and isinstance(x, np.ndarray) and x.dtype == np.float32 and x.flags.c_contiguous:
-        return _blocks(x)
-    y = x * _cdf(x, approximate)
-    return y, _slope(x, approximate)
+        return _blocks(x, None)
+    return x * _cdf(x, approximate)
 
 
-def _blocks(x: Any) -> Any:
-    """Value and slope in pieces that stay in the cache, without temporaries."""
-    y, slope = np.empty_like(x), np.empty_like(x)
-    flat, ys, slopes = x.reshape(-1), y.reshape(-1), slope.reshape(-1)
+def _blocks(x: Any, g: Any) -> Any:
+    """The value, or of a gradient its product with the slope, in pieces that stay in the cache, without temporaries."""
+    y = np.empty_like(x)
+    flat, ys, gs = x.reshape(-1), y.reshape(-1), None if g is None else g.reshape(-1)
     size = min(flat.size, _BLOCK) or 1
     buffers = np.empty((4, size), np.float32)
     first, *rest = _COEFFICIENTS
     for i in range(0, flat.size, size):
-        v, out, s = flat[i:i + size], ys[i:i + size], slopes[i:i + size]
+        v, out = flat[i:i + size], ys[i:i + size]
         a, t, p, e = buffers[:, :v.size]
         np.absolute(v, a)
         np.minimum(a, _FAR, out=a)                         # inf times 0 would not be 0
@@ -51,16 +50,19 @@ def _blocks(x: Any) -> Any:
         e *= _MINUS_HALF
         np.exp(e, e)
         p *= e                                             # 1 - Phi(|x|)
-        a *= p
-        np.maximum(v, _ZERO, out=out)
-        out -= a                                           # x Phi(x) = max(x, 0) - |x| (1 - Phi(|x|))
+        if gs is None:
+            a *= p
+            np.maximum(v, _ZERO, out=out)
+            out -= a                                       # x Phi(x) = max(x, 0) - |x| (1 - Phi(|x|))
+            continue
         e *= v
         e *= _PDF32
         np.subtract(_HALF, p, p)
-        np.copysign(p, v, s)
-        s += _HALF                                         # Phi(x)
-        s += e
-    return y, slope
+        np.copysign(p, v, out)
+        out += _HALF                                       # Phi(x)
+        out += e
+        out *= gs[i:i + size]
+    return y
 
 
 def _cdf(x: Any, approximate: str) -> Any:
@@ -76,9 +78,11 @@ def _slope(x: Any, approximate: str) -> Any:
     return _cdf(x, approximate) + x * (exp(x * x * -0.5) * _PDF)
 
 
-def _gelu_grad(g: Any, x: Any, approximate: str, slope: Any) -> Any:
-    """By the saved slope on arrays; on Tensors it is computed again, to be differentiated."""
-    return g * (_slope(x, approximate) if hasattr(x, "_array") else slope)
+def _gelu_grad(g: Any, x: Any, approximate: str) -> Any:
+    plain = isinstance(x, np.ndarray) and isinstance(g, np.ndarray)
+    if plain and approximate == "none" and x.dtype == g.dtype == np.float32 and x.flags.c_contiguous and g.flags.c_contiguous and x.shape == g.shape:
+        return _blocks(x, g)
+    return g * _slope(x, approximate)
 
 
 gelu.vjp(_gelu_grad)

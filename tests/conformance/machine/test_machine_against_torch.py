@@ -221,7 +221,7 @@ data.DistributedSampler([1], 2, 2)
 
 
 def test_a_training_step_holds_little_more_memory_than_with_pytorch() -> None:
-    """Beside PyTorch a GPT step also keeps the weights of attention, which are shown, and the slopes of GELU, by which backward is one product."""
+    """Beside PyTorch a GPT step also keeps the weights of attention, which are shown."""
     import sys
     from pathlib import Path
 
@@ -231,6 +231,6 @@ def test_a_training_step_holds_little_more_memory_than_with_pytorch() -> None:
         from tests.benchmarks.memory import measured
     finally:
         sys.path.pop(0)
-    for name, most in (("MLP", 1.1), ("GPT-mini", 1.42), ("LSTM", 1.0)):
+    for name, most in (("MLP", 1.1), ("GPT-mini", 1.3), ("LSTM", 1.0)):
         found = measured(name)
         assert found["tapescope"] < most * found["torch"], (name, found)
