@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 0 }</style>
 <div id="view"></div><script type="module" src="views.js"></script>"""
-FLAGS = """--no-sandbox --disable-dev-shm-usage --disable-background-networking
+FLAGS = """--no-sandbox --enable-precise-memory-info --disable-dev-shm-usage --disable-background-networking
 --disable-component-update --disable-sync --no-first-run""".split()
 
 
@@ -44,7 +44,7 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1200, "height": 800})
             page.on("pageerror", lambda error: sys.exit(f"the page failed: {error}"))
             page.goto(f"http://127.0.0.1:{server.server_port}/")
-            page.wait_for_function("globalThis.figures", timeout=180_000)
+            page.wait_for_function("globalThis.figures", timeout=280_000)
             for what, value, unit in page.evaluate("globalThis.figures"):
                 print(f"{what:<66}{value:>9.2f} {unit}")
             browser.close()

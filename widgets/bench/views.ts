@@ -1,12 +1,16 @@
-/** Figures of the histogram painters and the point stage, for the page that run.py opens. Nothing is sent anywhere. */
+/** Figures of charts, store, histogram painters and point stage, for the page that run.py opens. Nothing is sent anywhere. */
 
 import { axisOf, BINS, binOf, type Rows } from '../src/engines/bins';
 import { nearestRows } from '../src/engines/points';
+import { Pyramid, windowOf, type Track } from '../src/engines/pyramid';
+import { Run } from '../src/store/run';
 import type { Projection, Stats } from '../src/store/types';
-import { dress, readTheme } from '../src/theme';
+import { addStyle, dress, readTheme } from '../src/theme';
 import { PageTicker } from '../src/ticker';
 import { FocusPlot } from '../src/views/histograms/plot';
 import { paintOf, TilePainter } from '../src/views/histograms/tiles';
+import { Chart, type Line } from '../src/views/metrics/chart';
+import { STYLE as METRICS } from '../src/views/metrics/style';
 import { boundsAll } from '../src/views/projector/model';
 import { Stage } from '../src/views/projector/stage';
 
@@ -190,9 +194,82 @@ async function points(root: HTMLElement, n: number): Promise<void> {
   stage.dispose();
 }
 
+const memory = () => (performance as { memory?: { usedJSHeapSize: number } }).memory?.usedJSHeapSize ?? NaN;
+
+/** Ten million samples asked for windows of any width, and a hundred lines redrawn as they move. */
+async function charts(root: HTMLElement): Promise<void> {
+  const n = 10_000_000, y = new Float64Array(n), x = new Float64Array(n), pyramid = new Pyramid();
+  for (let i = 0; i < n; i++) { x[i] = i; y[i] = Math.sin(i / 9e4) + (next() - 0.5) * 0.3; }
+  let begin = performance.now();
+  pyramid.extend(y, n);
+  note('10,000,000 samples, taken in', performance.now() - begin);
+  const track: Track = { x, y, length: n, pyramid, smooth: null }, times: number[] = [];
+  for (let k = 0; k < 60; k++) {
+    const width = n ** (0.4 + 0.6 * next()), from = next() * (n - width);
+    begin = performance.now();
+    windowOf([track], from, from + width, 1000);
+    times.push(performance.now() - begin);
+  }
+  note('10,000,000 samples, any window of 1,000 columns', median(times));
+  note('10,000,000 samples, any window of 1,000 columns, p95', p95(times));
+
+  // Lines that grow by ten samples a frame, the newest ten thousand of each in sight.
+  const points = 10_000, frames_ = 60, lines: Line[] = Array.from({ length: 100 }, (_, s) => {
+    const ys = Float64Array.from({ length: points + 10 * frames_ }, (_, i) => Math.sin(i / 300 + s) + normal() * 0.1), own = new Pyramid();
+    own.extend(ys, points);
+    return { key: String(s), name: String(s), color: readTheme(root).series[s % 8]!, dash: [], primary: false, group: 'g', track: { x, y: ys, length: points, pyramid: own, smooth: null } };
+  });
+  const box = document.createElement('div'), value = document.createElement('span');
+  box.style.cssText = 'position: relative; width: 1000px; height: 500px';
+  addStyle(root, 'bench-metrics', METRICS);
+  root.replaceChildren(box);
+  box.className = 'ts-plot';
+  const state = { axis: 'step' as const, log: false, logX: false, smoothing: 0, band: false, marks: [], range: null, now: null };
+  const chart = new Chart(box, value, readTheme(root), state, { zoom() {}, hover() {}, pick() {} });
+  const scripts: number[] = [], frames: number[] = [];
+  let last = await frame();
+  for (let k = 0; k < frames_; k++) {
+    begin = performance.now();
+    for (const { track: t } of lines) t.pyramid.extend(t.y, (t.length += 10));
+    chart.draw(lines, { ...state, range: [(k + 1) * 10, points + (k + 1) * 10 - 1] });
+    scripts.push(performance.now() - begin);
+    const now = await frame();
+    frames.push(now - last);
+    last = now;
+  }
+  note('100 lines of 10,000 points redrawn, script', median(scripts));
+  note('100 lines of 10,000 points redrawn', 1000 / median(frames), 'Hz');
+  chart.destroy();
+}
+
+/** A minute of 200,000 rows a second into the store, as fast as it goes: how much of the minute that takes, and what is left behind. */
+async function store(): Promise<void> {
+  const before = memory(), run = new Run('r'), tags = 50, rows = 10_000, seconds = 60, rate = 200_000;
+  run.extendStrings(0, Array.from({ length: tags }, (_, i) => `tag/${i}`));
+  const tag = Uint32Array.from({ length: rows }, (_, i) => i % tags);
+  let spent = 0, worst = 0;
+  for (let at = 0; at < seconds * rate; at += rows) {
+    const step = Int32Array.from({ length: rows }, (_, i) => Math.floor((at + i) / tags)), columns = { tag, step, time: Float64Array.from(step), value: Float64Array.from(step, Math.sin) };
+    const begin = performance.now();
+    run.apply({ kind: 'scalars', meta: {}, columns });
+    const took = performance.now() - begin;
+    spent += took;
+    worst = Math.max(worst, took);
+    if (at % (rows * 20) === 0) await frame();
+  }
+  note('200,000 rows a second for a minute into the store, share of the time', (spent / (seconds * 1000)) * 100, '%');
+  note('the longest frame of 10,000 rows', worst);
+  await new Promise(resolve => setTimeout(resolve, 500));
+  note('heap afterwards, above before', (memory() - before) / 1e6, 'MB');
+  note('rows kept of 12,000,000', [...run.series.values()].reduce((sum, s) => sum + s.value.length, 0), 'rows');
+}
+
 async function run(): Promise<void> {
   const root = document.getElementById('view')!;
   dress(root, new URLSearchParams(location.search).get('theme') ?? 'light');
+  await store();                                        // first: what others leave behind would be counted
+  await charts(root);
+  root.replaceChildren();
   await heatmaps(root);
   await points(root, 10_000);
   await points(root, 100_000);

@@ -22,7 +22,15 @@ export class Pyramid {
   /** Takes in samples [this.length, length) of `values`; earlier ones must be the ones seen before. */
   extend(values: ArrayLike<number>, length: number): void {
     this.values = values;
-    for (let i = this.length; i < length; i++) this.add(i, values[i]!);
+    for (let i = (this.levels[0]?.min.length ?? 0) * 8; i + 8 <= length; i += 8) {
+      let low = Infinity, high = -Infinity, odd = 0;
+      for (let k = i; k < i + 8; k++) {
+        const v = values[k]!;
+        if (v - v !== 0) odd++;                         // nan or inf
+        else { if (v < low) low = v; if (v > high) high = v; }
+      }
+      this.push(0, low, high, odd);
+    }
     this.length = length;
   }
 
@@ -58,26 +66,18 @@ export class Pyramid {
     }
   }
 
-  private add(i: number, v: number): void {
-    const finite = Number.isFinite(v);
-    // Level l + 1 exists from the moment its first block is full, and then holds that block and the one begun.
-    for (let l = 1; ; l++) {
-      const size = 2 ** (SHIFT * l), block = Math.floor(i / size);
-      let level = this.levels[l - 1];
-      if (!level) {
-        if (i !== size - 1) return;
-        this.levels[l - 1] = level = { min: new Grow(Float64Array), max: new Grow(Float64Array), bad: new Grow(Uint32Array) };
-        const e = { min: Infinity, max: -Infinity, bad: 0 };
-        this.gather(0, i, e);
-        level.min.push(e.min); level.max.push(e.max); level.bad.push(e.bad);
-      }
-      if (block === level.min.length) { level.min.push(Infinity); level.max.push(-Infinity); level.bad.push(0); }
-      if (!finite) level.bad.data[block] = level.bad.data[block]! + 1;
-      else {
-        if (v < level.min.data[block]!) level.min.data[block] = v;
-        if (v > level.max.data[block]!) level.max.data[block] = v;
-      }
+  /** Takes in a whole block; eight of them are a block of the next level. Begun blocks wait: only whole ones are asked for. */
+  private push(level: number, low: number, high: number, odd: number): void {
+    const { min, max, bad } = (this.levels[level] ??= { min: new Grow(Float64Array), max: new Grow(Float64Array), bad: new Grow(Uint32Array) });
+    min.push(low); max.push(high); bad.push(odd);
+    const n = min.length;
+    if (n & 7) return;
+    for (let k = n - 8; k < n - 1; k++) {
+      if (min.data[k]! < low) low = min.data[k]!;
+      if (max.data[k]! > high) high = max.data[k]!;
+      odd += bad.data[k]!;
     }
+    this.push(level + 1, low, high, odd);
   }
 }
 
