@@ -88,6 +88,7 @@ export const BACKWARD_CSS = STAGE_CSS + BREAKS_CSS + `
 .ts-back-hint { display: flex; flex-direction: column; gap: 6px; color: var(--ts-muted); } .ts-back-hint pre { margin: 0; padding: 6px 10px; border-radius: 6px; background: var(--ts-inset); color: var(--ts-fg); font: 12px/1.5 var(--ts-mono); user-select: all; }
 @container (max-width: 860px) { .ts-back-bar .ts-button > em:not([data-keep], [data-wide]) { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } .ts-back-bar .ts-button > span { font-size: 12px; } .ts-back-bar { gap: 4px; } }
 @container (max-width: 440px) { .ts-back-bar .ts-button > em[data-wide] { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } .ts-back-bar { padding: 5px 7px; gap: 3px; } .ts-back-bar .ts-button { padding: 0 8px; } .ts-back-legend { display: none; } }
+@container (max-width: 350px) { .ts-back-bar .ts-button > em[data-keep] { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } .ts-back-bar .ts-button { padding: 0 6px; } .ts-back-tabs { padding: 4px; } .ts-back-tabs .ts-tab { padding: 0 4px; font-size: 11.5px; } }
 @container (max-width: 660px) {
   .ts-back-body { flex-direction: column; } .ts-back-body > .ts-stage { flex: 1 1 45%; min-height: 120px; }
   .ts-back-side { width: auto; flex: 1 1 55%; border-left: 0; border-top: 1px solid var(--ts-line); min-height: 90px; }

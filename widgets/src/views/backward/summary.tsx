@@ -108,9 +108,10 @@ function Heat({ tensor, theme, at, onPick }: { tensor: Summary; theme: Theme; at
   };
   useEffect(() => {
     if (typeof ResizeObserver !== 'function') return undefined;
-    let width = canvas.current!.clientWidth;
-    const observer = new ResizeObserver(() => { const now = canvas.current!.clientWidth; if (now !== width) { width = now; draw.current(); } });
-    observer.observe(canvas.current!);
+    const el = canvas.current!;                         // a last call may come when the card has gone
+    let width = el.clientWidth;
+    const observer = new ResizeObserver(() => { if (el.isConnected && el.clientWidth !== width) { width = el.clientWidth; draw.current(); } });
+    observer.observe(el);
     return () => observer.disconnect();
   }, []);
   useLayoutEffect(() => draw.current(), [slice, palette, values]);
