@@ -73,6 +73,27 @@ class Adam(Optimizer):
             p.bump()
 
 
+    def update_in_graph(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
+        for p in params:
+            state, g = self.state[p], p._grad
+            if not state:
+                state.update(step=counter(), exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
+                if group["amsgrad"]:
+                    state["max_exp_avg_sq"] = zeros_like(p)
+            t = count(state)
+            x: Any = -g if group["maximize"] else g         # type: ignore[operator]
+            if decay and group["decoupled_weight_decay"]:
+                p.mul_(1 - lr * decay)
+            elif decay:
+                x = x + p * decay
+            m = state["exp_avg"] = state["exp_avg"] * beta1 + x * (1 - beta1)
+            v = state["exp_avg_sq"] = state["exp_avg_sq"] * beta2 + x * x * (1 - beta2)
+            if group["amsgrad"]:
+                v = state["max_exp_avg_sq"] = state["max_exp_avg_sq"].maximum(v)
+            p.sub_(m * (lr / (1 - beta1 ** t)) / ((v / (1 - beta2 ** t)).sqrt() + group["eps"]))
+
+
 class AdamW(Adam):
     """Adam whose weight decay acts on the weights, not on the gradient. Loshchilov & Hutter, 2019."""
 

@@ -65,7 +65,7 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {_typename(p)}")
-            if not (p.is_leaf or p.retains_grad):
+            if not self.defaults.get("differentiable") and (not (p.is_leaf or p.retains_grad)):
                 raise ValueError("can't optimize a non-leaf Tensor")
         ids = {id(p) for p in params}
         if len(ids) != len(params):
@@ -104,9 +104,13 @@ class Optimizer:
                 loss = closure()
                 set_grad(False)
             for group in self.param_groups:
+                moved = [p for p in group["params"] if p._grad is not None]
                 if group.get("differentiable"):
-                    raise NotImplementedError("differentiable=True is not supported yet; write the update with Tensors to differentiate through it")
-                self.update(group, [p for p in group["params"] if p._grad is not None])
+                    set_grad(True)
+                    self.update_in_graph(group, moved)
+                    set_grad(False)
+                else:
+                    self.update(group, moved)
         finally:
             set_grad(before)
         return loss
@@ -114,6 +118,11 @@ class Optimizer:
     def update(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """Changes the parameters of one group; all have a gradient."""
         raise NotImplementedError
+
+    def update_in_graph(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        """`update` with Tensors, so that the new parameters can be differentiated by gradients, state and old parameters."""
+        raise NotImplementedError(f"differentiable=True is supported by SGD, Adam and AdamW, not by {type(self).__name__}: write the update with Tensors to "
+                                  "differentiate through it")
 
     # -- state ------------------------------------------------------------------------------------------------------------
 

@@ -51,3 +51,16 @@ class SGD(Optimizer):
                         g = v[0]
                 w -= np.multiply(g, lr, s)
             p.bump()
+
+    def update_in_graph(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        momentum, decay = group["momentum"], group["weight_decay"]
+        for p in params:
+            g: Any = p._grad
+            g = -g if group["maximize"] else g
+            g = g + p * decay if decay else g
+            if momentum:
+                state = self.state[p]
+                v = state.get("momentum_buffer")
+                state["momentum_buffer"] = v = g.detach().clone() if v is None else v * momentum + g * (1 - group["dampening"])
+                g = g + v * momentum if group["nesterov"] else v
+            p.sub_(g * group["lr"])
