@@ -150,7 +150,7 @@ def python_breaches(source: str, file: PurePosixPath) -> list[str]:
 
 # ---- TypeScript ------------------------------------------------------------------------------------------------------
 
-VIEWS = {"views/" + name for name in ("backward", "dashboard", "findings", "graph", "histograms", "metrics", "projector", "tensor")}
+VIEWS = {"views/" + name for name in ("backward", "dashboard", "findings", "graph", "histograms", "media", "metrics", "projector", "tensor")}
 VIEW_STANDS_ON = {"chrome", "engines", "generated", "hub", "probe", "store", "theme", "ticker", "views/mount", "worker"}
 
 # Rooms of widgets/src by the longest path that fits: folders, files at the top, single views, and the connection apart from the codec,
@@ -174,12 +174,14 @@ TS_ARROWS: Mapping[str, set[str]] = {
     "breaks": {"chrome", "engines", "store"},                                # breakpoints: where they stand, their list, a click on a place
     "views/graph": VIEW_STANDS_ON | {"breaks"},
     "views/backward": VIEW_STANDS_ON | {"breaks", "views/graph", "views/tensor"},      # its picture is the graph's, mirrored; its values are the tensor's heat maps
+    "views/media": VIEW_STANDS_ON | {"views/histograms", "views/metrics"},   # the scrubber over steps; tags in groups, as charts have them
     "views/projector": VIEW_STANDS_ON | {"views/histograms"},                # the scrubber over steps
     "views/dashboard": VIEW_STANDS_ON | VIEWS - {"views/dashboard"},
     "replay": {"store", "wire"},                                             # a packed recording that answers as a kernel does
     "replay/page": {"replay", "views/dashboard"},
     "anywidget": VIEWS | {"hub", "replay", "selection"},
-    "index": VIEWS | {"hub", "store", "theme", "wire"},
+    "words": set(),                                                          # tables of other languages: loaded where they are spoken
+    "index": VIEWS | {"chrome", "hub", "store", "theme", "wire"},
     "testing": VIEWS | {"hub", "store", "theme", "wire"},                    # what tests and the page for developing stand on; nobody else may
 }
 TYPES_FROM = {"chrome", "engines", "hub", "room", "selection", "store", "theme", "ticker", "wire"}
@@ -190,7 +192,7 @@ TS_OTHERS: Mapping[str, set[str]] = {
     "breaks": {"preact", "preact/hooks"},
     **{view: {"preact", "preact/hooks"} for view in VIEWS},
 }
-EXTENSION_OTHERS = re.compile(r"@jupyterlab/|@lumino/|@tapescope/widgets(/hub|/views/[a-z]+)?$")
+EXTENSION_OTHERS = re.compile(r"@jupyterlab/|@lumino/|@tapescope/widgets(/hub|/views/[a-z]+|/words/[a-z]+)?$")
 
 _IMPORT = re.compile(r"""^\s*(?P<kind>import|export)\s+(?P<what>[^;'"()]*?)\s*\bfrom\s*['"](?P<from>[^'"]+)['"]"""
                      r"""|^\s*import\s*['"](?P<bare>[^'"]+)['"]|\bimport\(\s*['"](?P<later>[^'"]+)['"]""", re.MULTILINE)
