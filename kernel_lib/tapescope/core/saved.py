@@ -58,7 +58,8 @@ def tensors(node: Node) -> list[Any]:
         return packed
     values = arrays(node)
     k = node.plan.tensors_saved
-    for i, entry in enumerate(node.saved[:k]):
+    entries: Any = node.saved
+    for i, entry in enumerate(entries[:k]):
         if entry[1] is not None:
             values[i] = entry[0]
     if node.plan.saves_output:

@@ -213,7 +213,7 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
 
 
 def _along(function: Any, t: Tensor, dim: int) -> Tensor:
-    made: Tensor = function(t, dim) if t._array.ndim else shape.squeeze(function(shape.unsqueeze(t, 0), 0), (0,))
+    made: Tensor = function(t, dim)
     return made
 
 

@@ -11,6 +11,7 @@ from ..core.state import numbers
 from ..core.tensor import Tensor
 from . import conv as cv
 from . import shape
+from .strided import squeeze_dim
 
 Sizes = tuple[int, ...]
 
@@ -97,7 +98,7 @@ def _conv(d: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: An
     p = sizes(padding, d, "padding", name)
     _checked(x, weight, bias, s, p, dil, groups, False)
     y = cv.convolution(x, weight, bias, s, p, dil, groups)
-    return shape.squeeze(y, (0,)) if single else y
+    return squeeze_dim(y, (0,)) if single else y
 
 
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
@@ -133,7 +134,7 @@ def _conv_transpose(d: int, input: Tensor, weight: Tensor, bias: Tensor | None, 
         raise RuntimeError(f"Given input size per channel: ({' x '.join(map(str, size))}). Calculated output size per channel: ({' x '.join(map(str, out))}). "
                            "Output size is too small")
     y = cv.conv_transpose(x, weight, bias, (n, o * groups, *out), s, p, dil, groups)
-    return shape.squeeze(y, (0,)) if single else y
+    return squeeze_dim(y, (0,)) if single else y
 
 
 def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,

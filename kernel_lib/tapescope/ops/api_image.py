@@ -12,6 +12,7 @@ import numpy as np
 from ..core.tensor import Tensor, wrap
 from . import resample, sample, shape
 from .api_pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from .strided import squeeze_dim
 
 _LINEAR = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 
@@ -228,7 +229,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
         raise RuntimeError(f"Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: {list(input.shape)}")
     x = shape.unsqueeze(input, 0) if single else input
     y = sample.im2col(x, _pair(kernel_size), _pair(dilation), _pair(padding), _pair(stride))
-    return shape.squeeze(y, (0,)) if single else y
+    return squeeze_dim(y, (0,)) if single else y
 
 
 def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
@@ -246,4 +247,4 @@ def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, p
         raise RuntimeError(f"Given output_size={out}, kernel_size={k}, dilation={d}, padding={p}, stride={s}, expected size of input's dimension 2 to match the "
                            f"calculated number of sliding blocks, but got input.size(2)={x._array.shape[2]} and {many}.")
     y = sample.col2im(x, out, k, d, p, s)
-    return shape.squeeze(y, (0,)) if single else y
+    return squeeze_dim(y, (0,)) if single else y

@@ -15,6 +15,7 @@ from . import index as ix
 from . import pointwise as pw
 from . import shape
 from .api_shape import dim_of
+from .whole import one_node
 
 
 def _plain(k: Any) -> Any:
@@ -229,13 +230,19 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     return pw.given(ix.gather(wide, d, np.where(places < 0, places + n, places)), out)
 
 
+@one_node("masked_select", "MaskedSelectBackward0", r"{x0}[m]", 1, r"\bar{x}[m] = \bar{y},\quad 0 \text{ elsewhere}")
+def _chosen(x: Tensor, mask: Any) -> Tensor:
+    found: Tensor = getitem(x, wrap(mask.astype(bool)))
+    return found
+
+
 def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
     """The elements where the mask is True, as a line; both broadcast."""
     if mask._array.dtype not in (bool, np.uint8):
         raise RuntimeError("masked_select: expected BoolTensor for mask")
     common = np.broadcast_shapes(input._array.shape, mask._array.shape)
     wide = input if input._array.shape == common else input.expand(common)
-    return pw.given(getitem(wide, wrap(np.broadcast_to(mask._array, common))), out)
+    return pw.given(_chosen(wide, np.broadcast_to(mask._array, common)), out)
 
 
 def _mask(t: Tensor, mask: Any) -> Any:

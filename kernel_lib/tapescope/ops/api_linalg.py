@@ -15,6 +15,8 @@ from . import linalg as la
 from . import pointwise as pw
 from . import shape
 from .api_shape import dims_of
+from .strided import squeeze_dim
+from .whole import one_node
 
 
 def _same_dtype(a: Tensor, b: Tensor) -> None:
@@ -108,14 +110,14 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     if n == 2 and m == 1:
         return mv(input, other)
     if n == 1 and m == 2:
-        return shape.squeeze(mm(shape.unsqueeze(input, 0), other), (0,))
+        return squeeze_dim(mm(shape.unsqueeze(input, 0), other), (0,))
     if n >= 3 and m <= 2:                                                                # fold the batch into the rows
         _inner(p[-1], q[0], input, other)
         _same_dtype(input, other)
         folded = shape.reshape(input, (-1, p[-1]))
         if m == 1:
-            return shape.reshape(la.mv(folded, other), p[:-1])
-        return shape.reshape(la.mm(folded, other), (*p[:-1], q[1]))
+            return shape.reshape_copy(la.mv(folded, other), p[:-1])
+        return shape.reshape_copy(la.mm(folded, other), (*p[:-1], q[1]))
     a = shape.unsqueeze(input, 0) if n == 1 else input
     b = shape.unsqueeze(other, m) if m == 1 else other
     pa, qb = a._array.shape, b._array.shape
@@ -138,7 +140,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
         b = shape.expand(b, (*batch, *qb[-2:]))
     out = la.bmm(shape.reshape(a, (flat, *pa[-2:])) if len(batch) != 1 else a, shape.reshape(b, (flat, *qb[-2:])) if len(batch) != 1 else b)
     final = (*batch, *([pa[-2]] if n > 1 else []), *([qb[-1]] if m > 1 else []))
-    return out if out._array.shape == final else shape.reshape(out, final)
+    return shape.reshape_copy(out, final)
 
 
 def _inner(k: int, j: int, a: Tensor, b: Tensor) -> None:
@@ -321,12 +323,17 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
     return pw.given(shape.reshape(la.mm(x, y), (*[a._array.shape[i] for i in ra], *[b._array.shape[i] for i in rb])), out)
 
 
+@one_node("cdist", "CdistBackward0", r"\lVert {x0}_i - {x1}_j \rVert_p", 2, r"\bar{x}_i = \textstyle\sum_j \bar{y}_{ij}\,\partial \lVert x_i - x_j \rVert_p")
+def _distances(x1: Tensor, x2: Tensor, p: float) -> Tensor:
+    from .api_reduce import norm
+
+    return norm(shape.unsqueeze(x1, x1._array.ndim - 1) - shape.unsqueeze(x2, x2._array.ndim - 2), p, -1)
+
+
 @full_precision
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
     """The p-norm distance of every row of x1 [..., P, M] to every row of x2 [..., R, M]; Euclidean ones of more than 25 rows by a product, unless `compute_mode` says
     otherwise."""
-    from .api_reduce import norm
-
     a, b = x1._array, x2._array
     if a.ndim < 2 or b.ndim < 2:
         raise RuntimeError(f"cdist only supports at least 2D tensors, X{1 if a.ndim < 2 else 2} got: {(a if a.ndim < 2 else b).ndim}D")
@@ -343,14 +350,22 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = "use_mm_fo
     many = compute_mode == modes[1] or compute_mode == modes[0] and max(a.shape[-2], b.shape[-2]) > 25
     if p == 2 and many and a.dtype == b.dtype and a.shape[:-2] == b.shape[:-2] and a.size and b.size:
         return la.euclidean_dist(x1, x2)
-    return norm(shape.unsqueeze(x1, a.ndim - 1) - shape.unsqueeze(x2, b.ndim - 2), p, -1)
+    return _distances(x1, x2, float(p))
 
 
 @full_precision
 def trace(input: Tensor) -> Tensor:
+    """The sum of the diagonal."""
+    if input._array.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._array.ndim}")
+    return _trace(input)
+
+
+@one_node("trace", "TraceBackward0", r"\operatorname{tr} {x0}", 1, r"\bar{x} = \bar{y}\,I")
+def _trace(x: Tensor) -> Tensor:
     from .api_reduce import sum
 
-    return sum(shape.diagonal(input, 0, 0, 1))
+    return sum(shape.diagonal(x, 0, 0, 1))
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -13,6 +13,8 @@ from . import shape
 from .api_shape import tril
 from .linalg_base import LinAlgError, floating, matrices, raw, same_dtype, square
 from .returned import named
+from .strided import squeeze_dim
+from .whole import one_node
 
 _inv_ex = named("linalg_inv_ex", "inverse", "info")
 _solve_ex = named("linalg_solve_ex", "result", "info")
@@ -68,7 +70,7 @@ def _solved(name: str, A: Tensor, B: Tensor, left: bool, strict: bool) -> Tensor
         raise RuntimeError(f"{name}: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} ({A._array.shape[-2]}x{A._array.shape[-1]} and "
                            f"{m}x{k})")
     y = ls.solve(A, b, left, strict)
-    return shape.squeeze(y, (y._array.ndim - 1,)) if vector else y
+    return squeeze_dim(y, (y._array.ndim - 1,)) if vector else y
 
 
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
@@ -100,7 +102,12 @@ def triangular_solve(b: Tensor, A: Tensor, upper: bool = True, transpose: bool =
     """(solution, A) of A x = b for triangular A; `linalg.solve_triangular` is its newer name."""
     square("triangular_solve", A)
     a = shape.transpose(A, A._array.ndim - 2, A._array.ndim - 1) if transpose else A
-    return _triangular(ls.solve_triangular(a, b, upper != transpose, True, unitriangular), A)
+    return _triangular(_triangular_node(b, a, upper != transpose, unitriangular), A)
+
+
+@one_node("triangular_solve", "TriangularSolveBackward0", r"{x1}^{-1}\,{x0}", 2, r"\bar{b} = A^{-\mathsf{H}}\,\bar{y} \\ \bar{A} = -\bar{b}\,y^{\mathsf{H}}")
+def _triangular_node(b: Tensor, a: Tensor, upper: bool, unitriangular: bool) -> Tensor:
+    return ls.solve_triangular(a, b, upper, True, unitriangular)
 
 
 def det(A: Tensor) -> Tensor:
@@ -159,6 +166,11 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """The X of A X = B from the Cholesky factor of A."""
     square("cholesky_solve", L)
     matrices("cholesky_solve", B, "b")
+    return _cholesky_solve(B, L, upper)
+
+
+@one_node("cholesky_solve", "CholeskySolveBackward0", r"({x1}\,{x1}^{\mathsf{H}})^{-1}\,{x0}", 2, r"\bar{B} = A^{-1}\,\bar{y} \\ \bar{L} = -(\bar{B}\,y^{\mathsf{H}} + y\,\bar{B}^{\mathsf{H}})\,L")
+def _cholesky_solve(B: Tensor, L: Tensor, upper: bool) -> Tensor:
     if upper:
         return ls.solve_triangular(L, ls.solve_triangular(_adjoint(L), B, False, True, False), True, True, False)
     return ls.solve_triangular(_adjoint(L), ls.solve_triangular(L, B, False, True, False), True, True, False)
@@ -173,6 +185,11 @@ def _adjoint(x: Tensor) -> Tensor:
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A from its Cholesky factor."""
     square("cholesky_inverse", L)
+    return _cholesky_inverse(L, upper)
+
+
+@one_node("cholesky_inverse", "CholeskyInverseBackward0", r"({x0}\,{x0}^{\mathsf{H}})^{-1}", 1, r"\bar{L} = -y\,(\bar{y} + \bar{y}^{\mathsf{H}})\,y\,L")
+def _cholesky_inverse(L: Tensor, upper: bool) -> Tensor:
     return cholesky_solve(wrap(np.eye(L._array.shape[-1], dtype=L._array.dtype)), L, upper)
 
 
@@ -241,6 +258,11 @@ def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpa
 
 def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:
     """The X of A X = B (X A = B; Aᴴ X = B with adjoint=True) from what `lu_factor` gave."""
+    return _lu_solve(LU, B, pivots, left, adjoint)
+
+
+@one_node("linalg_lu_solve", "LinalgLuSolveBackward0", r"({x0})^{-1}\,{x1}", 2, r"\bar{B} = A^{-\mathsf{H}}\,\bar{y} \\ \overline{LU} = \text{of } {-\bar{B}}\,y^{\mathsf{H}}")
+def _lu_solve(LU: Tensor, B: Tensor, pivots: Tensor, left: bool, adjoint: bool) -> Tensor:
     lower, upper = lf.unpacked(LU)
     p = wrap(lf.permutation(ls.order_of(pivots._array, LU._array.shape[-2]), LU._array.dtype))
     from .linalg_base import H, mul
@@ -302,7 +324,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     if m > n and (driver == "gels" or bool((ranks == n).all())):
         r = b - A @ x
         residuals = (r * r.conj()).real.sum(-2) if r._array.dtype.kind == "c" else (r * r).sum(-2)
-    result = shape.squeeze(x, (x._array.ndim - 1,)) if vector else x
+    result = squeeze_dim(x, (x._array.ndim - 1,)) if vector else x
     full = driver not in (None, "gelsy", "gels")
     rank = wrap(np.zeros(0, np.int64)) if driver == "gels" else wrap(np.asarray(ranks, np.int64))
     return _lstsq(result, residuals, rank, wrap(s) if full else wrap(np.zeros(0, s.dtype)))
@@ -334,6 +356,11 @@ _geqrf = named("geqrf", "a", "tau")
 
 def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False) -> Tensor:
     """Q @ other, or other @ Q, for the whole square Q of a product of reflections."""
+    return _ormqr(input, tau, other, left, transpose)
+
+
+@one_node("ormqr", "OrmqrBackward0", r"Q({x0}, {x1})\,{x2}", 3, r"\bar{c} = Q^{\mathsf{H}}\,\bar{y};\quad \bar{a}, \bar{\tau}\ \text{of } \bar{y}\,c^{\mathsf{H}}")
+def _ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool, transpose: bool) -> Tensor:
     from .linalg_base import H, mul
     from .shape import cat
 

@@ -127,10 +127,8 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
     if isinstance(ord, str) or builtins.abs(ord) not in (1, math.inf):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     summed, taken = (rows, columns) if builtins.abs(ord) == 1 else (columns, rows)
-    y = rd.norm(A, 1.0, (summed,), True)
     pick = ar.amax if ord > 0 else ar.amin
-    y = pick(y, taken, True)
-    return y if keepdim else shape.squeeze(y, (rows, columns))
+    return pick(rd.norm(A, 1.0, (summed,), keepdim), taken if keepdim or taken < summed else taken - 1, keepdim)
 
 
 def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -239,7 +237,7 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Tensor:
 
     y = product(0, n - 1)
     gone = ((0,) if first else ()) + ((1,) if last else ())
-    y = shape.squeeze(y, gone) if gone else y
+    y = shape.reshape(y, tuple(s for d, s in enumerate(y._array.shape) if d not in gone)) if gone else y
     if out is None:
         return y
     from ..core.pointwise import write_out
@@ -283,6 +281,10 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Σ conj(x) y along `dim`."""
     if x._array.dtype.kind not in "fc":
         raise RuntimeError(f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {x.dtype.tensor_name}")
+    if x._array.ndim == y._array.ndim == 1 and x._array.shape == y._array.shape and x._array.dtype == y._array.dtype:
+        from .api_products import vdot
+
+        return vdot(x, y)
     return ar.sum((x.conj() if x._array.dtype.kind == "c" else x) * y, dim)
 
 

@@ -19,6 +19,7 @@ from . import pointwise as pw
 from . import shape
 from .api_reduce import mean, norm, sum
 from .elementary import clamp_min
+from .strided import squeeze_dim
 
 _REDUCTIONS = ("none", "mean", "sum")
 
@@ -93,7 +94,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     if bad.any():
         raise IndexError(f"Target {int(t[bad].flat[0])} is out of bounds. (There are {p[1]} classes, 0 to {p[1] - 1}.)")
     y = ls.nll_loss(x, t, None if weight is None else weight._array, ignore_index, reduction_of(reduction, size_average, reduce))
-    return shape.squeeze(y, (0,)) if reduction == "none" and input._array.ndim == 1 else y
+    return squeeze_dim(y, (0,)) if reduction == "none" and input._array.ndim == 1 else y
 
 
 @full_precision
@@ -220,7 +221,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, siz
     """x where the target is 1, max(0, margin - x) where it is -1."""
     t = target._array
     zero = input * 0
-    y = pw.where(t != 1, pw.clamp(pw.rsub(input, margin), 0, None), zero) + pw.where(t != -1, input, zero)
+    y = pw.where(t != 1, clamp_min(pw.rsub(input, margin), 0), zero) + pw.where(t != -1, input, zero)
     return _reduced(y, reduction_of(reduction, size_average, reduce))
 
 
@@ -232,7 +233,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     if not input1.ndim == input2.ndim == target.ndim:
         raise RuntimeError(f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {input1.shape}, "
                            f"input2: {input2.shape}, target: {target.shape} ")
-    return _reduced(pw.clamp(-target * (input1 - input2) + margin, 0, None), reduction)
+    return _reduced(clamp_min(-target * (input1 - input2) + margin, 0), reduction)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -264,7 +265,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     cos = dot / pw.sqrt(first * second)
     t = target._array
     zero = cos * 0
-    return _reduced(pw.where(t == 1, pw.rsub(cos, 1), zero) + pw.where(t == -1, pw.clamp(cos - margin, 0, None), zero), reduction)
+    return _reduced(pw.where(t == 1, pw.rsub(cos, 1), zero) + pw.where(t == -1, clamp_min(cos - margin, 0), zero), reduction)
 
 
 @full_precision
@@ -307,7 +308,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     if t.size and (t.min() < 0 or t.max() >= x._array.shape[1]):
         raise RuntimeError("target out of range")
     y = mg.multi_margin_loss(x, t, p, margin, _raw(weight), reduction)
-    return shape.squeeze(y, (0,)) if single and reduction == "none" else y
+    return squeeze_dim(y, (0,)) if single and reduction == "none" else y
 
 
 @full_precision
@@ -321,7 +322,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: Any = No
     if t.size and (t.min() < -1 or t.max() >= x._array.shape[1]):
         raise RuntimeError("target out of range")
     y = mg.multilabel_margin_loss(x, t, reduction)
-    return shape.squeeze(y, (0,)) if single and reduction == "none" else y
+    return squeeze_dim(y, (0,)) if single and reduction == "none" else y
 
 
 @full_precision
@@ -382,7 +383,7 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
         return mean(y / wrap(np.maximum(wide, 1).astype(x._array.dtype)))
     if reduction == "sum":
         return sum(y)
-    return shape.squeeze(y, (0,)) if single else y
+    return squeeze_dim(y, (0,)) if single else y
 
 
 def linear_cross_entropy(input: Tensor, linear_weight: Tensor, target: Tensor, *, linear_bias: Tensor | None = None, weight: Tensor | None = None,

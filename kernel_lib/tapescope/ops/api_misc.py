@@ -15,6 +15,7 @@ from . import shape
 from .api_shape import clone
 from .complex import adjoint as _adjoint
 from .complex import view_as_complex, view_as_real
+from .whole import one_node
 
 _MODES, _PADDING = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
 
@@ -261,13 +262,18 @@ def new(input: Tensor, *args: Any) -> Tensor:
 
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """The p-norm distance of every pair of rows, i < j."""
+    if input._array.ndim != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input._array.ndim}D")
+    return _pairs(input, float(p))
+
+
+@one_node("pdist", "PdistBackward0", r"\lVert {x0}_i - {x0}_j \rVert_p", 1, r"\bar{x}_i = \textstyle\sum_j \bar{y}_{ij}\,\partial \lVert x_i - x_j \rVert_p")
+def _pairs(x: Tensor, p: float) -> Tensor:
     from .api_index import index_select
     from .api_reduce import norm
 
-    if input._array.ndim != 2:
-        raise RuntimeError(f"pdist only supports 2D tensors, got: {input._array.ndim}D")
-    i, j = np.triu_indices(input._array.shape[0], 1)
-    return norm(index_select(input, 0, wrap(i)) - index_select(input, 0, wrap(j)), p, -1)
+    i, j = np.triu_indices(x._array.shape[0], 1)
+    return norm(index_select(x, 0, wrap(i)) - index_select(x, 0, wrap(j)), p, -1)
 
 
 def set_default_tensor_type(t: Any) -> None:

@@ -13,6 +13,7 @@ from . import pointwise as pw
 from . import shape
 from .api_pool import avg_pool2d, avg_pool3d
 from .api_reduce import norm
+from .strided import squeeze_dim
 
 
 def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None, bias: Tensor | None = None,
@@ -105,11 +106,11 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     before, after = size // 2, (size - 1) // 2
     if a.ndim == 3:
         squares = avg_pool2d(shape.pad(squares, ((0, 0), (0, 0), (before, after), (0, 0)), 0), (size, 1), 1)
-        squares = shape.squeeze(squares, (1,))
+        squares = squeeze_dim(squares, (1,))
     else:
         flat = shape.reshape(squares, (a.shape[0], 1, a.shape[1], a.shape[2], -1))
         flat = avg_pool3d(shape.pad(flat, ((0, 0), (0, 0), (before, after), (0, 0), (0, 0)), 0), (size, 1, 1), 1)
-        squares = shape.reshape(shape.squeeze(flat, (1,)), tuple(a.shape))
+        squares = shape.reshape(squeeze_dim(flat, (1,)), tuple(a.shape))
     made: Tensor = input / (squares * alpha + k).pow(beta)
     return made
 

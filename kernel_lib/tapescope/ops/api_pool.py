@@ -13,6 +13,7 @@ from . import pick, pool, resample, shape
 from . import pointwise as pw
 from .api_conv import batched
 from .api_reduce import mean
+from .strided import squeeze_dim
 
 Sizes = tuple[int, ...]
 
@@ -59,9 +60,9 @@ def _one_row(function: Any, input: Tensor, name: str) -> Any:
     """A function of images, on sequences."""
     x, single = batched(input, 1, name)
     y = function(shape.unsqueeze(x, 2))
-    found = tuple(shape.squeeze(t, (2,)) if i == 0 else wrap(t._array.squeeze(2)) for i, t in enumerate(y if isinstance(y, tuple) else (y,)))
+    found = tuple(squeeze_dim(t, (2,)) if i == 0 else wrap(t._array.squeeze(2)) for i, t in enumerate(y if isinstance(y, tuple) else (y,)))
     if single:
-        found = tuple(shape.squeeze(t, (0,)) if i == 0 else wrap(t._array.squeeze(0)) for i, t in enumerate(found))
+        found = tuple(squeeze_dim(t, (0,)) if i == 0 else wrap(t._array.squeeze(0)) for i, t in enumerate(found))
     return found if isinstance(y, tuple) else found[0]
 
 
@@ -73,7 +74,7 @@ def _max_pool(d: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any
     if any(extra):
         wide, border = shape.pad(x, ((0, 0), (0, 0), *((a, a + e) for a, e in zip(p, extra, strict=True))), -np.inf), (0,) * d
     y = pool.max_pool[d](wide, k, s, border, dil)
-    y = shape.squeeze(y, (0,)) if single else y
+    y = squeeze_dim(y, (0,)) if single else y
     if not return_indices:
         return y
     winner = pool.max_pool[d].op.forward(wide._array, k, s, border, dil)[1]
@@ -108,7 +109,7 @@ def _avg_pool(d: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any
     x, single = batched(input, d, name)
     k, s, p, _, extra = _geometry(x, d, name, kernel_size, stride, padding, 1, ceil_mode)
     y = pool.avg_pool[d](x, k, s, p, extra, count_include_pad, divisor_override)
-    return shape.squeeze(y, (0,)) if single else y
+    return squeeze_dim(y, (0,)) if single else y
 
 
 def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
@@ -156,7 +157,7 @@ def _adaptive_avg(d: int, input: Tensor, output_size: Any) -> Tensor:
         y = mean(x, tuple(range(2, 2 + d)), True)
     else:
         y = resample.WAYS[f"adaptive_avg{d}"](x, tuple(resample.averages(n, o) for n, o in zip(x._array.shape[2:], out, strict=True)))
-    return shape.squeeze(y, (0,)) if single else y
+    return squeeze_dim(y, (0,)) if single else y
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
@@ -178,7 +179,7 @@ def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
 
 def _picking(d: int, function: Any, x: Tensor, lines: Any, single: bool, return_indices: bool) -> Any:
     y = function(x, lines)
-    y = shape.squeeze(y, (0,)) if single else y
+    y = squeeze_dim(y, (0,)) if single else y
     if not return_indices:
         return y
     indices = function.op.forward(x._array, lines)[1]
@@ -268,7 +269,7 @@ def _unpool(d: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: An
     if i.size and not (int(i.min()) >= 0 and int(i.max()) < many):
         raise RuntimeError(f"Found an invalid max index: {int(i.max())} (output volumes are of size {'x'.join(map(str, out))}")
     y = pick.max_unpool[d](x, i, (*x._array.shape[:2], *out))
-    return shape.squeeze(y, (0,)) if single else y
+    return squeeze_dim(y, (0,)) if single else y
 
 
 def max_unpool1d(input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:

@@ -53,7 +53,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     input = _cast(input, dtype)
-    return rd.prod(input, dims_of(dim, input._array.ndim), keepdim)
+    return (rd.prod if dim is None else rd.prod_dim)(input, dims_of(dim, input._array.ndim), keepdim)
 
 
 def _extreme(input: Tensor, which: str, args: tuple[Any, ...], dim: Any, keepdim: bool, named: dict[str, Any]) -> Any:
@@ -68,8 +68,6 @@ def _extreme(input: Tensor, which: str, args: tuple[Any, ...], dim: Any, keepdim
             raise RuntimeError(f"{which}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
         return f(input, tuple(range(input._array.ndim)), False)
     d = dim_of(dim, input._array.ndim)
-    if input._array.ndim == 0:
-        return _Pairs[which](pw.clone(input), wrap(np.zeros((), np.int64)))
     values = (rd.max_dim if which == "max" else rd.min_dim)(input, d, keepdim)
     return _Pairs[which](values, _indices(values, input, which, d, keepdim))
 
@@ -78,6 +76,8 @@ def _indices(values: Tensor, input: Tensor, which: str, d: int, keepdim: bool) -
     node = values._node
     if node is not None:
         return wrap(node.saved[node.plan.names.index("indices")])
+    if not input._array.ndim:
+        return wrap(np.zeros((), np.int64))
     return wrap((np.argmax if which == "max" else np.argmin)(input._array, d, keepdims=keepdim))
 
 

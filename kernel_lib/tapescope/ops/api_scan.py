@@ -16,7 +16,9 @@ from . import reduce as rd
 from . import scan, shape
 from .api_reduce import _axis, _cast, _moments, mean, sort, sum
 from .api_shape import cat, dim_of, dims_of, movedim, reshape
+from .numbers import div_number
 from .returned import named
+from .strided import squeeze_written
 
 _Pairs: dict[str, Any] = {n: named(n, "values", "indices") for n in ("cummax", "cummin", "kthvalue", "median", "nanmedian", "mode")}
 _Pairs["aminmax"] = named("aminmax", "min", "max")
@@ -24,12 +26,8 @@ _Pairs["aminmax"] = named("aminmax", "min", "max")
 
 def _chosen(name: str, o: Any, input: Tensor, params: tuple[Any, ...], dim: int, keepdim: bool) -> Any:
     """(values, indices) of an op that finds its indices itself."""
-    if not input._array.ndim:                              # as a line of one element
-        dim_of(dim, 0)
-        line = _chosen(name, o, reshape(input, (1,)), params, 0, keepdim)
-        return _Pairs[name](*(reshape(t, ()) for t in line))
     d = dim_of(dim, input._array.ndim)
-    if not input._array.shape[d]:
+    if input._array.ndim and not input._array.shape[d]:
         raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
     values = o(input, *params, d, keepdim) if keepdim is not None else o(input, *params, d)
     node = values._node
@@ -59,7 +57,7 @@ def cummin(input: Tensor, dim: int, *, out: Any = None) -> Any:
 def logcumsumexp(input: Tensor, dim: int, *, out: Any = None) -> Tensor:
     """log(cumsum(exp(input))) along `dim`."""
     d = dim_of(dim, input._array.ndim)
-    return pw.given(scan.logcumsumexp(input, d) if input._array.ndim else pw.clone(input), out)
+    return pw.given(scan.logcumsumexp(input, d), out)
 
 
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
@@ -186,7 +184,7 @@ def _quantile(input: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str
         out = movedim(shape.unsqueeze(out, lane.ndim - 1), lane.ndim - 1, dim_of(dim, n))
     k = out._array.ndim
     out = shape.permute(out, (k - 1, *range(k - 1)))
-    return out if qs.ndim else shape.squeeze(out, (0,))
+    return out if qs.ndim else squeeze_written(out, (0,))
 
 
 def quantile(input: Tensor, q: Any, dim: Any = None, keepdim: bool = False, *, interpolation: str = "linear", out: Any = None) -> Tensor:
@@ -250,14 +248,14 @@ def trapezoid(y: Tensor, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Tensor
     if x is None and isinstance(dx, (int, float)):
         return (sum(y, d) - (_cut(y, d, 0, 1 - y._array.shape[d]) + _cut(y, d, y._array.shape[d] - 1, 0)).squeeze(d) / 2.0) * dx
     spaces = _spaces(y, x, dx, d)
-    return sum((_cut(y, d, 0, -1) + _cut(y, d, 1, 0)) * spaces, d) / 2.0
+    return div_number(sum((_cut(y, d, 0, -1) + _cut(y, d, 1, 0)) * spaces, d), 2.0)
 
 
 def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Tensor:
     """The integral up to each sample along `dim` by the trapezoidal rule."""
     d = dim_of(dim, y._array.ndim)
     spaces = _spaces(y, x, dx, d)
-    return rd.cumsum((_cut(y, d, 0, -1) + _cut(y, d, 1, 0)) * spaces, d) / 2.0
+    return div_number(rd.cumsum((_cut(y, d, 0, -1) + _cut(y, d, 1, 0)) * spaces, d), 2.0)
 
 
 def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> list[Tensor]:

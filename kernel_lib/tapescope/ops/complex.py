@@ -13,7 +13,7 @@ from ..core import dtype as dt
 from ..core.op import op
 from ..core.symbol import POWER, Symbol
 from ..core.tensor import Tensor
-from .shape import transpose
+from .shape import select, transpose
 
 
 def is_complex(x: Any) -> bool:
@@ -178,7 +178,7 @@ def imag(input: Tensor) -> Tensor:
     """The imaginary parts, sharing memory."""
     if not is_complex(input):
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return imag_op(input)
+    return select(view_as_real_op(input), input._array.ndim, 1)
 
 
 def view_as_real(input: Tensor) -> Tensor:

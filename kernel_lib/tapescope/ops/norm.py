@@ -15,8 +15,8 @@ from .shape import reshape
 
 @op(r"\operatorname{softmax}({x})", name="softmax", grad_tex=r"\bar{x} = y \odot \left(\bar{y} - \textstyle\sum \bar{y} \odot y\right)")
 def softmax(x: Any, dim: int) -> Any:
-    if x.size == 0:
-        return x.copy()
+    if x.size == 0 or not x.ndim:
+        return x * 0 + 1
     if _rows(x, dim):
         # The largest of all instead of that of every row, as long as no row vanishes beside it: NumPy's maximum of rows is slow.
         y = x - np.maximum.reduce(x, None)
@@ -45,8 +45,8 @@ def _row_sums(x: Any, weights: Any = None) -> Any:
 
 @op(r"\log \operatorname{softmax}({x})", name="log_softmax", grad_tex=r"\bar{x} = \bar{y} - e^{y} \textstyle\sum \bar{y}")
 def log_softmax(x: Any, dim: int) -> Any:
-    if x.size == 0:
-        return x.copy()
+    if x.size == 0 or not x.ndim:
+        return x * 0
     y = x - np.maximum.reduce(x, dim, None, None, True)
     y -= np.log(np.add.reduce(np.exp(y), dim, None, None, True))
     return y
@@ -54,6 +54,8 @@ def log_softmax(x: Any, dim: int) -> Any:
 
 def _softmax_grad(g: Any, y: Any, dim: int) -> Any:
     gy = g * y
+    if not len(y.shape):
+        return gy - gy
     if _rows(y, dim) and gy.flags.c_contiguous:
         gy -= y * _row_sums(gy)
         return gy
@@ -61,7 +63,7 @@ def _softmax_grad(g: Any, y: Any, dim: int) -> Any:
 
 
 softmax.vjp(_softmax_grad)
-log_softmax.vjp(lambda g, y, dim: g - exp(y) * sum_dim(g, (dim,), True))
+log_softmax.vjp(lambda g, y, dim: g - exp(y) * sum_dim(g, (dim,), True) if len(y.shape) else g - g)
 
 
 @op(r"\frac{{x} - \mu}{\sqrt{\sigma^2 + \varepsilon}} \odot {w} + {b}", operands=3, name="native_layer_norm", aux=("mean", "rstd"),

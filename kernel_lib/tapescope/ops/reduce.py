@@ -10,6 +10,7 @@ from ..core import dtype as dt
 from ..core.op import op
 from . import large
 from .pointwise import exp
+from .scalars import scalar_too
 from .shape import broadcast_to, reshape
 
 Dims = tuple[int, ...]
@@ -96,6 +97,15 @@ def _prod_grad(g: Any, x: Any, dims: Dims) -> Any:
 prod.vjp(_prod_grad)
 
 
+@op(r"\prod {x}", name="prod_base", node="Prod", grad_tex=prod.op.grad_tex)
+def prod_dim(x: Any, dims: Dims, keepdim: bool) -> Any:
+    return prod.op.forward(x, dims, keepdim)
+
+
+prod_dim.op.node_name = "ProdBackward1"
+prod_dim.vjp(_prod_grad)
+
+
 def _arg(f: Any) -> Any:
     def run(x: Any, dim: int, keepdim: bool) -> Any:
         if x.shape[dim] == 0:
@@ -129,6 +139,8 @@ def put_along(g: Any, shape: Any, dim: int, keepdim: bool, indices: Any) -> Any:
 
 max_dim.vjp(lambda g, x_shape, dim, keepdim, indices: put_along(g, x_shape, dim, keepdim, indices))
 min_dim.vjp(lambda g, x_shape, dim, keepdim, indices: put_along(g, x_shape, dim, keepdim, indices))
+scalar_too(max_dim)
+scalar_too(min_dim)
 
 
 def _even(g: Any, x: Any, y: Any, dims: Dims) -> Any:

@@ -16,6 +16,7 @@ from .reduce import _std_grad as std_grad
 from .reduce import _var_grad as var_grad
 from .reduce import std as std_op
 from .reduce import var as var_op
+from .scalars import scalar_too
 from .shape import Shape, flip
 
 # -- along the way --------------------------------------------------------------------------------------------------------------------------
@@ -245,3 +246,7 @@ def _renorm_grad(g: Any, x: Any, p: float, dim: int, maxnorm: float) -> Any:
 
 
 renorm.vjp(_renorm_grad)
+
+
+for _along in (cummax, cummin, logcumsumexp, kthvalue, median_dim, nanmedian_dim, mode_dim):
+    scalar_too(_along)

@@ -10,6 +10,7 @@ import numpy as np
 from ..core import dtype as dt
 from ..core.op import op
 from ..core.pointwise import unary
+from .numbers import mul_number
 from .pointwise import cos, exp, given, log, log1p, masked_fill, sin, where
 from .special_base import choose, in_double, special, special2, table, where_true
 
@@ -169,4 +170,4 @@ def logit(input: Any, eps: float | None = None, *, out: Any = None) -> Any:
 
 def ndtr(input: Any, *, out: Any = None) -> Any:
     """The share of a standard normal distribution below the input."""
-    return given(erfc(input * -_ROOT_HALF) * 0.5, out)
+    return given(mul_number(erfc(input * -_ROOT_HALF), 0.5), out)

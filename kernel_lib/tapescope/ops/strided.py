@@ -151,6 +151,7 @@ split_with_sizes = _like(shape.split, "split_with_sizes", "SplitWithSizesBackwar
 unsafe_split = _like(shape.split, "unsafe_split", "UnsafeSplitBackward0", view=False, multi=True, copy=True)
 squeeze_dim = _like(shape.squeeze, "squeeze_all", "SqueezeBackward1", view=True, multi=False, copy=False)
 squeeze_dims = _like(shape.squeeze, "squeeze_base", "SqueezeBackward2", view=True, multi=False, copy=False)
+squeeze_written = _like(shape.squeeze, "squeeze_scalar", "SqueezeBackward4", view=True, multi=False, copy=False)
 narrow_copy = _like(shape.slice_dim, "narrow_copy", "NarrowCopyBackward0", view=False, multi=False, copy=True)
 
 # -- views as copies -------------------------------------------------------------------------------------------------------------------------

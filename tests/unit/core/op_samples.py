@@ -285,3 +285,16 @@ SAMPLES |= {
     "addr": [(lambda *a: ts.addr(*a, beta=2, alpha=3), (n(2, 3), n(2), n(3)))], "vdot": [(lambda a, b: ts.vdot(ts.complex(a, b), ts.complex(b * 2, a)).imag, (n(3), n(3)))],
     "sgn": [(lambda a, b: ts.sgn(ts.complex(a, b)).imag, (pos(3), n(3)))], "sgn_real": [(ts.sgn, (n(3),))],
 }
+TRI = APART + 3 * EYE
+SAMPLES |= {
+    "cdist": [(ts.cdist, (n(2, 3), n(4, 3))), (lambda a, b: ts.cdist(a, b, 3.0), (n(2, 3), n(2, 3)))], "pdist": [(ts.pdist, (n(3, 2),))], "trace": [(ts.trace, (n(3, 3),))],
+    "masked_select": [(lambda x: ts.masked_select(x, T([True, False, True])), (n(2, 3),))],
+    "cholesky_solve": [(lambda b, a: ts.cholesky_solve(b, a.tril() + TRI), (n(3, 2), n(3, 3)))], "cholesky_inverse": [(lambda a: ts.cholesky_inverse(a.tril() + TRI), (n(3, 3),))],
+    "triangular_solve": [(lambda b, a: ts.triangular_solve(b, a + TRI)[0], (n(3, 2), n(3, 3)))],
+    "linalg_lu_solve": [(lambda a, b: la.lu_solve(a + 4 * EYE, T([1, 3, 3], dtype=ts.int32), b), (n(3, 3), n(3, 2)))], "ormqr": [(ts.ormqr, (n(3, 2), n(2), n(3, 2)))],
+    "prod_base": [(lambda a: a.prod(1), (n(2, 3),))], "squeeze_scalar": [(raw("squeeze_scalar", (0,)), (n(1, 3),))],
+    "mul_scalar": [(raw("mul_scalar", 0.5), (n(3),))], "div_scalar": [(raw("div_scalar", 2.0), (n(3),))],
+}
+for _name, _f in {"softmax": lambda x: F.softmax(x * 3, 0), "log_softmax": lambda x: F.log_softmax(x * 3, 0), "cummax": lambda x: F.cummax(x, 0)[0], "logcumsumexp": lambda x: F.logcumsumexp(x, 0),
+                  "kthvalue": lambda x: F.kthvalue(x, 1)[0], "max": lambda x: F.max(x, 0)[0], "min": lambda x: F.min(x, 0, keepdim=True)[0], "mode": lambda x: F.mode(x)[0]}.items():
+    SAMPLES[_name] = [*SAMPLES[_name], (_f, (n(),))]         # a single number is a line of one
