@@ -424,3 +424,33 @@ def test_bad_arguments():
         tst.record([1])
     with pytest.raises(ValueError, match="values must be one of"):
         tst.record(values="all")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_kernels_under_the_ops(name):
+    model, loss = MODELS[name]()
+
+    def run():
+        model.zero_grad()
+        torch.manual_seed(5)
+        loss().backward()
+        return gradients(model)
+
+    plain = run()
+    opt = torch.optim.SGD(model.parameters(), 0.0)
+    with tst.record(model, kernels=True) as tape:
+        for _ in range(2):
+            assert same(plain, run())
+            opt.step()
+    assert tape.error is None, tape.error_text
+    table = tape.kernels()
+    assert len(table) == len(current(tape).op_name) and tape.status()["capabilities"]["sees_kernels"]
+    assert sum(bool(k.forward) for k in table) >= 0.6 * len(table) and any(k.backward for k in table)
+    if name == "mlp":
+        by = {k.op: k for k in table[::-1]}
+        assert [k.name for k in by["linear"].forward] == ["aten::t", "aten::addmm"] and by["linear"].module == "0"
+        assert {"aten::mm", "aten::sum"} <= {k.name for k in by["linear"].backward}
+        assert {"aten::_log_softmax", "aten::nll_loss_forward"} <= {k.name for k in by["cross_entropy"].forward}
+        assert any(repr(k).startswith("relu in 1: relu") and repr(k).endswith("; back: threshold_backward") for k in table)
+    with tst.record(model) as tape, pytest.raises(RuntimeError, match=r"record\(model, kernels=True\)"):
+        tape.kernels()

@@ -81,11 +81,17 @@ class Listener(TorchFunctionMode):  # type: ignore[misc]
             return func(*args) if kwargs is None else func(*args, **kwargs)
         first = _sequence()
         version = version_of(args[0]) if op.composite and args and isinstance(args[0], torch.Tensor) else -1
+        if r.kernels is not None:
+            r.kernels.pending.clear()
+            r.newest = None
         t0 = clock()
         out = func(*args) if kwargs is None else func(*args, **kwargs)
         t1 = clock()
+        called = None if r.kernels is None else list(r.kernels.pending)        # what comes after is our own looking
         try:
             r.heard(op, args, kwargs, out, first, version, 3, t0, t1)
+            if called and r.newest is not None:
+                r.kernels.of_op(called)
         except Exception as e:
             r.fail(e)
         if forward is not None:

@@ -66,6 +66,7 @@ class TorchRecorder(Recorder):
         self.mirrors = Mirrors()
         self.optimizers = Optimizers(self.mirrors)
         self.scaling = Scaling(self)
+        self.kernels: Any = None               # who hears what is under the ops
         self.quiet = 0                         # > 0: what runs is inside of an op
         self.skipped: dict[str, int] = {}      # what was not recorded, by reason
         self.starts: list[int] = []            # number of the first node that each op of this pass may have made
@@ -88,6 +89,8 @@ class TorchRecorder(Recorder):
         return TorchValues(self)
 
     def _begin(self) -> None:
+        if self.kernels is not None:
+            self.kernels.turn(self.prev_graph)
         if self.starts:
             self.before = self.starts, self.steps
         self.starts, self.steps = [], []

@@ -15,6 +15,7 @@ from ...tape.fingerprint import attach
 from ...tape.recorder import Recorder
 from ...tape.recordings import registry
 from ...tape.tape import Tape
+from .kernels import Kernels, OpKernels
 from .listen import Listener, ears, hearing, leaving, local, sweep
 from .recorder import TorchRecorder
 
@@ -26,11 +27,15 @@ class TorchTape(Tape):
 
     recorder: TorchRecorder
 
-    def __init__(self, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None, shown: bool = True) -> None:
+    def __init__(self, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None, shown: bool = True,
+                 kernels: bool = False) -> None:
         self.shown = shown
         super().__init__(values, every, module, op, name)
         self.capabilities = dict(CAPABILITIES)
         self._listener: Listener | None = None
+        if kernels:
+            self.recorder.kernels = Kernels(self.recorder)
+            self.capabilities["sees_kernels"] = True
 
     def _recorder(self, level: int, every: int, module: str | None, op: str | None) -> Recorder:
         return TorchRecorder(self, level, every, module, op)
@@ -48,7 +53,15 @@ class TorchTape(Tape):
         listener.depth = 1 << 30               # on top
         listener.wake()
         self.recorder.listener = listener
+        if self.recorder.kernels is not None:
+            self.recorder.kernels.enter()
         return self
+
+    def kernels(self, graph: int | None = None) -> list[OpKernels]:
+        """What every op of a structure (the current one) has called of ATen, forward and backward. Raises RuntimeError where nobody has listened for it."""
+        if self.recorder.kernels is None:
+            raise RuntimeError("kernels are heard where they are asked for: tst.record(model, kernels=True)")
+        return list(self.recorder.kernels.table(graph))
 
     def stop(self) -> Tape:
         super().stop()
@@ -79,18 +92,21 @@ class TorchTape(Tape):
             return True
         if listener.thread != threading.get_ident() or not listener.rest():
             return False
+        if self.recorder.kernels is not None:
+            self.recorder.kernels.leave()
         self._listener = None
         ears.close()
         return True
 
 
 def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, values: str = "stats", every: int = 1, module: str | None = None,
-           op: str | None = None, name: str | None = None, params: Mapping[str, Any] | None = None, fingerprints: bool = False) -> TorchTape:
+           op: str | None = None, name: str | None = None, params: Mapping[str, Any] | None = None, fingerprints: bool = False,
+           kernels: bool = False) -> TorchTape:
     """Starts a recording of what PyTorch does on this thread: `with record(model) as tape: ...`, or `tape = record(model)` and later `tape.stop()`.
 
     `model` gives parameters and layers their names; without it, the first module that is called does. With `path` it is written to that folder while it
     goes on, for `tapescope.load_tape`. The other arguments are those of `tapescope.record`. Under `torch.distributed` every process has a recording of
-    its own, with its rank; a path gets one folder a rank. Raises TypeError for a model that is no torch.nn.Module, ValueError for an unknown level.
+    its own, with its rank; a path gets one folder a rank. `kernels` lets `tape.kernels()` tell what each op calls of ATen, at some cost. Raises TypeError for a model that is no torch.nn.Module, ValueError for an unknown level.
     """
     if model is not None and not isinstance(model, torch.nn.Module):
         raise TypeError(f"record() takes a torch.nn.Module, not {type(model).__name__}; leave it out to record without one")
@@ -103,7 +119,7 @@ def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, val
     if path is not None:
         path = os.path.join(path, f"rank{rank}") if rank is not None else path
         name = name or os.path.basename(os.path.normpath(path))
-    tape = TorchTape(values, every, module, op, name or registry.name_for(place))
+    tape = TorchTape(values, every, module, op, name or registry.name_for(place), kernels=kernels)
     tape.rank = rank or 0
     tape.log_params(params or {})
     if model is not None:
