@@ -192,14 +192,14 @@ class Lab:
         self.command("tapescope:open", {"tab": tab} if tab else {})
         self.panel.wait_for(state="visible", timeout=20_000)
 
-    def await_panel(self, state: str, timeout: float = 20) -> None:
+    def await_panel(self, state: str, timeout: float = 60) -> None:
         self.page.wait_for_function("state => document.querySelector('#tapescope-panel')?.dataset.state === state",
                                     arg=state, timeout=timeout * 1000)
 
     def tab(self, tab: str) -> None:
         self.panel.locator(f"[role=tab][data-tab={tab}]").click()
 
-    def until(self, condition: Callable[[], Any], timeout: float = 20, what: str = "") -> Any:
+    def until(self, condition: Callable[[], Any], timeout: float = 60, what: str = "") -> Any:
         """Polls until the condition holds; returns what it returned."""
         deadline = time.monotonic() + timeout
         while True:
