@@ -13,7 +13,7 @@ from .engine import discover, walk
 from .node import Node
 from .op import run
 from .site import here
-from .state import mode
+from .state import mode, rest
 from .tensor import Tensor, accumulator, wrap
 
 Pass = Callable[..., Iterable[Any]]
@@ -125,6 +125,8 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
         running.now = outer
         if sink is not None:
             sink.backward_end(error)
+    if rest.call is not None:
+        rest.call()
 
 
 def _captured(roots: Sequence[Tensor], start: list[Any], inputs: Sequence[Any], retain: bool, create: bool, site: Any) -> list[Any]:

@@ -7,6 +7,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .sink import Sink
 
 
@@ -30,6 +32,15 @@ class Numbers:
 
 
 numbers = Numbers()
+
+
+class Rest:
+    """What somebody wants carried out on the thread that trains, where it next stands still: after a backward pass, after an optimizer's step."""
+
+    call: Callable[[], None] | None = None
+
+
+rest = Rest()
 
 
 class Process:

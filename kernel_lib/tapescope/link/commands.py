@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ..core.state import rest
 from ..tape import Tape, record, registry
 from . import door
 from .wire import plain
@@ -38,13 +39,17 @@ def put(message: dict[str, Any], reply: Reply) -> None:
         return
     _queue.put((message, reply))
     wake.set()
+    rest.call = drain                                       # no recording may be there whose steps we are told of
     if door.schedule is not None:
         door.schedule(drain)
 
 
 def drain() -> None:
     """Carries out what waits, in order. On the main thread: at a step, in a pause, or between cells; elsewhere it does nothing."""
-    if not wake.is_set() or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
+        return
+    rest.call = None
+    if not wake.is_set():
         return
     wake.clear()                                            # before the look: what comes now sets it again
     while True:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.hooks import RemovableHandle, add_hook
-from ..core.state import mode, set_grad
+from ..core.state import mode, rest, set_grad
 from ..core.tensor import Tensor, wrap
 from .work import Work
 
@@ -252,6 +252,8 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
                 sink.update_end(self)
         for hook in list(self._optimizer_step_post_hooks.values()):          # type: ignore[attr-defined]
             hook(self, (self, *args), kwargs)
+        if rest.call is not None:
+            rest.call()
         return result
 
     wrapped._observed = True                               # type: ignore[attr-defined]

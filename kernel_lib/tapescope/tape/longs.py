@@ -9,8 +9,6 @@ import numpy as np
 from .frame import Column
 from .reduce import Odd, energy, histogram, sample, stride_of, tally_one
 
-WEIGHT, GRAD, UPDATE = range(3)
-
 
 class Longs:
     """Each of them fits the cache, all of them together do not: a gradient is measured as it arrives and a weight where it is. Held are only

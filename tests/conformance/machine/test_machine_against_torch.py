@@ -32,12 +32,7 @@ for f in (lambda: torch.ones(2).cuda(), lambda: torch.ones(2).to('cuda'), lambda
 """)
 
 
-def test_backends_and_switches(says_the_same: Same, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    # PyTorch's own test tools, which the op database imports into the same process, forbid setting flags for good.
-    monkeypatch.setattr(torch.backends, "__allow_nonbracketed_mutation_flag", True, raising=False)
-    says_the_same("""
+BACKENDS = """
 b = torch.backends
 say(b.cudnn.is_available(), b.cudnn.version(), b.cudnn.enabled, b.cudnn.benchmark, b.cudnn.deterministic, b.cudnn.allow_tf32, b.mps.is_available(), b.mps.is_built())
 b.cudnn.benchmark = True; b.cudnn.deterministic = True
@@ -52,7 +47,16 @@ torch.use_deterministic_algorithms(True, warn_only=True)
 say(torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled(), torch.get_deterministic_debug_mode())
 torch.set_deterministic_debug_mode('error'); say(torch.get_deterministic_debug_mode()); torch.set_deterministic_debug_mode(0); say(torch.are_deterministic_algorithms_enabled())
 say(torch.get_default_device(), torch.set_default_device('cpu'), torch.set_default_device(None), torch.get_default_device(), torch.zeros(1).get_device())
-""")
+"""
+
+
+def test_backends_and_switches(says_the_same: Same) -> None:
+    import torch
+
+    # PyTorch's own test tools, which the op database imports into the same process, forbid setting flags outside such a context.
+    with getattr(torch.backends, "__allow_nonbracketed_mutation")():
+        says_the_same(BACKENDS)
+
     for wrong in ("torch.set_num_threads(0)", "torch.set_num_threads('a')", "torch.use_deterministic_algorithms(3)"):
         says_the_same(wrong)
 
