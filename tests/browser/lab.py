@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from playwright.sync_api import TimeoutError as TooLate
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "tapescope"
@@ -120,6 +121,23 @@ class Lab:
     def command(self, command: str, args: dict[str, Any] | None = None) -> None:
         """Starts a command and does not wait for its end."""
         self.page.evaluate("([c, a]) => { window.jupyterapp.commands.execute(c, a ?? {}); }", [command, args])
+
+    def choose_in_palette(self, words: str) -> None:
+        """Types into the command palette, which closes when something else takes the focus: a notebook that has just come up."""
+        field = self.page.locator(".lm-CommandPalette-input")
+
+        def chosen() -> bool:
+            if not field.is_visible():
+                self.command("apputils:activate-command-palette")
+                return False
+            try:
+                field.fill(words, timeout=1000)
+                field.press("Enter", timeout=1000)
+            except TooLate:
+                return False
+            return True
+
+        self.until(chosen, what="the command palette")
 
     def open_notebook(self, path: str) -> None:
         self.page.evaluate("async path => { await window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' }); }", path)

@@ -75,9 +75,7 @@ def test_a_run_is_seen_while_its_cell_runs(lab: Lab, notebook_of: Write, shots: 
 
 def test_palette_launcher_and_restored_after_reload(lab: Lab, notebook_of: Write) -> None:
     lab.open(notebook_of(MODEL, train(1)))
-    lab.command("apputils:activate-command-palette")
-    lab.page.locator(".lm-CommandPalette-input").fill("Open the Tapescope Panel")
-    lab.page.keyboard.press("Enter")
+    lab.choose_in_palette("Open the Tapescope Panel")
     lab.panel.wait_for(state="visible")
     lab.run(0)
     lab.run(1)

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -137,7 +138,8 @@ class Tty:
 
     def __init__(self, *command: str) -> None:
         self.fd, inner = pty.openpty()
-        self.process = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True, env={**os.environ, "TERM": "dumb"})
+        self.process = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True, env={**os.environ, "TERM": "dumb"},
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))       # a job in the background hands on that it is ignored
         os.close(inner)
         self.seen = ""
 
@@ -182,8 +184,6 @@ def test_a_terminal(script: Path, plain: list[str]) -> None:
 
 
 def test_an_interrupt_at_the_prompt_ends_the_script(script: Path) -> None:
-    import signal
-
     tty = Tty(sys.executable, "-m", "tapescope.debugger", str(script))
     try:
         tty.wait("(tapescope) ")
