@@ -259,8 +259,8 @@ def _relu(x: Any) -> Any:
 _ZERO32 = _ZERO[np.dtype("f4")]
 
 
-def _relu_quick(x: Any) -> Any:
-    return large.clip(x, _ZERO32, _INFINITE)
+def _relu_quick(x: Any, clip: Any = large.clip, low: Any = _ZERO32, high: Any = _INFINITE) -> Any:
+    return clip(x, low, high)
 
 
 def _relu_slope(g: Any, y: Any) -> Any:
