@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .branch import Change, Changes, change
-from .look import At
+from .branch import Change, change
 from .sight import Sight
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ class Asks(Sight):
     branch: tuple[Change, ...] = ()                             # changes that are tried
     compared: Comparison | None = None
     origins: Origin | None = None                               # what `origin()` found last
-    checked: dict[Any, Check] | None = None                     # what `check()` found, by node
 
     # -- what if ------------------------------------------------------------------------------------------------------------------
 
@@ -46,7 +44,7 @@ class Asks(Sight):
         how = chosen[0]
         with self.lock:
             by = given[how] if how in ("scale", "clip", "noise") else None
-            made = change(self, how, by, replace, saved, input, seed)      # type: ignore[arg-type]
+            made = change(self, how, by, replace, saved, input, seed)
             return self._try_branch((*self.branch, made))
 
     def compare(self) -> Comparison:
@@ -57,7 +55,7 @@ class Asks(Sight):
     def _try_branch(self, branch: tuple[Change, ...]) -> Comparison:
         from .compare import compare
 
-        found = compare(self, branch)                           # type: ignore[arg-type]
+        found = compare(self, branch)
         self.branch, self.compared = branch, found
         self._tell()
         return found
@@ -72,20 +70,6 @@ class Asks(Sight):
             self._tell()
             return None
 
-    def keep(self) -> None:
-        """Completes the pass with the changes of the branch: `.grad` becomes what the branch gave. `step_back()` undoes it, `reset()` forgets the changes."""
-        with self.lock:
-            if not self.branch:
-                raise RuntimeError("there is no branch to keep; what_if(...) makes one")
-            first = min(c.index for c in self.branch)
-            p = self._pass
-            self._reopen()
-            if p.index > first or p.stop is None:
-                p.rewind(first)
-            p.adopt(Changes([*(c for many in _all(p.changes) for c in many), *self.branch]), first)
-            self.branch, self.compared = (), None
-            self._run(lambda node, grads: False, "", watched=False)
-
     # -- is it right, where does it come from, who holds it ------------------------------------------------------------------------
 
     def check(self, module: str | None = None) -> Check | ModuleCheck:
@@ -93,25 +77,19 @@ class Asks(Sight):
 
         With `module`, every node that was made inside that module.
         """
-        from .check import check_module, check_node
+        from .check import check_module
 
+        if module is None:
+            return self.check_here()
         with self.lock:
-            if module is not None:
-                return check_module(self, module)               # type: ignore[arg-type]
-            stop = self._pass.stop
-            if stop is None:
-                raise RuntimeError("the pass is over: there is no node to check; step back first")
-            found = check_node(self, stop.node)                 # type: ignore[arg-type]
-            self.checked = {**(self.checked or {}), stop.node: found}
-            self._tell()
-            return found
+            return check_module(self, module)
 
     def origin(self, direction: str | None = None) -> Origin:
         """Where a NaN, an infinity or a blow-up began: the first abnormal op in the forward pass, else in the backward pass; `direction` asks for one of them."""
         from .origin import origin
 
         with self.lock:
-            self.origins = origin(self, direction)              # type: ignore[arg-type]
+            self.origins = origin(self, direction)
             self._tell()
             return self.origins
 
@@ -119,14 +97,10 @@ class Asks(Sight):
         """What the graph holds for the rest of the pass, node by node, how it falls, its peak, and what a checkpoint of each module would save."""
         from .memory import memory
 
-        return memory(self)                                     # type: ignore[arg-type]
+        return memory(self)
 
-    def _reopen(self, check_only: bool = False) -> None:
-        raise NotImplementedError
+    def describe(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a view is told: meta and columns of a `debug` frame."""
+        from .frames import describe
 
-    def _run(self, until: Any, reason: str, watched: bool = True) -> At | None:
-        raise NotImplementedError
-
-
-def _all(changes: Changes | None) -> list[list[Change]]:
-    return [] if changes is None else [*changes.gradients.values(), *changes.saved.values()]
+        return describe(self)

@@ -15,11 +15,11 @@ from ..core.saved import names
 from ..core.state import set_sink
 from ..core.storage import new_storage
 from ..core.tensor import Tensor, wrap
-from .passes import Kept
+from .kept import Kept
 
 if TYPE_CHECKING:
     from .passes import Pass
-    from .stepper import Debugger
+    from .sight import Sight
 
 HOW = ("zero", "scale", "clip", "replace", "noise")
 
@@ -73,7 +73,7 @@ class Change:
         return f"{what} {self.node.name()} {done}"
 
 
-def change(dbg: Debugger, how: str, by: float | None, value: Any, saved: str | None, nr: int | None, seed: int) -> Change:
+def change(dbg: Sight, how: str, by: float | None, value: Any, saved: str | None, nr: int | None, seed: int) -> Change:
     """A change at the cursor; TypeError and ValueError say what does not fit."""
     stop = dbg._pass.stop
     if stop is None:
@@ -152,6 +152,10 @@ class Changes:
         self.saved: dict[Node, list[Change]] = {}
         for c in changes:
             (self.gradients if c.what == "gradient" else self.saved).setdefault(c.node, []).append(c)
+
+    def all(self) -> list[Change]:
+        """All of them; those of one node in their order."""
+        return [c for many in (*self.gradients.values(), *self.saved.values()) for c in many]
 
     def apply(self, node: Node, grads: list[Any]) -> None:
         """Changes what comes into a node, in place of the list."""

@@ -12,11 +12,11 @@ from ..core.engine import _vjps, fit
 from ..core.node import AccumulateGrad, Freed, Node
 from ..core.state import set_grad, set_sink
 from ..core.tensor import Tensor, wrap
-from .passes import dice, throw_again
+from .kept import dice, throw_again
 from .values import SHAPES, Values, forward
 
 if TYPE_CHECKING:
-    from .stepper import Debugger
+    from .sight import Sight
 
 SMALL = 48                         # elements that are tried one by one; of more, random directions
 DIRECTIONS = 4
@@ -97,7 +97,7 @@ class Unchecked(RuntimeError):
     """A node that cannot be checked: it does not hold what its forward needs."""
 
 
-def check_module(dbg: Debugger, module: str) -> ModuleCheck:
+def check_module(dbg: Sight, module: str) -> ModuleCheck:
     """Every node of the pass that was made inside a module."""
     from .where import inside
 
@@ -113,7 +113,7 @@ def check_module(dbg: Debugger, module: str) -> ModuleCheck:
     return ModuleCheck(module, found, skipped)
 
 
-def check_node(dbg: Debugger, node: Node, values: Values | None = None) -> Check:
+def check_node(dbg: Sight, node: Node, values: Values | None = None) -> Check:
     """One node, at the values that it was computed with where they are still there."""
     if isinstance(node, AccumulateGrad):
         raise Unchecked("AccumulateGrad adds what arrives to .grad: it has no derivative to check; step on to a node of an op")

@@ -13,10 +13,10 @@ from ..core.state import set_grad, set_sink
 from ..core.tensor import Tensor, wrap
 from .branch import Change, outcome
 from .ear import ear
-from .passes import dice, throw_again
+from .kept import dice, throw_again
 
 if TYPE_CHECKING:
-    from .stepper import Debugger
+    from .asks import Asks
 
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 
@@ -60,7 +60,7 @@ def _arrow(a: float, b: float, digits: int = 4) -> str:
     return f"{a:.{digits}g}" if a == b else f"{a:.{digits}g} → {b:.{digits}g}"
 
 
-def compare(dbg: Debugger, changes: Sequence[Change]) -> Comparison:
+def compare(dbg: Asks, changes: Sequence[Change]) -> Comparison:
     """Runs the rest of the pass without and with the changes (without any: without and with the edits of the pass itself)."""
     p = dbg._pass
     if changes:
@@ -95,7 +95,7 @@ def compare(dbg: Debugger, changes: Sequence[Change]) -> Comparison:
     return Comparison(told, rows, words, loss)
 
 
-def described(dbg: Debugger, c: Change) -> dict[str, Any]:
+def described(dbg: Asks, c: Change) -> dict[str, Any]:
     """A change as a view is told."""
     return {"node": dbg.row(c.node), "index": c.index, "name": c.node.name(), "what": c.what, "how": c.how, "by": c.by, "words": c.words()}
 
@@ -103,7 +103,7 @@ def described(dbg: Debugger, c: Change) -> dict[str, Any]:
 # -- the step ----------------------------------------------------------------------------------------------------------------------
 
 
-def stepped(dbg: Debugger, optimizer: Any, grads: dict[Tensor, Any], again: Callable[[], Any] | None) -> tuple[dict[Tensor, Any], float | None]:
+def stepped(dbg: Asks, optimizer: Any, grads: dict[Tensor, Any], again: Callable[[], Any] | None) -> tuple[dict[Tensor, Any], float | None]:
     """How the optimizer would move its parameters with these gradients, and the loss there; everything is as before when it returns."""
     params = [p for group in optimizer.param_groups for p in group["params"]]
     was = {p: np.array(_host(p._array)) for p in params}
@@ -125,7 +125,7 @@ def stepped(dbg: Debugger, optimizer: Any, grads: dict[Tensor, Any], again: Call
 
 
 @contextmanager
-def _untouched(dbg: Debugger, optimizer: Any, params: list[Tensor]) -> Iterator[None]:
+def _untouched(dbg: Asks, optimizer: Any, params: list[Tensor]) -> Iterator[None]:
     """Puts back parameters, gradients, the optimizer's state, buffers, random numbers and versions; nobody hears of what happens meanwhile."""
     buffers = [b for m in _models(dbg) for b in m.buffers() if isinstance(b, Tensor)]
     memory = [(t, t._array, t._array.copy(), t._storage, t._version) for t in dict.fromkeys([*params, *buffers])]
@@ -170,13 +170,13 @@ def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def _models(dbg: Debugger) -> list[Any]:
+def _models(dbg: Asks) -> list[Any]:
     """The models that the pass may be of: the one given, and those that have been called under a recording or an ear."""
     found = [dbg.module, *[r() for r in dbg.tape.recorder.names.roots], *[r() for r in ear.names.roots]]
     return list({id(m): m for m in found if m is not None and hasattr(m, "buffers")}.values())
 
 
-def _pacing(dbg: Debugger) -> Any:
+def _pacing(dbg: Asks) -> Any:
     """The optimizer that ends the steps of the recording, if there is one."""
     ref = dbg.tape.recorder.pacing
     return None if ref is None else ref()

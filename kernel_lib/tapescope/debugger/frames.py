@@ -14,7 +14,7 @@ from .axes import axes_of
 from .look import At, sample, summary
 
 if TYPE_CHECKING:
-    from .stepper import Debugger
+    from .asks import Asks
 
 MOST = 64                          # parameters that are named
 _held: dict[str, weakref.ref[Any]] = {}
@@ -51,7 +51,7 @@ def frames(tape: Tape, cursor: Any = None) -> tuple[list[Frame], Any]:
         return [Frame("debug", {**meta, "breakpoints": breakpoints.to_list()}, columns)], now
 
 
-def describe(dbg: Debugger) -> tuple[dict[str, Any], dict[str, Any]]:
+def describe(dbg: Asks) -> tuple[dict[str, Any], dict[str, Any]]:
     """A held pass as the meta and columns of a frame."""
     columns: dict[str, Any] = {}
     at = dbg.at
@@ -100,5 +100,5 @@ def _describe(at: At, columns: dict[str, Any]) -> dict[str, Any]:
         "grad_out": [add(f"grad_out[{i}]", g, "grad_out", i) for i, g in enumerate(at._shown()) if g is not None],
         "shares": [] if own else at.shares(),
         "stack": at.stack, "reaches": dbg.reach(at.node, MOST), "rule": at.rule, "hooks": at.hooks, "held": at.held, "freed": isinstance(at.node.saved, Freed),
-        "check": None if found is None else found.to_dict(),
+        "check": None if found is None else found.to_dict(), "time": at.time,
     }

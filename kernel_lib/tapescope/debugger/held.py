@@ -110,3 +110,15 @@ class HeldAt:
     def _repr_markdown_(self) -> str:
         formula = str(getattr(self, "formula", ""))
         return "```text\n" + repr(self) + "\n```" + (f"\n\n$$\\begin{{gathered}}{formula}\\end{{gathered}}$$" if formula else "")
+
+
+def about(at: Any) -> list[str]:
+    """Lines about the hooks that run at a stop, and its times."""
+    time = ", ".join(f"{name} {us:.3g} µs" for name, us in at.time.items() if us is not None)
+    return [*([f"  hooks: {', '.join(at.hooks)}"] if at.hooks else []), *([f"  time: {time}"] if time else [])]
+
+
+def stack_of(path: str) -> list[str]:
+    """A module path and those that it lies in, outermost first."""
+    parts = path.split(".") if path else []
+    return [".".join(parts[:i + 1]) for i in range(len(parts))]

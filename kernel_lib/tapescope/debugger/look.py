@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from time import perf_counter_ns as clock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +15,14 @@ from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.tensor import Tensor, wrap
 from .axes import Names, axes_of, shape_words
-from .held import HeldAt
+from .held import HeldAt, about, stack_of
+from .kept import dice, throw_again
 from .origin import hooks_of
-from .passes import dice, throw_again
 
 if TYPE_CHECKING:
     from .check import Check
     from .explain import Explanation
-    from .stepper import Debugger
+    from .sight import Sight
 
 SAMPLE = 4096                      # values of a tensor that are sent to a view
 
@@ -29,9 +30,10 @@ SAMPLE = 4096                      # values of a tensor that are sent to a view
 class At(HeldAt):
     """The node at the cursor of a held pass."""
 
-    def __init__(self, dbg: Debugger, stop: Stop) -> None:
+    def __init__(self, dbg: Sight, stop: Stop) -> None:
         self._dbg, self._stop = dbg, stop
         self.node: Node = stop.node
+        self._looked: int | None = None                         # ns that computing grad_out has taken
 
     @property
     def name(self) -> str:
@@ -81,7 +83,9 @@ class At(HeldAt):
         g = list(self._stop.grads) if self.node.extra is not None and self.node.extra.outs is not None else self._stop.grads[0]
         found: list[Tensor | None] = []
         state = dice() if self.node.plan is None else None
+        began = clock()
         outs = run_node(self.node, g, self._dbg._pass.create)
+        self._looked = clock() - began
         if state is not None:
             throw_again(state)                                  # a Function's backward may have drawn some: looking leaves no trace
         for o, m, nr in zip(outs, self.node.next, self.node.nrs, strict=True):
@@ -106,7 +110,7 @@ class At(HeldAt):
 
     def check(self) -> Check:
         """Whether the derivative is right: the vjp beside central differences of the forward, in float64."""
-        return self._dbg.check()                                # type: ignore[return-value]
+        return self._dbg.check_here()
 
     @property
     def rule(self) -> str:
@@ -118,8 +122,7 @@ class At(HeldAt):
     @property
     def stack(self) -> list[str]:
         """The modules that the node was made in, outermost first."""
-        parts = self.module.split(".") if self.module else []
-        return [".".join(parts[:i + 1]) for i in range(len(parts))]
+        return stack_of(self.module)
 
     @property
     def reaches(self) -> list[str]:
@@ -130,6 +133,17 @@ class At(HeldAt):
     def hooks(self) -> list[str]:
         """The names of the hooks that run here, once per arrival."""
         return hooks_of(self.node)
+
+    @property
+    def time(self) -> dict[str, float | None]:
+        """Microseconds, None where not known: `forward`, what the op took while it was recorded; `backward`, what its derivative took when it ran last, hooks
+        included, or as it is computed to be shown."""
+        ran = self._dbg._pass.took.get(self.node)
+        if ran is None and not self.own_code:
+            if self._looked is None:
+                self.grad_out  # noqa: B018
+            ran = self._looked
+        return {"forward": self._dbg.where.micros(self.node), "backward": None if ran is None else ran * 1e-3}
 
     @property
     def held(self) -> int:
@@ -172,8 +186,8 @@ class At(HeldAt):
         return one_line(value, self.axes(kind, i, value)) if isinstance(value, Tensor) else str(value)
 
     def _more(self) -> list[str]:
-        return [f"  from {s['from']}{' in ' + s['module'] if s['module'] else ''}: norm {s['norm']:.4g}, {s['share']:.0%}, cosine {s['cosine']:.2f} to the sum"
-                for s in (self.shares() if not self._dbg._pass.hooked else ())]
+        return [*about(self), *(f"  from {s['from']}{' in ' + s['module'] if s['module'] else ''}: norm {s['norm']:.4g}, {s['share']:.0%}, cosine {s['cosine']:.2f} to the sum"
+                for s in (self.shares() if not self._dbg._pass.hooked else ()))]
 
 
 def one_line(t: Tensor | None, axes: Names | None = None) -> str:

@@ -16,7 +16,7 @@ from ..core.tensor import Tensor, accumulator
 
 if TYPE_CHECKING:
     from .passes import Pass
-    from .stepper import Debugger
+    from .sight import Sight
 
 
 class Lens:
@@ -114,7 +114,7 @@ def size(n: float) -> str:
     return f"{n:.2f} GB"
 
 
-def memory(dbg: Debugger) -> Memory:
+def memory(dbg: Sight) -> Memory:
     """The lens over a held pass, at its cursor."""
     lens = dbg.lens
     nodes = [{"node": dbg.row(n), "index": i, "name": n.name(), "module": dbg.where.module(n), "bytes": lens.bytes_of(n), "freed": i < dbg.index}
@@ -122,7 +122,7 @@ def memory(dbg: Debugger) -> Memory:
     return Memory(lens.totals(dbg.index, dbg.nbytes), nodes, [int(b) for b in lens.held], checkpoints(dbg, lens))
 
 
-def checkpoints(dbg: Debugger, lens: Lens) -> list[dict[str, Any]]:
+def checkpoints(dbg: Sight, lens: Lens) -> list[dict[str, Any]]:
     """For every module: what its nodes hold, what of it a checkpoint would not (all but its inputs and what others hold too), most first."""
     inside: dict[str, set[Node]] = {}
     for n in lens.sequence:

@@ -15,13 +15,13 @@ from ..core.site import SiteInfo, resolve
 from ..core.state import set_sink
 from ..tape.walk import FILLS
 from .axes import Names, place_words
-from .passes import Kept
+from .kept import Kept
 from .shares import parents_of
 from .values import Values
 from .why import why
 
 if TYPE_CHECKING:
-    from .stepper import Debugger
+    from .sight import Sight
 
 JUMP = 1e3                         # between the largest input and the largest output of an op: its range has jumped
 SHOWN = 8                          # places of a tensor that are told
@@ -85,7 +85,7 @@ def told(info: SiteInfo | None) -> list[Any] | None:
     return None if info is None else [info.file, info.line, info.text, info.cell]
 
 
-def origin(dbg: Debugger, direction: str | None = None) -> Origin:
+def origin(dbg: Sight, direction: str | None = None) -> Origin:
     """Looks forward first: a loss that is NaN makes every gradient NaN."""
     if direction not in (None, "forward", "backward"):
         raise ValueError(f'direction is "forward", "backward" or None for both, not {direction!r}')
@@ -98,7 +98,7 @@ def origin(dbg: Debugger, direction: str | None = None) -> Origin:
 # -- forward ---------------------------------------------------------------------------------------------------------------------------
 
 
-def forward_origin(dbg: Debugger) -> Origin | None:
+def forward_origin(dbg: Sight) -> Origin | None:
     """The oldest node of the pass whose value is not finite while its operands are, by what is still held and what can be computed again of it."""
     pass_ = dbg._pass
     if not any(_bad(t._array) for t in pass_.roots) and not any(_bad(a) for n in pass_.order for a in _floats(n)):
@@ -130,7 +130,7 @@ def forward_origin(dbg: Debugger) -> Origin | None:
     return None
 
 
-def _from_outside(dbg: Debugger, n: Node, i: int, value: Any) -> Origin:
+def _from_outside(dbg: Sight, n: Node, i: int, value: Any) -> Origin:
     m = n.next[i]
     what = f"the parameter {dbg.name_of(m.variable)}" if isinstance(m, AccumulateGrad) else f"the data that comes into {n.op.label} as {_operand_name(n, i)}"
     a = _host(value)
@@ -150,7 +150,7 @@ class _Growth(NamedTuple):
     made: float
 
 
-def backward_origin(dbg: Debugger) -> Origin:
+def backward_origin(dbg: Sight) -> Origin:
     """Runs the pass aside, and compares what comes into each node with what it gives."""
     pass_ = dbg._pass
     now = Kept(pass_, 0, 0, {}, {})
@@ -187,7 +187,7 @@ def backward_origin(dbg: Debugger) -> Origin:
     return _blow_up(dbg, growth)
 
 
-def _met(dbg: Debugger, n: Node, given: list[Any], growth: list[tuple[Node, float, float]]) -> Origin:
+def _met(dbg: Sight, n: Node, given: list[Any], growth: list[tuple[Node, float, float]]) -> Origin:
     """Something that is not finite comes into a node although every node gave finite gradients: a hook, a sum, an edit, or the pass's own start."""
     a = next(g for g in given if _bad(g))
     places = np.argwhere(~np.isfinite(a))
@@ -199,7 +199,7 @@ def _met(dbg: Debugger, n: Node, given: list[Any], growth: list[tuple[Node, floa
                   why="every node before it gave finite gradients", fix="look at the hook" if hooks else "look at what is added, and scale it down")
 
 
-def _blow_up(dbg: Debugger, growth: list[tuple[Node, float, float]]) -> Origin:
+def _blow_up(dbg: Sight, growth: list[tuple[Node, float, float]]) -> Origin:
     """Everything is finite: the node that makes the range jump most, when it does."""
     ranked = [(made / given if given else 0.0, n, given, made) for n, given, made in growth]
     if not ranked:
@@ -218,7 +218,7 @@ def _blow_up(dbg: Debugger, growth: list[tuple[Node, float, float]]) -> Origin:
 # -- words -----------------------------------------------------------------------------------------------------------------------------
 
 
-def _told(dbg: Debugger, n: Node, direction: str, value: Any, operands: list[tuple[str, Any]], growth: list[tuple[Node, float, float]], values: Values, what: str = "",
+def _told(dbg: Sight, n: Node, direction: str, value: Any, operands: list[tuple[str, Any]], growth: list[tuple[Node, float, float]], values: Values, what: str = "",
           kind: str = "", largest: float = 0.0, axes: Names | None = None) -> Origin:
     places = np.argwhere(~np.isfinite(value)) if value.size else np.zeros((0, 0), int)
     kind = kind or ("nan" if np.isnan(value).any() else "inf")
@@ -233,11 +233,11 @@ def _told(dbg: Debugger, n: Node, direction: str, value: Any, operands: list[tup
                   path=path_to(dbg, n), before=_jump(dbg, n, growth, direction), words=words)
 
 
-def _place(dbg: Debugger, n: Node) -> dict[str, Any]:
+def _place(dbg: Sight, n: Node) -> dict[str, Any]:
     return {"node": n, "row": dbg.row(n), "index": dbg._pass.sequence.index(n), "name": n.name(), "label": n.op.label, "module": dbg.where.module(n), "source": resolve(n.site)}
 
 
-def _jump(dbg: Debugger, n: Node, growth: list[tuple[Node, float, float]], direction: str = "backward") -> dict[str, Any] | None:
+def _jump(dbg: Sight, n: Node, growth: list[tuple[Node, float, float]], direction: str = "backward") -> dict[str, Any] | None:
     """The first op on the way to `n` whose largest value is a thousand times its largest operand."""
     on_path = _reach(dbg, n, direction)
     for m, given, made in growth:
@@ -249,7 +249,7 @@ def _jump(dbg: Debugger, n: Node, growth: list[tuple[Node, float, float]], direc
     return None
 
 
-def _reach(dbg: Debugger, n: Node, direction: str) -> set[Node]:
+def _reach(dbg: Sight, n: Node, direction: str) -> set[Node]:
     """What lies before `n` on the way that values take: operands forward, consumers backward."""
     seen, stack = {n}, [n]
     while stack:
@@ -261,7 +261,7 @@ def _reach(dbg: Debugger, n: Node, direction: str) -> set[Node]:
     return seen
 
 
-def path_to(dbg: Debugger, n: Node) -> list[dict[str, Any]]:
+def path_to(dbg: Sight, n: Node) -> list[dict[str, Any]]:
     """The shortest way from the loss to a node."""
     starts = {t._node for t in dbg._pass.roots}
     came: dict[Node, Node | None] = {n: None}

@@ -8,47 +8,24 @@ A pass that only looks out for values is `light` until it is held: it frees and 
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Callable, Sequence
+from time import perf_counter_ns as clock
 from typing import Any
 
 import numpy as np
 
 from ..core.engine import Stop, _write, _write_connected, discover, walk, written
 from ..core.node import AccumulateGrad, Freed, Node
-from ..core.random import default_generator
 from ..core.site import Site
 from ..core.state import mode, set_sink
 from ..core.tensor import Tensor, accumulator, wrap
+from .kept import Kept, dice, own, throw_again
 
 Until = Callable[[Node, list[Any]], bool]
 STRIDE = 8                         # nodes between two kept places, at first
 BUDGET = 64 << 20                  # bytes of gradients that kept places may hold
 MOST = 256                         # kept places; beyond either, every other one is let go
-
-
-class Kept:
-    """A place of a pass: what waits there, and how far everything beside it had come."""
-
-    __slots__ = ("arrived", "buffer", "captured", "dice", "index", "leaves", "nbytes", "position", "retained")
-
-    def __init__(self, pass_: Pass, index: int, position: int, buffer: dict[Node, Any], leaves: dict[Node, int]) -> None:
-        self.index, self.position, self.buffer, self.leaves = index, position, buffer, leaves
-        self.arrived = len(pass_.arrived)
-        self.captured = [len(v) for v in (pass_.captures or {}).values()]
-        self.dice = dice() if pass_.foreign or pass_.hooked else None
-        self.retained = [t._grad for t in pass_.retained]
-        self.nbytes = sum(a.nbytes for g in buffer.values() for a in (g if isinstance(g, list) else [g]) if a is not None)
-
-    def again(self) -> dict[Node, Any]:
-        """What waits here, for an engine that goes on from here."""
-        return _own(self.buffer)
-
-
-def _own(buffer: dict[Node, Any]) -> dict[Node, Any]:
-    """Gradients that wait; the list of a node with several outputs, which the engine fills as they come, is a copy."""
-    return {n: list(g) if g.__class__ is list else g for n, g in buffer.items()}
 
 
 class Pass:
@@ -90,6 +67,8 @@ class Pass:
         self.told: set[Node] = set()                            # leaves whose writing the tape has heard of
         self.consumers: dict[Node, list[Node]] | None = None    # who leads to a node; see `shares`
         self.failed: Node | None = None                         # the node that raised
+        self.took: dict[Node, int] = {}                         # ns that nodes ran when they last did, hooks included
+        self._since = 0
         self._last: Node | None = None
         self._sequence: list[Node] | None = None
         self._counted: tuple[tuple[int, ...], int] = ((), 0)
@@ -107,6 +86,7 @@ class Pass:
         self.light, self.keeping = light and not self.hooked and not self.create, not light
         self.close()
         self.index = -1
+        self._last = None
         self._walk = walk(self.roots, [g.copy() if self.hooked and not self.create else g for g in self.start], **self._options())
 
     def advance(self, until: Until | None = None) -> bool:
@@ -117,6 +97,7 @@ class Pass:
             set_sink(self.sink)
         else:
             set_sink(None)
+        self._since = clock()
         try:
             self.stop = next(self._walk, None)
         except BaseException:
@@ -125,6 +106,7 @@ class Pass:
         finally:
             set_sink(before)
         if self.stop is None:
+            self._ran()
             self.index += 1
             self.total = self.furthest = self.index
             return False
@@ -170,6 +152,7 @@ class Pass:
             self.close()
             self.put_back(place)
             self.index = place.index - 1
+            self._last = None
             self._walk = walk(self.roots, self.start, resume=(self.order[place.position:], place.again(), dict(place.leaves)), **self._options())
         if not self.advance(lambda node, grads: self.index >= index) or self.index != index:
             raise RuntimeError("the pass has become shorter than it was: something it depends on has changed")
@@ -323,6 +306,8 @@ class Pass:
 
     def _meet(self, node: Node, grads: list[Any]) -> bool:
         self.index += 1
+        if not self.light:
+            self._ran()
         self._last = node
         if self.index >= self.furthest:                         # this node has not run yet
             self.furthest = self.index
@@ -330,7 +315,15 @@ class Pass:
                 set_sink(self.sink)
         if self.edits or self.changes is not None:
             self.alter(node, grads)
-        return self._until is None or self._until(node, grads)
+        stops = self._until is None or self._until(node, grads)
+        if not self.light:
+            self._since = clock()
+        return stops
+
+    def _ran(self) -> None:
+        """The node before this place has run."""
+        if self._last is not None:
+            self.took[self._last] = clock() - self._since
 
     def _collect(self, leaf: Tensor, g: Any) -> bool:
         node = accumulator(leaf)
@@ -353,7 +346,7 @@ class Pass:
     def _place(self, node: Node, g: Any, buffer: dict[Node, Any], leaves: dict[Node, int], index: int) -> None:
         if not self._position:
             self._position = {n: i for i, n in enumerate(self.order)}
-        held = _own(buffer)
+        held = own(buffer)
         if g is not None:
             held[node] = list(g) if isinstance(g, list) else g
         self.kept.append(Kept(self, index, self._position[node], held, dict(leaves)))
@@ -392,16 +385,3 @@ def _hooks(n: Node) -> bool:
         if extra is not None and extra.hooks:
             return True
     return n.extra is not None and bool(n.extra.tensor_hooks or n.extra.pre or n.extra.post)
-
-
-def dice() -> Any:
-    """The state of the random numbers that a hook or a Function may draw."""
-    bits = default_generator._bits.state
-    return bits, default_generator._next_normal, np.random.get_state(), random.getstate()
-
-
-def throw_again(state: Any) -> None:
-    bits, normal, legacy, python = state
-    default_generator._bits.state, default_generator._next_normal = bits, normal
-    np.random.set_state(legacy)
-    random.setstate(python)

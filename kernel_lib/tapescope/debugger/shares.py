@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.engine import fit, walk
 from ..core.node import AccumulateGrad, Node, meta_of
-from .passes import Kept
+from .kept import Kept
 
 if TYPE_CHECKING:
     from .passes import Pass

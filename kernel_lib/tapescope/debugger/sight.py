@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,22 +18,29 @@ from .passes import Pass
 from .points import Measure
 from .where import Where
 
+if TYPE_CHECKING:
+    from .check import Check
+
 
 class Sight(Held[At]):
     """The looking part of `Debugger`."""
 
     _pass: Pass
+    roots: tuple[Tensor, ...]
+    module: Any
+    noticed: list[str]                                          # parameters that were found changed
     where: Where
     rows: dict[Node, int]
     _fingers: Fingers
     _norms: list[tuple[Any, float]]
     _lens: Lens | None = None
     _axes: Axes | None = None
+    checked: dict[Node, Check] | None = None                    # what `check()` found, by node
 
     @property
     def at(self) -> At | None:
         """The node at the cursor: gradients in and out, what is saved, formula, source line. None when the pass is over."""
-        return None if self._stop is None else At(self, self._stop)      # type: ignore[arg-type]
+        return None if self._stop is None else At(self, self._stop)
 
     @property
     def index(self) -> int:
@@ -124,11 +131,18 @@ class Sight(Held[At]):
                     stack.append(m)
         return [self.name_of(n.variable) for n in sorted(found, key=lambda n: n.seq)]
 
-    def describe(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What a view is told: meta and columns of a `debug` frame."""
-        from .frames import describe
+    def check_here(self) -> Check:
+        """Whether the derivative of the node at the cursor is right; views are told."""
+        from .check import check_node
 
-        return describe(self)      # type: ignore[arg-type]
+        with self.lock:
+            stop = self._pass.stop
+            if stop is None:
+                raise RuntimeError("the pass is over: there is no node to check; step back first")
+            found = check_node(self, stop.node)
+            self.checked = {**(self.checked or {}), stop.node: found}
+            self._tell()
+            return found
 
     def _changed_meanwhile(self) -> None:
         changed = self.changed

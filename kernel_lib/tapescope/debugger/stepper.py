@@ -20,6 +20,7 @@ from ..core.tensor import Tensor, wrap
 from ..tape import Tape, from_root
 from .asks import Asks
 from .axes import Axes
+from .branch import Changes
 from .changed import Fingers
 from .look import At
 from .memory import Lens
@@ -211,6 +212,20 @@ class Debugger(Asks):
             self._reopen()
             self._pass.forget_edits()
             return self._to(0, "started again")
+
+    def keep(self) -> None:
+        """Completes the pass with the changes of the branch: `.grad` becomes what the branch gave. `step_back()` undoes it, `reset()` forgets the changes."""
+        with self.lock:
+            if not self.branch:
+                raise RuntimeError("there is no branch to keep; what_if(...) makes one")
+            first = min(c.index for c in self.branch)
+            p = self._pass
+            self._reopen()
+            if p.index > first or p.stop is None:
+                p.rewind(first)
+            p.adopt(Changes([*(p.changes.all() if p.changes is not None else ()), *self.branch]), first)
+            self.branch, self.compared = (), None
+            self._run(lambda node, grads: False, "", watched=False)
 
     # -- the machine ------------------------------------------------------------------------------------------------------------
 

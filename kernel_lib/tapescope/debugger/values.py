@@ -11,7 +11,7 @@ import numpy as np
 from ..core.node import AccumulateGrad, Node, meta_of
 from ..core.op import Op
 from ..core.tensor import Tensor
-from .passes import dice, throw_again
+from .kept import dice, throw_again
 
 RESHAPES = ("squeeze", "unsqueeze", "view_copy", "unsafe_view")      # the same numbers in the shape of the result, whatever their parameters were
 SHAPES: dict[str, Any] = {"keepdim": (False, True), "shape": lambda n: (tuple(n.shape),), "size": lambda n: tuple(tuple(n.shape[-k:]) for k in (len(n.shape), 1, 2, 3)), "dim": lambda n: (0,) if n.op.name.startswith(RESHAPES) else (),

@@ -20,6 +20,7 @@ from .ear import ear
 from .held import Aborted
 from .passes import Pass
 from .pause import pause
+from .plan import Plan
 from .points import Breakpoint, Measure, breakpoints
 from .stepper import Debugger
 from .where import Where, inside, recording_of
@@ -40,71 +41,26 @@ def count() -> None:
     _passes += 1
 
 
-class Plan:
-    """The breakpoints that one pass may meet, by node."""
+class NodePlan(Plan[Where]):
+    """The breakpoints that a pass of our engine may meet; `recent` is the memory that it has looked at last, None where that may change unseen."""
 
-    measure: type[Measure] = Measure
-
-    def __init__(self, pass_order: Sequence[Node], leaves: Iterable[Node], where: Where, found: Sequence[Breakpoint]) -> None:
-        self.at: dict[Node, list[Breakpoint]] = {}
-        self.anywhere = [b for b in found if not b.places and not b.exception]
-        self.exception = next((b for b in found if b.exception), None)
-        self.where = where
-        self.hits: list[Breakpoint] = []
-        self.met: set[int] = set()                              # those of no place that have stopped this pass: once is enough
+    def __init__(self, order: Sequence[Node], leaves: Iterable[Node], where: Where, found: Sequence[Breakpoint]) -> None:
+        super().__init__(order, leaves, where, found)
         self.recent: list[tuple[Any, float]] | None = []
-        self.key: Callable[[Node], Any] = lambda node: None
         quiet = [b.quiet for b in self.anywhere]
         self.low, self.high = max((q[0] for q in quiet), default=0.0), min((q[1] for q in quiet), default=math.inf)
-        placed = [b for b in found if b.places]
-        if placed:
-            self._place(pass_order, list(leaves), placed)
 
-    def _place(self, order: Sequence[Node], leaves: list[Node], placed: list[Breakpoint]) -> None:
+    def possible(self, order: Sequence[Node], placed: list[Breakpoint]) -> list[Breakpoint]:
+        if not placed:
+            return placed
         ops, paths = {n.op for n in order}, self.where.paths    # most breakpoints are on what this pass has not
-        placed = [b for b in placed if (b.op is None or any(b.at_op(op) for op in ops)) and (b.module is None or paths is None or any(inside(p, b.module) for p in paths))]
-        for b in placed:
-            if b.parameter is None:
-                nth = 0
-                for n in order:
-                    if b.at_place(n.op, n.site, lambda n=n: self.where.module(n), n.shape):      # type: ignore[misc]
-                        nth += 1
-                        if b.nth is not None and nth != b.nth + 1:
-                            continue
-                        self.at.setdefault(n, []).append(b)
-                        if b.op is None and b.line is None and not b.conditional and b.shape is None:
-                            break                               # a module: where the pass comes into it
-            if b.parameter is not None or (b.op is None and b.line is None and b.conditional):
-                for n in leaves:
-                    if isinstance(n, AccumulateGrad):
-                        name = self.where.leaf(n.variable)
-                        if b.at_place(n.op, None, lambda n=n: self.where.module(n), n.shape, name):      # type: ignore[misc]
-                            self.at.setdefault(n, []).append(b)
+        return [b for b in placed if (b.op is None or any(b.at_op(op) for op in ops)) and (b.module is None or paths is None or any(inside(p, b.module) for p in paths))]
 
-    @property
-    def unlikely(self) -> bool:
-        """Whether all that could stop the pass are conditions that have never held."""
-        return self.exception is None and all(b.conditional and not b.hits for bs in (self.anywhere, *self.at.values()) for b in bs)
+    def names(self, leaf: Any) -> Iterable[str]:
+        return (self.where.leaf(leaf.variable),) if isinstance(leaf, AccumulateGrad) else ()
 
-    def __bool__(self) -> bool:
-        return bool(self.at or self.anywhere or self.exception)
-
-    def until(self, node: Any, grads: Any) -> bool:
-        """Whether some breakpoint pauses before `node`."""
-        found = self.at.get(node)
-        if self.anywhere:
-            if found is None and self.recent is not None and len(grads) == 1 and self.low <= self._glance(node, grads[0]) <= self.high:
-                return False
-            found = [*found, *self.anywhere] if found else self.anywhere
-        if not found:
-            return False
-        m = self.measure(grads)
-        hits = [b for b in found if b.enabled and b.id not in self.met and b.holds(m, self.key(node) if b.when == "jump" else None) and b.meet()]
-        if hits:
-            self.hits = hits
-            self.met.update(b.id for b in hits if not b.places)
-        return bool(hits)
-
+    def quiet(self, node: Node, grads: Any) -> bool:
+        return self.recent is not None and len(grads) == 1 and self.low <= self._glance(node, grads[0]) <= self.high
 
     def _glance(self, node: Node, g: Any) -> float:
         """The sum of squares of a gradient; memory that has just been looked at, handed on as it is or turned, is not looked at again."""
@@ -123,11 +79,11 @@ class Plan:
         return e
 
 
-def plan_of(pass_order: Sequence[Node], leaves: Iterable[Node], where: Where) -> Plan:
+def plan_of(pass_order: Sequence[Node], leaves: Iterable[Node], where: Where) -> NodePlan:
     """What of the breakpoints a pass may meet now."""
     step = current_step()
     found = [b for b in breakpoints if b.enabled and not b.forward and b.in_step(step)]
-    plan = Plan(pass_order, leaves, where, found)
+    plan = NodePlan(pass_order, leaves, where, found)
     if any(b.when == "jump" for b in found):
         index: dict[Node, int] = {n: i for i, n in enumerate([*pass_order, *leaves])}
         plan.key = lambda node: (index.get(node, -1), node.op.name)
@@ -174,7 +130,7 @@ def run(roots: Sequence[Tensor], grads: list[Any], *, retain: bool = False, crea
     return ()
 
 
-def _through(pass_: Pass, plan: Plan) -> None:
+def _through(pass_: Pass, plan: NodePlan) -> None:
     """Runs a pass that may meet a breakpoint, and writes `.grad` at its end."""
     pass_.sink = mode.sink
     light = plan.unlikely and not pass_.hooked
@@ -203,7 +159,7 @@ def _through(pass_: Pass, plan: Plan) -> None:
     hold_open(dbg)
 
 
-def _raised(pass_: Pass, plan: Plan, error: Exception) -> Debugger:
+def _raised(pass_: Pass, plan: NodePlan, error: Exception) -> Debugger:
     """The pass, standing before the node that raised an exception."""
     assert plan.exception is not None
     pass_.rewind(pass_.index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,6 +27,16 @@ def structure_of(tape: Tape) -> int:
     here = getattr(tape.recorder, "here", None)
     graph = None if here is None else here.graph
     return int(tape.recorder.current if graph is None else graph.number)
+
+
+def micros_of(tape: Tape, number: int, op: int) -> float | None:
+    """Microseconds that an op took: in the step that runs, else in the newest of its structure."""
+    ticks = tape.recorder.ticks
+    if structure_of(tape) == number and op < len(ticks):
+        return float(ticks[op] * 1e-3)
+    found, _ = tape.frames("clocks", id=str(number), most=1)
+    took = float(found[-1].columns["op_us"][op]) if found and op < len(found[-1].columns["op_us"]) else math.nan
+    return took if took == took else None
 
 
 class Where:
@@ -58,6 +69,13 @@ class Where:
         if found is None and self.tape is not None:
             found = self.tape.recorder.rows.get(node.seq)
         return -1 if found is None else found
+
+    def micros(self, node: Node) -> float | None:
+        """Microseconds that the op took which made a node, where a recording has noted it."""
+        graph, row, tape = self.graph, self.row(node), self.tape
+        if graph is None or tape is None or not 0 <= row < len(graph.node_op) or graph.node_op[row] < 0:
+            return None
+        return micros_of(tape, self.number, graph.node_op[row])
 
     def module(self, node: Node) -> str:
         """The path of the module call that made a node; '' at the top level or when unknown."""

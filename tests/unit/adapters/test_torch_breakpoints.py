@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: there is 
 
 import torch.nn as nn  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
+from debugger.pauses import Pauses, forget, named  # noqa: E402
 
 import tapescope as ts  # noqa: E402
 from tapescope.adapters import torch as tst  # noqa: E402
@@ -28,24 +29,10 @@ def left_as_found() -> Iterator[None]:
     torch.manual_seed(0)
     before = traces()
     yield
-    ts.breakpoints.clear()
-    settings.on_pause, settings.alone = None, "go on"
+    forget()
     assert traces() == before
     assert ts.core.state.mode.sink is None
     assert not [t for t in threading.enumerate() if t.name == "tapescope backward"]
-
-
-class Pauses:
-    """Notes every pause; may move the pass."""
-
-    def __init__(self, move: Any = lambda dbg: None) -> None:
-        self.places: list[str] = []
-        self.move = move
-        settings.on_pause = self
-
-    def __call__(self, dbg: Any) -> None:
-        self.places.append(f"{dbg.at.name} {getattr(dbg.at, 'parameter', '')} {dbg.at.module}".replace("  ", " ").strip())
-        self.move(dbg)
 
 
 def plain(name: str) -> tuple[Any, Any, Any]:
@@ -83,7 +70,7 @@ ADDMM = ["AddmmBackward0 4", "AddmmBackward0 2", "AddmmBackward0 0"]
     ({"op": "relu", "norm_below": 1e9}, ["ReluBackward0 1"]),
     ({"parameter": "*", "norm_above": 1e9}, []),
     ({"when": "nonfinite"}, []),
-], ids=lambda v: str([getattr(x, "__name__", x) for x in v.values()]) if isinstance(v, dict) else "")
+], ids=named)
 @pytest.mark.parametrize("recorded", [False, True], ids=["bare", "recorded"])
 def test_where_it_pauses(fields: dict[str, Any], places: list[str], recorded: bool) -> None:
     model, loss, expected = plain("mlp")

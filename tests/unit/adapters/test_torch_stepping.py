@@ -238,3 +238,22 @@ def test_frames_and_commands():
         command(tape, "debug.back", {})
         assert command(tape, "debug.continue", {})["state"] == "done"
     assert tape.error is None and {p.name for p in tape.recorder.names.params if p.grad_step == 0} == {n for n, _ in model.named_parameters()}
+
+
+def test_a_stop_tells_times_hooks_and_what_it_reaches() -> None:
+    model, loss = MODELS["mlp"]()
+    with tst.record(model):
+        value = loss()
+    first = next(model.parameters())
+    handle = first.register_hook(lambda g: g)
+    dbg = tst.debug(value, module=model)
+    at = dbg.describe()[0]["at"]
+    assert at["time"]["forward"] > 0 and at["time"]["backward"] > 0
+    assert at["reaches"] == ["4.bias", "4.weight", "2.bias", "2.weight", "0.bias", "0.weight"]
+    last = dbg.go(dbg.total - 1)
+    assert last.parameter == "0.weight" and last.reaches == ["0.weight"] and last.stack == ["0"]
+    assert "hooks: test_a_stop" in repr(last)
+    dbg.step_back(3)
+    assert dbg.at.time["backward"] == dbg._pass.took[dbg.at.node] * 1e-3
+    handle.remove()
+    dbg.abort()

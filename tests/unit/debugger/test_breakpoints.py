@@ -16,12 +16,13 @@ from tapescope import nn
 from tapescope.core import autograd, engine
 from tapescope.debugger import Aborted, BreakpointWarning, Unattended, settings
 
+from .pauses import Pauses, forget, named
+
 
 @pytest.fixture(autouse=True)
 def _clean() -> Iterator[None]:
     yield
-    ts.breakpoints.clear()
-    settings.on_pause, settings.alone = None, "go on"
+    forget()
     assert autograd._walk is engine.walk
     assert ts.core.state.mode.sink is None
 
@@ -44,19 +45,6 @@ def train(net: nn.Module) -> list[Any]:
     net.zero_grad()
     F.cross_entropy(net(X), Y).backward()
     return [p.grad.numpy().copy() for p in net.parameters()]
-
-
-class Pauses:
-    """Notes every pause; may move the pass."""
-
-    def __init__(self, move: Any = lambda dbg: None) -> None:
-        self.places: list[str] = []
-        self.move = move
-        settings.on_pause = self
-
-    def __call__(self, dbg: Any) -> None:
-        self.places.append(f"{dbg.at.name} {getattr(dbg.at, 'parameter', '')} {dbg.at.module}".replace("  ", " ").strip())
-        self.move(dbg)
 
 
 @pytest.mark.parametrize(("fields", "places"), [
@@ -82,7 +70,7 @@ class Pauses:
     ({"module": "body", "norm_above": 1e-9}, ["TanhBackward0 body.3", "AddmmBackward0 body.2", "AccumulateGrad body.2.bias body.2", "TBackward0 body.2",
                                               "AccumulateGrad body.2.weight body.2", "ReluBackward0 body.1", "AddmmBackward0 body.0",
                                               "AccumulateGrad body.0.bias body.0", "TBackward0 body.0", "AccumulateGrad body.0.weight body.0"]),
-], ids=lambda v: str([getattr(x, "__name__", x) for x in v.values()]) if isinstance(v, dict) else "")
+], ids=named)
 @pytest.mark.parametrize("recorded", [False, True], ids=["bare", "recorded"])
 def test_where_it_pauses(fields: dict[str, Any], places: list[str], recorded: bool) -> None:
     net = Net()

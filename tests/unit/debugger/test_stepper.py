@@ -198,3 +198,26 @@ def test_parameters_that_change_while_it_is_held_are_named() -> None:
     assert dbg.note.startswith("changed while the pass was held: ") and dbg.describe()[0]["changed"] == [dbg.name_of(w)]
     dbg.continue_()
     assert v.grad.tolist() == [10, 2, 2]
+
+
+def test_a_stop_tells_which_hooks_run_there_and_how_long_things_take() -> None:
+    def doubled(g: ts.Tensor) -> ts.Tensor:
+        return g * 2
+
+    x = ts.ones(50, requires_grad=True)
+    with ts.record():
+        y = (x * 3).tanh()
+        y.register_hook(doubled)
+        dbg = ts.debug(y.sum())
+        looked = dbg.step().time
+        assert dbg.at.hooks == ["test_a_stop_tells_which_hooks_run_there_and_how_long_things_take.<locals>.doubled"]
+        assert "hooks: test_a_stop" in repr(dbg.at) and "time: forward" in repr(dbg.at)
+        dbg.step()
+        dbg.step_back()
+        ran = dbg.at.time
+    assert looked["forward"] == ran["forward"] > 0
+    assert looked["backward"] != ran["backward"] == dbg._pass.took[dbg.at.node] * 1e-3 > 0      # now it has run
+    assert dbg.describe()[0]["at"]["time"] == pytest.approx(ran)
+    bare = ts.debug((x * 3).sum())
+    assert bare.at.time["forward"] is None                      # nobody has noted it
+    assert bare.at.time["backward"] > 0

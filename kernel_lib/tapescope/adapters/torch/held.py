@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Sequence
+from time import perf_counter_ns as clock
 from typing import Any
 
 import torch
@@ -44,6 +45,8 @@ class HeldPass:
         self.result: Any = None
         self.done = False
         self.recorder: Any = None              # who hears nodes, the first time that they run
+        self.took: dict[Any, int] = {}         # ns that nodes ran when they last did, hooks included
+        self._since = 0
         self.parts: dict[Any, dict[Any, float]] = {}           # node -> consumer -> norm of what it sent there
         self._met = {n for n, times in _arrivals(self.nodes).items() if times > 1}
         self._until: Until = lambda node, grads: True
@@ -117,6 +120,8 @@ class HeldPass:
         """Before a node, on the pass's thread."""
         if self._leave:
             raise Abandoned
+        if self.ran and not self._light:
+            self.took[self.ran[-1]] = clock() - self._since
         self.index += 1
         self.ran.append(node)
         self.furthest = max(self.furthest, self.index)
@@ -133,6 +138,7 @@ class HeldPass:
         self.stop = None
         if node._sequence_nr() >= LEAF:
             self.reached.append(node.variable)
+        self._since = clock()
         return None if given is grads else given
 
     def _sent(self, node: Any, out: tuple[Any, ...]) -> None:

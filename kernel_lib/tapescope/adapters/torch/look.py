@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from time import perf_counter_ns as clock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ...core.site import SiteInfo, resolve
-from ...debugger.held import HeldAt
+from ...debugger.frames import MOST
+from ...debugger.held import HeldAt, about, stack_of
 from ...debugger.look import sample, summary
+from ...debugger.where import micros_of
 from .arrays import Away, array_of, quietly
 from .formulas import formula
 from .nodes import LEAF
@@ -25,6 +28,7 @@ class TorchAt(HeldAt):
 
     def __init__(self, dbg: TorchDebugger, node: Any, grads: tuple[Any, ...]) -> None:
         self._dbg, self.node, self._grads = dbg, node, grads
+        self._looked: int | None = None                         # ns that computing grad_out has taken
 
     @property
     def name(self) -> str:
@@ -94,7 +98,9 @@ class TorchAt(HeldAt):
             with quietly(), torch.no_grad():
                 if isinstance(node, torch._C._FunctionBase):
                     return ()                      # a user's own code: it runs once per arrival
+                began = clock()
                 out = node(*self._grads)
+                self._looked = clock() - began
         except Exception:
             return ()
         return out if isinstance(out, tuple) else (out,)
@@ -103,6 +109,34 @@ class TorchAt(HeldAt):
     def formula(self) -> str:
         """The derivative in LaTeX, '' where none is written down."""
         return formula(self.name)
+
+    @property
+    def time(self) -> dict[str, float | None]:
+        """Microseconds, None where not known: `forward`, what the op took while it was recorded; `backward`, what its derivative took when it ran last, hooks
+        included, or as it is computed to be shown. On a device that is asked for, the time to ask."""
+        where, dbg = self._dbg.where, self._dbg
+        if self._looked is None and self.node not in dbg._pass.took:
+            self.grad_out  # noqa: B018
+        op, graph = where.op(self.node)
+        ran = dbg._pass.took.get(self.node, self._looked)
+        return {"forward": None if op < 0 or graph is None else micros_of(where.tape, where.number, op), "backward": None if ran is None else ran * 1e-3}
+
+    @property
+    def hooks(self) -> list[str]:
+        """The names of a leaf's hooks; PyTorch does not tell those of other tensors and of nodes."""
+        leaf = getattr(self.node, "variable", None)
+        found = [*(getattr(leaf, "_backward_hooks", None) or {}).values(), *(getattr(leaf, "_post_accumulate_grad_hooks", None) or {}).values()]
+        return [getattr(h, "__qualname__", None) or type(h).__name__ for h in found]
+
+    @property
+    def stack(self) -> list[str]:
+        """The modules that the node was made in, outermost first."""
+        return stack_of(self.module)
+
+    @property
+    def reaches(self) -> list[str]:
+        """The parameters that a gradient from here comes to, in the order in which the pass meets them."""
+        return self._dbg.reach(self.node)
 
     def shares(self) -> list[dict[str, Any]]:
         """Where several gradients meet at this node: each consumer's part of the sum, by norm."""
@@ -116,6 +150,9 @@ class TorchAt(HeldAt):
 
     def _line(self, value: Any, kind: str = "saved", i: int = 0) -> str:
         return _line(value)
+
+    def _more(self) -> list[str]:
+        return about(self)
 
 
 def _host(t: Any) -> Any:
@@ -157,7 +194,8 @@ def describe(dbg: TorchDebugger) -> tuple[dict[str, Any], dict[str, Any]]:
                 "grad_in": [add(f"grad_in[{i}]", g) for i, g in enumerate(at.grad_in) if g is not None],
                 "saved": [add(n, v) for n, v in at.saved.items()],
                 "grad_out": [add(f"grad_out[{i}]", g) for i, g in enumerate(at.grad_out) if g is not None],
-                "shares": [{"from": s["from"], "share": s["share"]} for s in at.shares()]}
+                "shares": [{"from": s["from"], "share": s["share"]} for s in at.shares()],
+                "stack": at.stack, "reaches": dbg.reach(at.node, MOST), "hooks": at.hooks, "time": at.time}
     arrived = {dbg.name_of(t): float(g.detach().float().norm()) for t, g in dbg.arrived}
     meta = {"state": dbg.state, "live": dbg.live, "graph": dbg.graph, "index": dbg.index, "total": dbg.total, "node": -1 if at is None else at.row,
             "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "hits": [b.id for b in dbg.hits], "nbytes": 0,

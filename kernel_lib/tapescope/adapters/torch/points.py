@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
+from ...debugger.plan import Plan
 from ...debugger.points import Breakpoint, Measure
-from ...debugger.watch import Plan
 from .arrays import Away, array_of, quietly
 from .nodes import LEAF
 from .structure import label
@@ -40,50 +41,31 @@ class TorchMeasure(Measure):
             return any(bool((t.to_dense() if t.layout != torch.strided else t).any()) for t in self.tensors)
 
 
-class TorchPlan(Plan):
+class TorchPlan(Plan[TorchWhere]):
     """The breakpoints that one pass of PyTorch may meet, by node."""
 
-    where: TorchWhere  # type: ignore[assignment]
     measure = TorchMeasure
 
     def __init__(self, nodes: Sequence[Any], where: TorchWhere, found: Sequence[Breakpoint]) -> None:
-        leaves = [n for n in nodes if n._sequence_nr() >= LEAF]
-        super().__init__([n for n in nodes if n._sequence_nr() < LEAF], leaves, where, found)  # type: ignore[arg-type]
-        self.recent = None
+        super().__init__([n for n in nodes if n._sequence_nr() < LEAF], [n for n in nodes if n._sequence_nr() >= LEAF], where, found)
         if any(b.when == "jump" for b in found):
             index = {n: i for i, n in enumerate(nodes)}
             self.key = lambda node: (index.get(node, -1), node.name())
 
-    def _place(self, order: Sequence[Any], leaves: list[Any], placed: list[Breakpoint]) -> None:
+    def at_node(self, b: Breakpoint, node: Any) -> bool:
         where = self.where
-        for b in placed:
-            if b.parameter is None:
-                nth, calls = 0, set()
-                for n in order:
-                    shape, own = _shape(n), where.words(n)
-                    if not b.at_place(own, where.site(n), lambda n=n: where.module(n), shape):  # type: ignore[misc]
-                        continue
-                    if b.op is not None and not b.at_op(words(label(own.node_name), own.node_name)):
-                        op = where.op(n)[0]                     # named as the user wrote it: once for all the nodes that it made
-                        if op in calls:
-                            continue
-                        calls.add(op)
-                    nth += 1
-                    if b.nth is not None and nth != b.nth + 1:
-                        continue
-                    self.at.setdefault(n, []).append(b)
-                    if b.op is None and b.line is None and not b.conditional and b.shape is None:
-                        break                                   # a module: where the pass comes into it
-            if b.parameter is not None or (b.op is None and b.line is None and b.conditional):
-                for n in leaves:
-                    if not hasattr(n, "variable"):
-                        continue
-                    names = (where.parameter(n), unnamed(n.variable))       # a breakpoint may have been set before anybody knew the name
-                    if any(b.at_place(_LEAF, None, lambda n=n: where.module(n), tuple(n.variable.shape), name) for name in names):  # type: ignore[misc]
-                        self.at.setdefault(n, []).append(b)
+        return b.at_place(where.words(node), where.site(node), partial(where.module, node), _shape(node))
 
+    def at_once(self, b: Breakpoint, node: Any) -> Hashable:
+        """Named as the user wrote it, it pauses once for all the nodes that the call made."""
+        if b.op is None:
+            return None
+        own = self.where.words(node)
+        return None if b.at_op(words(label(own.node_name), own.node_name)) else self.where.op(node)[0]
 
-_LEAF = words("AccumulateGrad", "AccumulateGrad")
+    def names(self, leaf: Any) -> Iterable[str]:
+        """A breakpoint may have been set before anybody knew the name."""
+        return (self.where.parameter(leaf), unnamed(leaf.variable)) if hasattr(leaf, "variable") else ()
 
 
 def _shape(node: Any) -> tuple[int, ...]:

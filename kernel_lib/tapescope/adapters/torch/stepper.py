@@ -14,7 +14,7 @@ from ...debugger.where import inside
 from .arrays import quietly
 from .backward import enter
 from .carried import release
-from .held import HeldPass, Until
+from .held import HeldPass, Until, ordered
 from .listen import recorder_here
 from .look import TorchAt, describe
 from .nodes import LEAF
@@ -217,6 +217,11 @@ class TorchDebugger(Held[TorchAt]):
     def name_of(self, leaf: Any) -> str:
         """A leaf's name: as its module or a recording calls it, or by shape."""
         return self.where.leaf(leaf)
+
+    def reach(self, node: Any, most: int = 1_000_000) -> list[str]:
+        """Names of the leaves that a gradient from this node comes to, in the order of the pass; of more than `most`, the first."""
+        found = set(ordered([node])[0])
+        return [self.name_of(n.variable) for n in self._pass.nodes if n in found and hasattr(n, "variable")][:most]
 
     def row(self, node: Any) -> int:
         return self.rows.get(node, -1)
