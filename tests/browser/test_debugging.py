@@ -195,6 +195,60 @@ def test_every_part_of_it_is_reached_by_keys_and_says_what_it_is(lab: Lab, noteb
     assert any(b.startswith("image-alt") for b in breaches(lab))          # axe does look there
 
 
+FULL = """
+tape = ts.record(values="full")
+for i in range(2):
+    loss = F.cross_entropy(model(x), y)
+    opt.zero_grad(); loss.backward(); opt.step()
+"""
+
+
+def marked(lab: Lab) -> list[str]:
+    """Lines of cells that are marked as the place of a stop."""
+    return [str(t).strip() for t in lab.page.evaluate("[...document.querySelectorAll('.cm-line.ts-stopped-line')].map(e => e.textContent)")]
+
+
+def test_a_recorded_forward_pass_is_walked_and_stops_are_set_on_ops_and_parameters(lab: Lab, notebook_of: Write, shots: Path) -> None:
+    lab.open(notebook_of(MODEL, FULL, LOOP.format(steps=1)))
+    lab.run(0)
+    lab.run(1)
+    lab.open_panel("backward")
+    lab.panel.get_by_role("radio", name="Forward").click()
+    where = lab.panel.locator(".ts-back-where")
+    lab.until(lambda: where.inner_text() == "op 1 of 7", what="the first op")
+    lab.panel.locator(".ts-stage-canvas").focus()
+    lab.page.keyboard.press("n")
+    lab.until(lambda: "addmm" in lab.panel.locator(".ts-back-panel h2").inner_text(), what="the second op")
+    cards = lab.panel.locator(".ts-tcard")
+    lab.until(lambda: cards.count() == 4 and lab.panel.locator(".ts-tcard canvas").count() == 4, what="what went in and came out")
+    assert cards.nth(0).inner_text().startswith("encoder.0.bias")
+    assert breaches(lab) == []
+    lab.page.screenshot(path=shots / "forward-walk.png")
+    lab.page.keyboard.press("b")
+    lab.until(lambda: lab.panel.get_by_role("button", name="Break here").get_attribute("aria-pressed") == "true", what="a stop at the op")
+    lab.tab("histograms")
+    row = lab.panel.get_by_role("button", name="Break at head.bias")
+    row.click()
+    lab.until(lambda: row.get_attribute("aria-pressed") == "true", what="a stop at the parameter")
+    assert breaches(lab) == []
+    lab.tab("backward")
+    lab.run(2, wait=False)
+    assert "forward pass, addmm in encoder.0" in paused(lab)
+    lab.until(lambda: marked(lab) == ["return self.head(self.encoder(x))"], what="the line to be marked")
+    lab.page.screenshot(path=shots / "stopped-line.png")
+    lab.panel.locator(".ts-stage-canvas").focus()
+    lab.page.keyboard.press("c")
+    paused(lab, "AccumulateGrad in head")
+    lab.until(lambda: marked(lab) == [], what="a leaf, which no line has made")
+    lab.panel.locator(".ts-stage-canvas").focus()
+    lab.page.keyboard.press("n")
+    lab.page.keyboard.press("n")
+    lab.until(lambda: marked(lab) == ["return self.head(self.encoder(x))"], what="the line of a node in the middle of the pass")
+    lab.page.keyboard.press("c")
+    lab.await_cell(2)
+    assert marked(lab) == []
+
+
 def test_a_paused_cell_outlives_a_reload_and_an_interrupt_ends_it(lab: Lab, notebook_of: Write) -> None:
     path = notebook_of(MODEL, RECORD, "ts.break_on(op='relu'); None", LOOP.format(steps=1), "print(ts.is_grad_enabled(), tape.error)")
     lab.open(path)

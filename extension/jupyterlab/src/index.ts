@@ -7,13 +7,14 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator } from '@jupyterlab/translation';
 import { tapescopeIcon } from './icon';
 import { Links } from './link';
+import type { LineMark } from './mark';
 import { TapescopePanel } from './panel';
 import { Preferences } from './preferences';
-import { openSource } from './source';
+import { openSource, Source } from './source';
 import { StatusItem } from './statusitem';
 import { tabs } from './views';
 import { Vigil } from './vigil';
-import { speak } from './words';
+import { speak, t } from './words';
 
 const OPEN = 'tapescope:open';
 const RECORD = 'tapescope:record';
@@ -55,18 +56,18 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const vigilOf = (notebook: NotebookPanel): Vigil => {
       let vigil = vigils.get(notebook);
       if (!vigil) {
-        vigils.set(notebook, (vigil = new Vigil(notebook, links.of(notebook.sessionContext))));
+        vigils.set(notebook, (vigil = new Vigil(notebook, links.of(notebook.sessionContext), lineMark(notebook, app.shell))));
         let toast = '';
         vigil.paused.connect((_, pause) => {
-          spoken.textContent = pause ? `Cell paused: ${pause.words}` : 'The cell goes on.';
+          spoken.textContent = pause ? t('Cell paused: {0}', pause.words) : t('The cell goes on.');
           if (toast) {
             Notification.dismiss(toast);
             toast = '';
           }
           if (pause && !panel?.isVisible) {
-            toast = Notification.warning(`Paused: ${pause.words}`, {
+            toast = Notification.warning(t('Paused: {0}', pause.words), {
               autoClose: false,
-              actions: [{ label: 'Show', callback: () => void open('backward') }]
+              actions: [{ label: t('Show'), callback: () => void open('backward') }]
             });
           }
         });
@@ -147,20 +148,32 @@ const plugin: JupyterFrontEndPlugin<void> = {
 function toolbarButton(vigil: Vigil, open: (tab?: string) => void): ToolbarButton {
   const props = (paused: string | null) => ({
     icon: tapescopeIcon,
-    label: paused ? 'Paused' : 'Tapescope',
-    tooltip: paused ?? 'See what the model of this notebook does: graph, gradients, histograms, metrics',
+    label: paused ? t('Paused') : 'Tapescope',
+    tooltip: paused ?? t('See what the model of this notebook does: graph, gradients, histograms, metrics'),
     className: paused ? 'ts-toolbar-paused' : '',
     onClick: () => open(vigil.pause ? 'backward' : undefined)
   });
   const button = new ToolbarButton(props(null));
   const tell = () => {
     button.toggleClass('ts-toolbar-paused', vigil.pause !== null);
-    (button as any).props = props(vigil.pause ? `Paused: ${vigil.pause.words}` : null);
+    (button as any).props = props(vigil.pause ? t('Paused: {0}', vigil.pause.words) : null);
     button.update();
   };
   vigil.paused.connect(tell);
   button.disposed.connect(() => vigil.paused.disconnect(tell));
   return button;
+}
+
+/** Marks the line at which a pass is held; the code for it is loaded when there is one. */
+function lineMark(notebook: NotebookPanel, shell: JupyterFrontEnd.IShell): (source: Source | null) => void {
+  let mark: LineMark | null = null;
+  let asked = false;
+  return source => {
+    asked ||= source !== null;
+    if (asked) {
+      void import('./mark').then(({ LineMark }) => (mark ??= new LineMark(notebook, shell)).show(source));
+    }
+  };
 }
 
 /** What is spoken, whatever has the focus. */

@@ -214,9 +214,9 @@ export class TapescopePanel extends Widget {
   /** A paused cell: said on the tab of the panel, on the tab of the view, and in a line that leads there. */
   private renderPause(): void {
     const pause = this.vigil?.pause ?? null;
-    this.title.label = pause ? 'Tapescope: paused' : 'Tapescope';
+    this.title.label = pause ? t('Tapescope: paused') : 'Tapescope';
     this.title.className = pause ? 'ts-title-paused' : '';
-    this.title.caption = pause ? `Paused: ${pause.words}` : 'Tapescope: what the model of the active notebook does';
+    this.title.caption = pause ? t('Paused: {0}', pause.words) : 'Tapescope: what the model of the active notebook does';
     this.node.dataset.paused = String(pause !== null);
     const there = this.tab.id === 'backward' || this.tab.id === 'dashboard';
     this.pause_.hidden = pause === null || there;
@@ -224,11 +224,11 @@ export class TapescopePanel extends Widget {
       this.pause_.dataset.words = pause.words;
       const button = element('button', 'ts-panel-import');
       button.type = 'button';
-      button.textContent = 'Show';
+      button.textContent = t('Show');
       button.addEventListener('click', () => this.show_('backward'));
       const words = paragraph(pause.words);
       const strong = document.createElement('strong');
-      strong.textContent = 'Paused ';
+      strong.textContent = `${t('Paused')} `;
       words.prepend(strong);
       this.pause_.replaceChildren(words, button);
     }

@@ -1,5 +1,6 @@
 import { showErrorMessage } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
+import { Cell } from '@jupyterlab/cells';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
 
@@ -25,18 +26,28 @@ export async function openSource(source: Source, notebook: NotebookPanel | null,
   placeCursor(widget?.content?.editor, source.line);
 }
 
+/** The cell that ran as "In [3]"; one that still runs has no number yet. */
+export function cellOf(name: string, notebook: NotebookPanel): Cell | undefined {
+  const count = Number(/\d+/.exec(name)?.[0] ?? NaN);
+  const cells = notebook.content.widgets;
+  return cells.find(cell => (cell.model as any).executionCount === count) ?? cells.find(cell => (cell.model as any).executionState === 'running');
+}
+
+/** A line of what ran, as a line of the cell: IPython leaves empty lines at its beginning out. */
+export function lineOf(cell: Cell, line: number): number {
+  return line + (/^(\s*\n)*/.exec(cell.model.sharedModel.getSource())?.[0].split('\n').length ?? 1) - 1;
+}
+
 async function openCell(source: Source, notebook: NotebookPanel | null): Promise<void> {
-  const count = Number(/\d+/.exec(source.cell)?.[0] ?? NaN);
-  const index = notebook?.content.widgets.findIndex(cell => (cell.model as any).executionCount === count) ?? -1;
-  if (!notebook || index < 0) {
+  const cell = notebook ? cellOf(source.cell, notebook) : undefined;
+  if (!notebook || !cell) {
     await showErrorMessage('Tapescope', `${source.cell} is not in this notebook any more: it was run again, or deleted.`);
     return;
   }
-  const cell = notebook.content.widgets[index];
-  notebook.content.activeCellIndex = index;
+  notebook.content.activeCellIndex = notebook.content.widgets.indexOf(cell);
   await notebook.content.scrollToCell(cell, 'center');
   await cell.ready;
-  placeCursor(cell.editor, source.line);
+  placeCursor(cell.editor, lineOf(cell, source.line));
 }
 
 function placeCursor(editor: any, line: number): void {
@@ -51,7 +62,7 @@ function placeCursor(editor: any, line: number): void {
 }
 
 /** The path as the contents API knows it, or null for a file that it cannot reach. */
-function contentsPath(file: string): string | null {
+export function contentsPath(file: string): string | null {
   const root = PageConfig.getOption('serverRoot').replace(/\/+$/, '');
   if (!file.startsWith('/')) {
     return file;

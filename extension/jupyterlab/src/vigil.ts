@@ -3,6 +3,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import type { Attachment, Breakpoint, DebugState } from '@tapescope/widgets';
 import { Connection } from './connection';
 import { KernelLink } from './link';
+import { Source } from './source';
 
 /** Where a cell is paused and why, in words. */
 export interface Pause {
@@ -30,7 +31,8 @@ export class Vigil {
 
   constructor(
     private notebook: NotebookPanel,
-    private link: KernelLink
+    private link: KernelLink,
+    private mark: (source: Source | null) => void
   ) {
     link.changed.connect(this.follow, this);
     void notebook.context.ready.then(() => {
@@ -61,13 +63,14 @@ export class Vigil {
     this.stop = () => undefined;
     this.connection = connection;
     this.say(null);
+    this.mark(null);
     if (connection) {
       void this.attend(connection);
     }
   }
 
   private async attend(connection: Connection): Promise<void> {
-    const { hubOf } = await import('@tapescope/widgets/hub');
+    const [{ hubOf }, { pauseWords }] = await Promise.all([import('@tapescope/widgets/hub'), import('@tapescope/widgets/breaks/words')]);
     if (connection !== this.connection) {
       return;
     }
@@ -76,7 +79,9 @@ export class Vigil {
     let offStore: () => void = () => undefined;
     const look = () => {
       const debug = at.store()?.debug ?? null;
-      this.say(pauseOf(debug));
+      // Only a pass inside a running cell keeps somebody waiting.
+      this.say(debug?.live && debug.state === 'held' && debug.at ? { words: pauseWords(debug) } : null);
+      this.mark(sourceOf(debug));
       if (synced && debug?.breakpoints) {
         this.keep(debug.breakpoints);
       }
@@ -140,12 +145,8 @@ export class Vigil {
   }
 }
 
-/** Only a pass inside a running cell keeps somebody waiting. */
-function pauseOf(debug: DebugState | null): Pause | null {
-  if (!debug?.live || debug.state !== 'held' || !debug.at) {
-    return null;
-  }
-  const { name, module, source } = debug.at;
-  const place = debug.direction === 'forward' ? `forward pass, ${name}` : `before node ${debug.index + 1} of ${debug.total}, ${name}`;
-  return { words: [`${place}${module ? ` in ${module}` : ''}`, source && `${source[3] || source[0]}, line ${source[1]}`, debug.reason].filter(Boolean).join(' — ') };
+/** The line that made what a held pass stands at. */
+function sourceOf(debug: DebugState | null): Source | null {
+  const [file, line, , cell] = (debug?.state === 'held' && debug.at?.source) || [];
+  return file === undefined || line === undefined ? null : { file, line, cell: cell ?? '' };
 }

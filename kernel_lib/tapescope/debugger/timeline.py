@@ -28,20 +28,28 @@ class OpAt:
 
     @property
     def output(self) -> Tensor | None:
-        """What the op gave, as it was copied; None where no copy was made."""
-        return self._line.value(self.row)
+        """What the op gave (the first of several), as it was copied; None where no copy was made."""
+        return self._line.value(f"output/{self.row}")
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """All that the op gave, as far as it was copied."""
+        found: list[Tensor] = []
+        while (t := self._line.value(f"output/{self.row}.{len(found)}" if found else f"output/{self.row}")) is not None:
+            found.append(t)
+        return found
 
     @property
     def inputs(self) -> list[tuple[str, Tensor | None]]:
-        """What went in: names, and values of what other ops gave."""
+        """What went in: names, and values where they were copied."""
         g = self._line.graph
         found: list[tuple[str, Tensor | None]] = []
         for entry in g.inputs_of(self.row):
             if entry >= 0:
-                found.append((f"{g.strings[g.op_name[entry]]} (op {entry + 1})", self._line.value(entry)))
+                found.append((f"{g.strings[g.op_name[entry]]} (op {entry + 1})", self._line.value(f"output/{entry}")))
             else:
                 k = -entry - 1
-                found.append((f"{SOURCES[g.src_kind[k]]} {g.strings[g.src_name[k]]}", None))
+                found.append((f"{SOURCES[g.src_kind[k]]} {g.strings[g.src_name[k]]}", self._line.value(f"source/{k}")))
         return found
 
     @property
@@ -57,8 +65,8 @@ class OpAt:
             file, line, cell, text = self.source
             lines.append(f"  {cell + ', line ' + str(line) if cell else file + ':' + str(line)}: {text}")
         lines += [f"  input:  {name}" + (f"  {one_line(v)}" if v is not None else "") for name, v in self.inputs]
-        out = self.output
-        lines.append(f"  output: {one_line(out)}" if out is not None else f"  output: {self.dtype}[{', '.join(self.shape.split('x')) if self.shape else ''}], not copied")
+        outs = self.outputs
+        lines += [f"  output: {one_line(out)}" for out in outs] or [f"  output: {self.dtype}[{', '.join(self.shape.split('x')) if self.shape else ''}], not copied"]
         return "\n".join(lines)
 
 
@@ -86,9 +94,9 @@ class Timeline:
     def at(self) -> OpAt:
         return OpAt(self, self.index)
 
-    def value(self, row: int) -> Tensor | None:
-        """The output of an op of this step, if it was copied."""
-        items, _ = self.tape.copies(f"output/{row}", None, 1 << 62, (self.step_number, self.step_number))
+    def value(self, key: str) -> Tensor | None:
+        """The copy of this step, if there is one: "output/<op row>", "source/<row>"."""
+        items, _ = self.tape.copies(key, None, 1 << 62, (self.step_number, self.step_number))
         return wrap(items[-1].data[0]) if items else None
 
     def go(self, index: int) -> OpAt:

@@ -47,6 +47,7 @@ class Values:
         self.media = Media()
         self.kept = 0                                          # bytes of level "full"
         self.keeping = self.level >= FULL
+        self.sources: dict[int, tuple[int, int, int]] = {}     # entry of a source -> step, tensor and version that have been copied
         self.relus = Relus()
         self.troubles = Troubles(recorder)
         self.clipped: set[int] = set()                         # steps whose gradients were not used as they were measured
@@ -109,7 +110,7 @@ class Values:
         if w & TARGET and node is not None:
             self._targets(node)
         if w & KEEP and self.keeping:
-            self._keep(step, outputs[0]._array)
+            self._keep_op(step, inputs, outputs)
         if self.probes.outputs and step.row in self.probes.outputs:
             self.probes.take(f"output/{step.row}", outputs[0], self.r.step_no)
 
@@ -129,7 +130,19 @@ class Values:
             steps = sorted(self.labels)
             self.labels = {s: self.labels[s] for s in [*steps[:128:2], *steps[128:]]}
 
-    def _keep(self, step: Step, array: Any) -> None:
+    def _keep_op(self, step: Step, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """Copies what an op gave, and of what went in all that no op has made, once a step unless it changes."""
+        for k, o in enumerate(outputs):
+            self._keep(f"output/{step.row}.{k}" if k else f"output/{step.row}", o._array)
+        graph = self.r.growing or step.graph
+        if graph is None:
+            return
+        for entry, t in zip(graph.inputs_of(step.row), inputs, strict=False):
+            if entry < 0 and self.keeping and self.sources.get(entry) != (now := (self.r.step_no, t._id, t._version)):
+                self.sources[entry] = now
+                self._keep(f"source/{-entry - 1}", t._array)
+
+    def _keep(self, key: str, array: Any) -> None:
         if self.kept + array.nbytes > FULL_BYTES:
             self.keeping = False
             self.r.tape.note("full", f"the {FULL_BYTES >> 20} MB for copies of op outputs are used up at step {self.r.step_no}: "
@@ -138,7 +151,7 @@ class Values:
         self.kept += array.nbytes
         copy = np.array(host(array))
         self.probes.log.cap = FULL_BYTES + (128 << 20)
-        self.probes.log.add(f"output/{step.row}", self.r.step_no, copy.nbytes + 128, (copy, tuple(array.shape), str(array.dtype)))
+        self.probes.log.add(key, self.r.step_no, copy.nbytes + 128, (copy, tuple(array.shape), str(array.dtype)))
 
     def module(self, path: str, output: Any) -> None:
         """The output of a module: probes, and at level "histogram" its numbers."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .frame import FULL
 from .graph import BUFFER, CONSTANT, IN_PLACE, INPUT, NO_GRAD, PARAMETER, VIEW, Counts, Graph, shape_text
 
 if TYPE_CHECKING:
@@ -176,8 +177,8 @@ def _watch(r: Recorder, op: Any, g: Graph, step: Step, inputs: tuple[Any, ...], 
             watch |= CHECK
         if op.name == "relu":
             watch |= RELU
-        if r.level >= 4:
-            watch |= KEEP
+    if r.level >= FULL:
+        watch |= KEEP
     return watch
 
 

@@ -59,6 +59,34 @@ def test_moves() -> None:
             call()
 
 
+def test_what_no_op_has_made_is_there_too_as_it_was_at_that_step() -> None:
+    ts.manual_seed(0)
+    net = nn.Linear(3, 2)
+    opt = ts.optim.SGD(net.parameters(), lr=0.5)
+    frozen, expected = ts.randn(2, 2), []
+    with ts.record(values="full") as tape:
+        for _ in range(3):
+            x = ts.randn(4, 3)
+            expected.append([v.detach().numpy().copy() for v in (net.bias, x, net.weight)])
+            y = net(x) @ frozen
+            opt.zero_grad()
+            q, r = ts.linalg.qr(y)
+            (q.sum() + r.sum()).backward()
+            opt.step()
+    for step in range(3):
+        line = tape.timeline(step)
+        at = line.run_to(op="addmm")
+        given = dict(at.inputs)
+        np.testing.assert_array_equal(given["parameter bias"].numpy(), expected[step][0])
+        np.testing.assert_array_equal(next(v for n, v in given.items() if n.startswith("input")).numpy(), expected[step][1])
+        np.testing.assert_array_equal(line.go(0).inputs[0][1].numpy(), expected[step][2])
+        product = line.run_to(op="mm")
+        np.testing.assert_array_equal(product.inputs[1][1].numpy(), frozen.numpy())
+        q, r = line.run_to(op="linalg_qr").outputs
+        np.testing.assert_allclose((q @ r).numpy(), product.output.numpy(), rtol=1e-4, atol=1e-6)
+        assert repr(line.at).count("output:") == 2
+
+
 def test_without_copies_the_structure_is_there() -> None:
     line = recorded("stats")[0].timeline()
     at = line.run_to(op="tanh")

@@ -1,11 +1,14 @@
 // @vitest-environment happy-dom
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { speak } from '../chrome';
 import { sampleOf } from '../engines/graphmodel.samples';
 import { DOT } from '../engines/painter_style';
-import type { Breakpoint } from '../store/types';
+import type { Breakpoint, DebugState } from '../store/types';
 import { GraphBuilder } from '../testing/graphs';
 import { draftOf, fieldsOfDraft } from './editor';
 import { dotOf, fieldsOf, listAt, matcher, placesOf, removable, showOf } from './places';
+import { es } from '../words/es';
+import { pauseWords, told, wordsOf } from './words';
 
 let made = 0;
 const breakpoint = (fields: Partial<Breakpoint>): Breakpoint => ({
@@ -77,5 +80,32 @@ describe('the form', () => {
   it('gives a breakpoint back as it was, line and number untouched', () => {
     const b = breakpoint({ op: 'mul', line: ['In [1]', 3], nth: 1, when: 'jump', factor: 5, step: 4, once: true }), fields = fieldsOfDraft(draftOf(b), b) as Record<string, unknown>;
     expect({ ...b, ...fields }).toEqual(b);
+  });
+});
+
+describe('words of stops', () => {
+  afterEach(() => speak('en', {}));
+  const held = (fields: Partial<DebugState>): DebugState => ({
+    state: 'held', live: true, graph: 0, index: 6, total: 11, node: 3, reason: '', arrived: [],
+    at: { name: 'ReluBackward0', label: 'relu', module: 'encoder.1', source: ['a.py', 4, 'y = x.relu()', 'In [3]'], formula: '', grad_in: [], saved: [], grad_out: [], shares: [] }, ...fields,
+  });
+
+  it('are those of the kernel in English', () => {
+    const b = breakpoint({ words: 'backward at relu when norm > 3', op: 'relu', norm_above: 3 });
+    expect(wordsOf(b)).toBe(b.words);
+    expect(pauseWords(held({ reason: `breakpoint ${b.id}: ${b.words}`, breakpoints: [b] }))).toBe(`before node 7 of 11, ReluBackward0 in encoder.1 \u2014 In [3], line 4 \u2014 breakpoint ${b.id}: ${b.words}`);
+  });
+
+  it('are made anew of what a breakpoint is in another language', () => {
+    speak('es', es);
+    const b = breakpoint({ words: 'x', op: 'relu', module: 'encoder', norm_above: 3, step: [2, 5] }), e = breakpoint({ words: 'an exception is raised', exception: true });
+    expect(wordsOf(b)).toBe('hacia atr\u00e1s en relu dentro de encoder cuando norma > 3 en los pasos 2 a 5');
+    expect(wordsOf(breakpoint({ text: 'mine', op: 'relu', words: 'mine' }))).toBe('mine');
+    expect(told(`breakpoint ${b.id}: x; breakpoint ${e.id}: ValueError: no; not today`, [b, e])).toContain(`parada ${e.id}: ValueError: no`);
+    expect(told('stepped over 1 node')).toBe('avanz\u00f3 1');
+    expect(told('went to node 12')).toBe('fue al nodo 12');
+    expect(told('came from encoder.0')).toBe('vino de encoder.0');
+    expect(told('something new')).toBe('something new');
+    expect(pauseWords(held({ reason: 'stepped back', at: { ...held({}).at!, source: null } }))).toBe('antes del nodo 7 de 11, ReluBackward0 en encoder.1 \u2014 retrocedi\u00f3');
   });
 });

@@ -74,6 +74,12 @@ export function listAt(places: Places, target: Target | null): readonly Breakpoi
   return (target.kind === 'op' ? places.ops : target.kind === 'module' ? places.modules : places.sources).get(target.row) ?? [];
 }
 
+/** Breakpoints at which a parameter's gradient stops a pass, and those of them that stand there alone. */
+export function stopsAt(breakpoints: readonly Breakpoint[], parameter: string): { stops: Breakpoint[]; own: Breakpoint[] } {
+  const stops = breakpoints.filter(b => b.parameter !== null && !b.forward && matcher(b.parameter)(parameter));
+  return { stops, own: stops.filter(b => b.parameter === parameter) };
+}
+
 /** The sign of a place; an enabled breakpoint counts more than a disabled one, an unconditional one more than a conditional one. */
 export function dotOf(list: readonly Breakpoint[] | undefined): number {
   if (!list?.length) return DOT.none;

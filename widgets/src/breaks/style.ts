@@ -18,4 +18,5 @@ export const BREAKS_CSS = `
 .ts-break-form .ts-row { flex-wrap: wrap; gap: 6px 10px; } .ts-break-form .ts-input { width: auto; min-width: 40px; }
 .ts-breaks-problem { padding: 5px 8px !important; border-radius: 5px; background: var(--ts-trouble-soft); border-left: 3px solid var(--ts-trouble); }
 .ts-breaks kbd { font: 11px var(--ts-mono); border: 1px solid var(--ts-line); border-bottom-width: 2px; border-radius: 4px; padding: 0 4px; background: var(--ts-panel); }
+.ts-leaf-dot { appearance: none; border: 0; background: none; padding: 4px; margin: 0 -2px; cursor: pointer; line-height: 0; border-radius: 4px; } .ts-leaf-dot .ts-break-dot { display: block; } .ts-leaf-dot[aria-pressed='false'] .ts-break-dot { border-color: var(--ts-faint); }
 `;

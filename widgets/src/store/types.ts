@@ -138,6 +138,8 @@ export interface DebugState {
     name: string; label: string; module: string; source: [file: string, line: number, text: string, cell: string] | null; formula: string;
     grad_in: TensorSummary[]; saved: TensorSummary[]; grad_out: TensorSummary[]; shares: Share[];
     hooks?: string[]; stack?: string[]; rule?: string; reaches?: string[]; held?: number; freed?: boolean; check?: Check | null;
+    /** Microseconds: of the op, and of its derivative. */
+    time?: { forward: number | null; backward: number | null };
   } | null;
   arrived: { parameter: string; norm: number }[];
 }

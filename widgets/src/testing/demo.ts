@@ -19,6 +19,8 @@ export interface DemoOptions {
   held?: boolean;
   /** The held pass is inside a cell that runs. */
   live?: boolean;
+  /** Capabilities beside those of the demo. */
+  can?: Record<string, boolean>;
 }
 
 interface Subscription { request: string; kind: string; id?: string; recording: string; cursor: number; once: boolean; steps?: [number, number] }
@@ -46,7 +48,7 @@ export class DemoHost implements Host {
 
   constructor(options: DemoOptions = {}) {
     const steps = options.steps ?? 200;
-    this.o = { steps, begin: options.begin ?? steps, rate: 0, graph: 'mlp', trouble: 'none', held: false, live: false, ...options };
+    this.o = { steps, begin: options.begin ?? steps, rate: 0, graph: 'mlp', trouble: 'none', held: false, live: false, can: {}, ...options };
     this.step = this.o.begin;
     if (this.o.held) this.held = { index: 2, state: 'held', reason: 'ts.debug(loss)', version: 1 };
     const make = (id: string, name: string, seed: number, count: number): frames.Demo => {
@@ -103,6 +105,7 @@ export class DemoHost implements Host {
       case 'break.add': this.breakpoints.push({ ...frames.breakpoint(this.newest!, m.args), id: ++this.made, hits: 0 }); this.held.version++; break;
       case 'break.edit': this.breakpoints = this.breakpoints.map(b => (b.id === m.args.id ? { ...b, ...m.args } : b)); this.held.version++; break;
       case 'break.remove': this.breakpoints = this.breakpoints.filter(b => b.id !== m.args.id); this.held.version++; break;
+      case 'debug.break_on': this.breakpoints.push({ ...frames.breakpoint(this.newest!, { text: `break here next time: ${(frames.findings(this.newest!, this.step - 1, this.muted).meta.findings as any[]).find(f => f.id === m.args.finding).title}` }), id: ++this.made, hits: 0 }); this.held.version++; break;
       case 'break.clear': this.breakpoints = []; this.held.version++; break;
       case 'ping': break;
       case 'debug.abort': this.held = { ...this.held, state: 'aborted', version: this.held.version + 1 }; break;
@@ -161,10 +164,11 @@ export class DemoHost implements Host {
       case 'clocks': return whole(end, () => (end > 0 ? frames.clocks(d, s.steps?.[0] ?? end - 1) : null));
       case 'gradients': return whole(end, () => (end > 0 ? frames.gradients(d, s.steps?.[0] ?? end - 1) : null));
       case 'findings': return whole(end * 10 + this.muted.size + 1, () => frames.findings(d, end - 1, this.muted));
-      case 'status': return whole(end + 1, () => frames.status(d, end - 1, this.isOver(d) ? 'stopped' : 'recording'));
+      case 'status': return whole(end + 1, () => { const f = frames.status(d, end - 1, this.isOver(d) ? 'stopped' : 'recording'); f.meta.capabilities = { ...(f.meta.capabilities as object), ...this.o.can }; return f; });
       case 'debug': return whole(this.held.version + 1, () => { const f = frames.debug(d, this.held.index, this.held.state, this.held.reason); f.meta.breakpoints = [...this.breakpoints]; f.meta.live = this.o.live; return f; });
       case 'tensor': {
         if (!s.id) return null;
+        if (s.steps) return this.finish(s, frames.tensor(d, s.id, Math.min(end - 1, s.steps[0])), d);
         const stride = 5, next = Math.min(end - 1, Math.floor(at / stride) * stride);
         if (next < 0 || at >= end) return null;
         s.cursor = next + stride;
@@ -182,7 +186,7 @@ export class DemoHost implements Host {
 
   private finish(s: Subscription, frame: Frame | null, d: frames.Demo, more = false): boolean | null {
     if (s.once && !more) this.subscriptions.delete(s.request);
-    if (!frame) return more || null;
+    if (!frame) { if (s.once && !more) this.say({ type: 'reply', request: s.request, ok: true, result: null }); return more || null; }
     const sent = this.sentStrings.get(d.id) ?? 0, strings = d.graph.strings.slice(sent);
     this.sentStrings.set(d.id, d.graph.strings.length);
     const [header, buffers] = encodeFrame(frame, { seq: ++this.seq, request: s.request, recording: d.id, more, ...(strings.length && { strings: [sent, strings] as [number, string[]] }) });

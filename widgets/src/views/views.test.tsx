@@ -44,6 +44,21 @@ describe('findings', () => {
     expect(el.childElementCount).toBe(0);
   });
 
+  it('set a breakpoint at what happened, once, and take it away again', async () => {
+    const { el, host, stop } = await mounted(findings, { can: { can_break: true } });
+    const sent: [string, any][] = [], send = host.send.bind(host);
+    host.send = (m: any) => { if (m.type === 'command') sent.push([m.verb, m.args]); send(m); };
+    const button = () => [...el.querySelectorAll('button')].find(b => b.textContent === 'Break here next time')!;
+    await act(() => button().click());
+    await wait();
+    expect(button().getAttribute('aria-pressed')).toBe('true');
+    await act(() => button().click());
+    await wait();
+    expect(button().getAttribute('aria-pressed')).toBe('false');
+    expect(sent).toEqual([['debug.break_on', { finding: 'f2' }], ['break.remove', { id: 1 }]]);
+    await stop();
+  });
+
   it('keep text from data text', async () => {
     const evil = '<img src=x onerror=alert(1)>';
     const finding: Finding = { id: 'x', rule: evil, severity: 'error', title: evil, cause: evil, fix: evil, value: evil, threshold: evil, source: [evil, 1, evil], graph: 0, node: 0, op: 0, step: 0, parameter: evil };

@@ -122,6 +122,38 @@ describe('without a held pass', () => {
     await stop();
   });
 
+  it('walks the recorded forward pass op by op, with the values of the step that is selected', async () => {
+    const { el, host, press, button, where, stop } = await mounted({});
+    const asked: any[] = [], send = host.send.bind(host);
+    host.send = (m: any) => { if (m.type === 'query' && m.kind === 'tensor') asked.push([m.id, m.steps]); send(m); };
+    await act(() => button('Forward').click());
+    await wait();
+    const name = () => el.querySelector('h2')!.textContent, at = () => Number(/op (\d+) of/.exec(where()!)![1]), total = Number(/of (\d+)/.exec(where()!)![1]);
+    expect([at(), el.querySelector('[role=status]')!.textContent]).toEqual([1, expect.stringContaining(`op 1 of ${total}`)]);
+    expect(asked).toContainEqual(['output/0', [29, 29]]);
+    expect(el.querySelectorAll('.ts-tcard canvas').length).toBeGreaterThan(0);     // its values, as they were copied
+    expect(el.textContent).not.toContain('Values were not copied');
+    const first = name();
+    await press('n');
+    await press('F10');
+    expect([at(), name() !== first || el.querySelector('nav')?.textContent]).toEqual([3, expect.anything()]);
+    await press('p');
+    expect(at()).toBe(2);
+    const module = () => [...el.querySelectorAll('.ts-stack li')].map(li => li.textContent).join('.'), here = module();
+    await press('m');
+    expect(module()).not.toBe(here);
+    await press('b');
+    expect(button('Break here').getAttribute('aria-pressed')).toBe('true');
+    const stopped = at();
+    while (at() > 1) await press('p');
+    await press('c');
+    expect(at()).toBe(stopped);                                                    // a breakpoint of the forward pass
+    await press('k');
+    await wait(700);
+    expect(at()).toBe(total);                                                      // played to its end
+    await stop();
+  });
+
   it('says so where nothing was recorded', async () => {
     const { el, stop } = await mounted({ trouble: 'empty' });
     expect(el.textContent).toContain('Nothing recorded yet');

@@ -7,6 +7,7 @@ import type { Breakpoint, DebugState, Host, Memory } from '../../store/types';
 import { BreakList } from '../../breaks/list';
 import { placesOf, showOf } from '../../breaks/places';
 import { useToggle } from '../../breaks/toggle';
+import { told } from '../../breaks/words';
 import type { Chosen } from '../graph/side';
 import { Bar } from './bar';
 import { Checks } from './check';
@@ -104,12 +105,12 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
     ...(forward || state === 'aborted' ? [] : [{ id: 'origin', label: t('Origin'), body: () => <OriginTab at={at} debug={debug} host={host} onShow={showNode} /> }]),
   ];
   const live = Boolean(debug.live) && state === 'held';
-  const notes = useMemo(() => (memory ? new Map(memory.nodes.filter(n => n[1] > 0).map(([row, n, freed]) => [row, freed ? 'freed' : bytes(n)])) : null), [memory]);
+  const notes = useMemo(() => (memory ? new Map(memory.nodes.filter(n => n[1] > 0).map(([row, n, freed]) => [row, freed ? t('freed') : bytes(n)])) : null), [memory]);
   return (
     <div class="ts-column ts-grow" onKeyDown={onKey}>
       <Bar forward={forward} index={debug.index} over={over} aborted={state === 'aborted'} rewind={may.can_rewind !== false} target={Boolean(target)} onPress={press} onHelp={help} />
       {!forward && <Scrubber index={debug.index} total={total} ghost={ghost} kept={debug.kept ?? NOWHERE} stops={stops} disabled={!trusted || state === 'aborted' || may.can_rewind === false} playing={playing} onPlay={setPlaying} onGhost={setGhost} onGo={go} />}
-      {live && <p class="ts-back-why"><b>{t('Paused:')}</b> {debug.reason}{debug.note && <span class="ts-muted">  {debug.note}</span>}</p>}
+      {live && <p class="ts-back-why"><b>{t('Paused:')}</b> {told(debug.reason, breakpoints)}{debug.note && <span class="ts-muted">  {noteOf(debug)}</span>}</p>}
       {deaf && live && (
         <div class="ts-back-said" role="alert">
           <p>{t('Clicks do not reach the kernel while this cell runs, in this notebook application. Interrupt the kernel (gradients stay as they were), and hold the pass instead: the cell ends, and every click moves it.')}</p>
@@ -120,13 +121,13 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
       <div class="ts-back-body ts-grow">
         {model.ops > 0
           ? <Picture model={model} version={version} store={store} states={forward ? null : states} node={over && ghost === null ? -1 : node} op={forward ? opOf(model, debug) : -1} places={places} chosen={chosen} open={opens} reveal={reveal} notes={notes} trail={debug.origin ?? null} still={playing} onChoose={choose} onBreak={t => toggle(t, forward)} />
-          : <div class="ts-stage ts-grow ts-back-none"><p class="ts-muted">No graph: this pass is not recorded. <code>with ts.record():</code> around it draws one.</p></div>}
+          : <div class="ts-stage ts-grow ts-back-none"><p class="ts-muted">{t('No graph: this pass is not recorded. This around it draws one:')} <code>with ts.record():</code></p></div>}
         <Panel tabs={tabs} shown={tab} onShow={setTab} />
       </div>
       <div class="ts-status">
         <span class="ts-dot" data-tone={state === 'aborted' ? 'trouble' : 'backward'} />
         <span class="ts-back-where"><b>{where}</b></span>
-        {!live && <span class="ts-clip">{debug.reason}</span>}<span class="ts-grow" />{!forward && <PassLegend />}
+        {!live && <span class="ts-clip">{told(debug.reason, breakpoints)}</span>}<span class="ts-grow" />{!forward && <PassLegend />}
       </div>
       <span class="ts-hidden" role="status" aria-live="polite">{playing || ghost !== null ? '' : spokenOf(debug)}</span>
     </div>
@@ -197,8 +198,14 @@ export function runArgs(model: GraphModel, chosen: Chosen): { node: number } | {
   return node >= 0 ? { node } : null;
 }
 
-export function spokenOf({ state, at, index, total, reason, live, direction, hits }: DebugState): string {
-  if (!at || state === 'done' || state === 'aborted') return reason || `pass ${state}`;
-  const norm = at.grad_in[0]?.norm, bad = at.grad_in.reduce((n, t) => n + t.nonfinite, 0), forward = direction === 'forward';
-  return [live && hits?.length ? `paused, ${reason}` : '', `${at.name}${at.module ? ` in ${at.module}` : ''}`, forward ? 'forward pass' : `node ${index + 1} of ${total}`, norm != null && `${forward ? 'input' : 'gradient'} norm ${show(norm, 3)}`, bad > 0 && `${bad} values are not finite`].filter(Boolean).join(', ');
+export function spokenOf({ state, at, index, total, reason, live, direction, hits, breakpoints }: DebugState): string {
+  if (!at || state === 'done' || state === 'aborted') return told(reason, breakpoints) || t('the pass is over');
+  const norm = at.grad_in[0]?.norm, bad = at.grad_in.reduce((n, one) => n + one.nonfinite, 0), forward = direction === 'forward';
+  return [
+    live && hits?.length ? t('paused, {0}', told(reason, breakpoints)) : '', at.module ? t('{0} in {1}', at.name, at.module) : at.name, forward ? t('forward pass') : t('node {0} of {1}', index + 1, total),
+    norm != null && (forward ? t('input norm {0}', show(norm, 3)) : t('gradient norm {0}', show(norm, 3))), bad > 0 && t('{0} values are not finite', bad),
+  ].filter(Boolean).join(', ');
 }
+
+/** What has been noticed meanwhile. */
+const noteOf = ({ note, changed }: DebugState) => (changed?.length && note?.startsWith('changed while') ? t('changed while the pass was held: {0}', changed.slice(0, 6).join(', ')) : told(note ?? ''));

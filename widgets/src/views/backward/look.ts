@@ -1,5 +1,6 @@
 /** The forward picture, read backwards: what has run, what runs now, what waits. Each with a sign, not by hue alone. */
 
+import { t } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
 import { KIND } from '../../engines/graphmodel_plan';
 import type { Look } from '../../engines/painter';
@@ -21,7 +22,7 @@ export function passLook(scene: Scene, states: Uint8Array, { places, notes: told
     if (kind === KIND.module || kind === KIND.fold) {
       const { state, done, all } = within(model, states, scene.opsOf(i));
       item[i] = state;
-      if (!scene.open[i] && all > 1 && done > 0 && done < all) notes.set(i, `${done} of ${all} done`);
+      if (!scene.open[i] && all > 1 && done > 0 && done < all) notes.set(i, t('{0} of {1} done', done, all));
     } else item[i] = states[nodeOf(scene, i)] ?? PASS.outside;
     const chip = kind === KIND.chip || kind === KIND.tuck;
     if (scene.open[i]) continue;

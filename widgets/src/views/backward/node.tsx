@@ -29,6 +29,7 @@ export function NodeTab({ at, index, forward, model, host, theme, onChoose, chil
         <h2 class="ts-mono ts-clip" title={at.name}>{at.name}{at.label && at.label !== at.name && <span class="ts-muted">  {at.label}</span>}</h2>
         <Stack path={at.module} model={model} onChoose={onChoose} />
       </header>
+      {at.time && (at.time.forward !== null || at.time.backward !== null) && <Times time={at.time} />}
       {at.formula && <Formula tex={at.formula} />}
       {at.rule && <p class="ts-rule ts-muted">{at.rule}</p>}
       {key && <Numbers at={at} element={key} forward={forward} onClose={() => setElement(null)} />}
@@ -50,6 +51,11 @@ export function NodeTab({ at, index, forward, model, host, theme, onChoose, chil
   );
 }
 
+/** What the op and its derivative took. */
+function Times({ time: { forward, backward } }: { time: { forward: number | null; backward: number | null } }) {
+  return <p class="ts-muted">{[forward !== null && t('op {0} µs', show(forward, 3)), backward !== null && t('derivative {0} µs', show(backward, 3))].filter(Boolean).join(', ')}</p>;
+}
+
 export function Section({ title, children }: { title: string; children: ComponentChildren }) {
   return <><h3>{title}</h3>{children}</>;
 }
@@ -65,7 +71,7 @@ function Stack({ path, model, onChoose }: { path: string; model: GraphModel | nu
       <ol>
         {paths.map((p, i) => {
           const row = rows.get(p), cls = row !== undefined ? model!.text(model!.graph.modules.cls[row]!) : '';
-          return <li key={p}>{row !== undefined ? <button type="button" title={`Select ${p} (${cls})`} onClick={() => onChoose({ kind: 'module', row })}>{parts[i]}</button> : <span>{parts[i]}</span>}</li>;
+          return <li key={p}>{row !== undefined ? <button type="button" title={t('Select {0} ({1})', p, cls)} onClick={() => onChoose({ kind: 'module', row })}>{parts[i]}</button> : <span>{parts[i]}</span>}</li>;
         })}
       </ol>
     </nav>
@@ -84,7 +90,7 @@ function Numbers({ at, element, forward, onClose }: { at: NonNullable<DebugState
   const row = (list: Summary[]) => list.flatMap(one => { const v = sampleShape(one).join() === element.key ? valueAt(one, element.at) : one.values?.length === 1 ? one.values[0]! : null; return v === null ? [] : [{ name: one.name, v }]; });
   const groups: [string, { name: string; v: number }[]][] = [[forward ? t('in') : t('gradient in'), row(at.grad_in)], [t('saved'), row(at.saved)], [forward ? t('out') : t('gradient out'), row(at.grad_out)]];
   return (
-    <div class="ts-element" role="status" aria-label={`At element ${element.at.join(', ')}`}>
+    <div class="ts-element" role="status" aria-label={t('At element {0}', element.at.join(', '))}>
       <div class="ts-row"><b class="ts-mono">at [{element.at.join(', ')}]</b><span class="ts-grow" /><button type="button" class="ts-button" data-quiet data-icon aria-label={t('Forget this element')} onClick={onClose}>✕</button></div>
       <dl>{groups.flatMap(([title, list]) => list.map(({ name, v }) => <div key={title + name}><dt>{title === name ? name : <>{title} <span class="ts-mono">{name.replace(/^grad_(in|out)/, '')}</span></>}</dt><dd class="ts-mono" data-bad={!Number.isFinite(v) || undefined}>{show(v, 6)}</dd></div>))}</dl>
     </div>
@@ -102,7 +108,7 @@ function Shares({ shares }: { shares: readonly Share[] }) {
             <span class="ts-branch-name"><span class="ts-mono ts-clip" title={s.from}>{s.from}</span>{s.module && <span class="ts-muted ts-clip">{s.module}</span>}</span>
             <span class="ts-mono">{Number.isFinite(s.share) ? `${Math.round(s.share * 100)} %` : show(s.share)}</span>
             <i aria-hidden="true" data-against={(s.cosine ?? 1) < 0 || undefined}><b style={{ width: `${Math.max(1, Math.min(100, s.share * 100))}%` }} /></i>
-            {s.norm !== undefined && <span class="ts-branch-facts ts-mono">norm {show(s.norm, 3)}  cos {show(s.cosine, 2)}{(s.cosine ?? 1) < 0 ? ` ↯ ${t('against the sum')}` : ''}</span>}
+            {s.norm !== undefined && <span class="ts-branch-facts ts-mono">{t('norm')} {show(s.norm, 3)}  cos {show(s.cosine, 2)}{(s.cosine ?? 1) < 0 ? ` ↯ ${t('against the sum')}` : ''}</span>}
           </li>
         ))}
       </ul>

@@ -23,7 +23,7 @@ function Found({ origin: o, host, onShow, onGo }: { origin: Origin; host: Host; 
   if (!o.found) return <p class="ts-gap" role="status">✓ {o.words}</p>;
   const [file, line, text, cell] = o.source ?? ['', 0, '', ''];
   return (
-    <section class="ts-origin" aria-label="Origin">
+    <section class="ts-origin" aria-label={t('Origin')}>
       <h2 class="ts-mono"><span class="ts-tcard-bad">✕ {KINDS[o.kind ?? 'nan']}</span> {o.name}</h2>
       <p class="ts-muted">{[o.module && `in ${o.module}`, `${o.direction} pass`, o.size > 0 && `${o.count} of ${o.size} elements`, o.where.length > 0 && `first at [${o.where[0]!.join(', ')}]`].filter(Boolean).join(', ')}</p>
       <div class="ts-row"><Button onPress={() => onShow(o.node)} disabled={o.node < 0}>{t('Show it')}</Button>{o.index >= 0 && <Button quiet onPress={() => onGo(o.index)} title="Stands before it">{t('Go there')}</Button>}</div>
@@ -34,7 +34,7 @@ function Found({ origin: o, host, onShow, onGo }: { origin: Origin; host: Host; 
         <><h3>{t('Its operands there')}</h3>
           <ul class="ts-operands">{o.operands.map((p, i) => <li key={i}><b class="ts-mono">{p.name}</b><span class="ts-mono ts-muted">{p.values.length ? p.values.map(v => show(v, 4)).join('  ') : p.words}</span></li>)}</ul></>
       )}
-      {o.before && <p class="ts-muted">Its range first jumped before that: {o.before.words}</p>}
+      {o.before && <p class="ts-muted">{t('Its range first jumped before that: {0}', o.before.words)}</p>}
       {o.source && (
         <><h3>{t('Line')}</h3><button type="button" class="ts-side-line" disabled={!host.openSource} title={host.openSource ? 'Open this line' : file} onClick={() => host.openSource?.({ file, line, cell })}><span class="ts-muted">{cell || file.split(/[\\/]/).pop()}:{line}</span><code>{text.trim()}</code></button></>
       )}

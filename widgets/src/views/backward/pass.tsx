@@ -27,7 +27,7 @@ export function PassTab({ debug, waiting, leafOf, onChoose, onBreak, onRunTo }: 
               <span class="ts-mono" data-bad={!Number.isFinite(a.norm) || undefined}>{Number.isFinite(a.norm) ? show(a.norm, 3) : `✕ ${show(a.norm)}`}</span>
             </Row>
           ))}
-          {arrived.length > MOST && <li class="ts-faint">and {arrived.length - MOST} before</li>}
+          {arrived.length > MOST && <li class="ts-faint">{t('and {0} before', arrived.length - MOST)}</li>}
         </ul>
       )}
       {debug.state === 'held' && waiting.length > 0 && (
@@ -35,7 +35,7 @@ export function PassTab({ debug, waiting, leafOf, onChoose, onBreak, onRunTo }: 
           <h3>{t('Still to be reached {0}', waiting.length)}</h3>
           <ul class="ts-leaves">
             {waiting.slice(0, MOST).map(leaf => <Row key={leaf.source} leaf={leaf} name={leaf.name} onChoose={onChoose} onBreak={onBreak}><i aria-hidden="true" data-wait /><button type="button" class="ts-leaf-run" aria-label={t('Run to {0}', leaf.name)} title={t('Run until its gradient is complete')} onClick={() => onRunTo(leaf.name)}>{t('run to')}</button></Row>)}
-            {waiting.length > MOST && <li class="ts-faint">and {waiting.length - MOST} more</li>}
+            {waiting.length > MOST && <li class="ts-faint">{t('and {0} more', waiting.length - MOST)}</li>}
           </ul>
         </>
       )}
@@ -50,7 +50,7 @@ function Row({ leaf, name, children, onChoose, onBreak }: { leaf: Leaf | null; n
   return (
     <li>
       {target ? <button type="button" class="ts-leaf-dot" aria-pressed={on} aria-label={t('Break at {0}', name)} title={on ? t('Remove the breakpoint') : t('Break when its gradient is complete')} onClick={() => onBreak(target)}><i class="ts-break-dot" data-is={on ? 'on' : 'off'} /></button> : <span />}
-      {target ? <button type="button" class="ts-leaf-name ts-clip ts-mono" title={`Select ${name}`} onClick={() => onChoose(target)}>{name}</button> : <span class="ts-clip ts-mono" title={name}>{name}</span>}
+      {target ? <button type="button" class="ts-leaf-name ts-clip ts-mono" title={t('Select {0}', name)} onClick={() => onChoose(target)}>{name}</button> : <span class="ts-clip ts-mono" title={name}>{name}</span>}
       {children}
     </li>
   );

@@ -44,7 +44,7 @@ export function Picture(props: PictureProps) {
         press: (scene, item) => { const target = targetOf(scene, item); if (target) now.current.onBreak?.(target); },
       },
     }));
-    s.canvas.setAttribute('aria-label', 'The graph, as the backward pass goes through it');
+    s.canvas.setAttribute('aria-label', now.current.states ? t('The graph, as the backward pass goes through it') : t('The graph, as the forward pass goes through it'));
     const observer = typeof ResizeObserver === 'function' ? new ResizeObserver(() => { const at = placeAt(now.current); if (begun.current && s.scene && at >= 0) s.lookAt(s.scene.itemOfOp(at)); }) : null;
     observer?.observe(place.current!);
     return () => { s.close(); observer?.disconnect(); stage.current = null; };

@@ -1,7 +1,8 @@
 /** No pass is held: the recorded gradients, one node after the other, at reading speed. */
 
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { Button, show, Slider } from '../../chrome';
+import { Button, show, Slider, t } from '../../chrome';
 import type { Breakpoint, DebugState } from '../../store/types';
 import { BreakList } from '../../breaks/list';
 import { placesOf, showOf } from '../../breaks/places';
@@ -15,7 +16,7 @@ import { HOLD_CODE, type Shared } from './view';
 /** A replay takes about this long, but no node is shorter than a frame and none longer than can be borne. */
 const WHOLE_MS = 9000, NODE_MS = [33, 420] as const;
 
-export function Replay({ at: at_, store, graph, model, chosen, choose, help, tab, setTab }: Shared) {
+export function Replay({ at: at_, store, graph, model, chosen, choose, help, tab, setTab, turn }: Shared & { turn: ComponentChildren }) {
   const { version, nodes } = graph;
   const order = useMemo(() => longestVisit(nodes), [graph, version]);
   const total = order.length;
@@ -48,32 +49,33 @@ export function Replay({ at: at_, store, graph, model, chosen, choose, help, tab
   for (const n of order) if (states[n] === PASS.done && nodes.op[n]! < 0 && values.has(n)) arrived.push({ parameter: name(n), norm: values.get(n)!.norm });
   return (
     <div class="ts-column ts-grow" onKeyDown={onKey}>
-      <div class="ts-bar ts-back-bar" role="toolbar" aria-label="Replay of the backward pass">
-        <Button icon label="Back" title="Back (p)" disabled={at === 0} onPress={() => go(at - 1)}><span aria-hidden="true">◂</span></Button>
-        <Button primary title="Replay the recorded gradients (c)" onPress={play}>{playing ? 'Pause' : 'Play'}</Button>
-        <Button icon label="Step" title="Next node (n)" disabled={at >= total} onPress={() => go(at + 1)}><span aria-hidden="true">▸</span></Button>
-        <Slider label="Node" hideLabel value={at} min={0} max={total} step={1} onChange={go} format={v => `${v} of ${total}`} width={130} />
+      <div class="ts-bar ts-back-bar" role="toolbar" aria-label={t('Replay of the backward pass')}>
+        {turn}
+        <Button icon label="Back" title={`${t('Back')} (p)`} disabled={at === 0} onPress={() => go(at - 1)}><span aria-hidden="true">◂</span></Button>
+        <Button primary title={`${t('Replay the recorded gradients')} (c)`} onPress={play}>{playing ? 'Pause' : 'Play'}</Button>
+        <Button icon label="Step" title={`${t('Next node')} (n)`} disabled={at >= total} onPress={() => go(at + 1)}><span aria-hidden="true">▸</span></Button>
+        <Slider label="Node" hideLabel value={at} min={0} max={total} step={1} onChange={go} format={v => t('{0} of {1}', v, total)} width={130} />
         <span class="ts-grow" />
-        <Button quiet icon label="Help" title="Keys (?)" onPress={help}>?</Button>
+        <Button quiet icon label="Help" title={t('Keys (?)')} onPress={help}>?</Button>
       </div>
       {problem && <p class="ts-back-said" role="alert">{problem}</p>}
       <div class="ts-back-body ts-grow">
-        <Picture model={model} version={version} store={store} states={states} node={node} places={places} chosen={chosen} open={opens} still={playing} onChoose={choose} onBreak={t => toggle(t)} />
-        <Panel shown={tab} onShow={setTab} tabs={[{ id: 'node', label: 'Node', body: () => (
+        <Picture model={model} version={version} store={store} states={states} node={node} places={places} chosen={chosen} open={opens} still={playing} onChoose={choose} onBreak={target => toggle(target)} />
+        <Panel shown={tab} onShow={setTab} tabs={[{ id: 'node', label: t('Node'), body: () => (
           <>
-          {node >= 0 ? <Now name={model.text(nodes.name[node]!)} where={nodes.op[node]! >= 0 ? modulePath(model, model.moduleOf(nodes.op[node]!)) : name(node)} value={values.get(node)} us={store.clocks?.graph === graph.id ? store.clocks.nodeUs[node] : undefined} /> : <p class="ts-back-over">The pass is over.</p>}
+          {node >= 0 ? <Now name={model.text(nodes.name[node]!)} where={nodes.op[node]! >= 0 ? modulePath(model, model.moduleOf(nodes.op[node]!)) : name(node)} value={values.get(node)} us={store.clocks?.graph === graph.id ? store.clocks.nodeUs[node] : undefined} /> : <p class="ts-back-over">{t('The pass is over.')}</p>}
           {arrived.length > 0 && <Arrivals list={arrived} />}
-          <h3>Stop inside it</h3>
-          <div class="ts-back-hint"><p>Holds the next pass before its first node, with values, formulas and steps in both directions.</p><pre>{HOLD_CODE}</pre></div>
+          <h3>{t('Stop inside it')}</h3>
+          <div class="ts-back-hint"><p>{t('Holds the next pass before its first node, with values, formulas and steps in both directions.')}</p><pre>{HOLD_CODE}</pre></div>
           </>) },
-          { id: 'breaks', label: `Breaks${breakpoints.length ? ` ${breakpoints.length}` : ''}`, body: () => <BreakList at={at_} breakpoints={breakpoints} onShow={look} /> }]} />
+          { id: 'breaks', label: `${t('Breaks')}${breakpoints.length ? ` ${breakpoints.length}` : ''}`, body: () => <BreakList at={at_} breakpoints={breakpoints} onShow={look} /> }]} />
       </div>
       <div class="ts-status">
-        <span class="ts-dot" data-tone="backward" /><span><b>replay</b>{step !== null ? ` of step ${step}` : ''}</span>
+        <span class="ts-dot" data-tone="backward" /><span><b>{t('replay')}</b>{step !== null ? `, ${t('step {0}', step)}` : ''}</span>
         <span class="ts-back-track" aria-hidden="true"><i style={{ width: `${total ? (at / total) * 100 : 0}%` }} /></span>
-        <span class="ts-clip">{values.size ? 'norms of recorded gradients' : 'gradients were not recorded; the order is shown'}</span><span class="ts-grow" /><PassLegend />
+        <span class="ts-clip">{values.size ? t('norms of recorded gradients') : t('gradients were not recorded; the order is shown')}</span><span class="ts-grow" /><PassLegend />
       </div>
-      <span class="ts-hidden" role="status" aria-live="polite">{playing ? '' : node >= 0 ? `${name(node)}, node ${at + 1} of ${total}` : 'the pass is over'}</span>
+      <span class="ts-hidden" role="status" aria-live="polite">{playing ? '' : node >= 0 ? `${name(node)}, ${t('node {0} of {1}', at + 1, total)}` : t('the pass is over')}</span>
     </div>
   );
 }
@@ -92,8 +94,8 @@ function Now({ name, where, value, us }: { name: string; where: string; value: V
   return (
     <>
       <header><h2 class="ts-mono ts-clip" title={name}>{name}</h2><p class="ts-muted ts-clip">{where}</p></header>
-      <h3>Gradient in</h3>
-      {value ? (value.bad ? <p><b class="ts-tcard-bad">✕ holds nan or inf</b></p> : <p>norm <b class="ts-mono">{show(value.norm, 4)}</b></p>) : <p class="ts-faint">Not recorded.</p>}
+      <h3>{t('Gradient in')}</h3>
+      {value ? (value.bad ? <p><b class="ts-tcard-bad">✕ {t('holds nan or inf')}</b></p> : <p>{t('norm')} <b class="ts-mono">{show(value.norm, 4)}</b></p>) : <p class="ts-faint">{t('Not recorded.')}</p>}
       {us !== undefined && us >= 0 && <p class="ts-muted">{show(us, 3)} µs</p>}
     </>
   );
@@ -103,7 +105,7 @@ function Arrivals({ list }: { list: DebugState['arrived'] }) {
   const most = list.reduce((m, a) => (Number.isFinite(a.norm) ? Math.max(m, a.norm) : m), 0);
   return (
     <>
-      <h3>Arrived in .grad {list.length}</h3>
+      <h3>{t('Arrived in .grad {0}', list.length)}</h3>
       <ul class="ts-shares">
         {[...list].reverse().slice(0, 40).map(a => <li key={a.parameter}><span class="ts-clip ts-mono" title={a.parameter}>{a.parameter}</span><i aria-hidden="true"><b style={{ width: `${most > 0 && Number.isFinite(a.norm) ? Math.max(1, (a.norm / most) * 100) : 0}%` }} /></i><span class="ts-mono" data-bad={!Number.isFinite(a.norm) || undefined}>{Number.isFinite(a.norm) ? show(a.norm, 3) : `✕ ${show(a.norm)}`}</span></li>)}
       </ul>

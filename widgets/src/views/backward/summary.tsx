@@ -1,7 +1,7 @@
 /** A tensor at the cursor: small ones as numbers, larger ones as a picture with slices, all with what sums them up on one line. */
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { bytes, show } from '../../chrome';
+import { bytes, show, t } from '../../chrome';
 import { shapeText } from '../../engines/graphmodel_label';
 import { defaultChoice, sliceOf, sparkBins, type Slice } from '../../engines/slice';
 import type { TensorSummary } from '../../store/types';
@@ -29,14 +29,14 @@ export function TensorCard({ tensor, theme, element = null, onElement }: CardPro
     <div class="ts-tcard">
       <div class="ts-tcard-head">
         <b class="ts-mono ts-clip" title={name}>{name}</b>
-        <span class="ts-mono ts-muted" title={tensor.axes ? `axes: ${tensor.axes.map(a => a ?? '?').join(', ')}` : undefined}>{tensor.axes ? shape.map((n, d) => (tensor.axes![d] ? `${tensor.axes![d]} ${n}` : n)).join(' × ') : shapeText(shape.join('x'))} {dtype}</span>
+        <span class="ts-mono ts-muted" title={tensor.axes ? `${t('axes')}: ${tensor.axes.map(a => a ?? '?').join(', ')}` : undefined}>{tensor.axes ? shape.map((n, d) => (tensor.axes![d] ? `${tensor.axes![d]} ${n}` : n)).join(' × ') : shapeText(shape.join('x'))} {dtype}</span>
         <span class="ts-grow" />
-        {tensor.nonfinite > 0 && <b class="ts-tcard-bad">✕ {tensor.nonfinite} not finite</b>}
-        <span class="ts-faint" title={tensor.held === false ? 'freed already' : undefined}>{tensor.held === false ? 'freed' : bytes(tensor.bytes)}</span>
+        {tensor.nonfinite > 0 && <b class="ts-tcard-bad">✕ {t('{0} not finite', tensor.nonfinite)}</b>}
+        <span class="ts-faint" title={tensor.held === false ? t('freed already') : undefined}>{tensor.held === false ? t('freed') : bytes(tensor.bytes)}</span>
       </div>
       {shown}
       {tensor.norm !== null && !(shape.length === 0 && values) && (
-        <div class="ts-tcard-facts ts-mono"><span>norm<b>{brief(tensor.norm)}</b></span><span>min<b>{brief(tensor.min)}</b></span><span>mean<b>{brief(tensor.mean)}</b></span><span>max<b>{brief(tensor.max)}</b></span>{values && values.length > FEW && <Spark values={values} />}</div>
+        <div class="ts-tcard-facts ts-mono"><span>{t('norm')}<b>{brief(tensor.norm)}</b></span><span>min<b>{brief(tensor.min)}</b></span><span>{t('mean')}<b>{brief(tensor.mean)}</b></span><span>max<b>{brief(tensor.max)}</b></span>{values && values.length > FEW && <Spark values={values} />}</div>
       )}
     </div>
   );
@@ -63,7 +63,7 @@ function Numbers({ tensor, at, onPick }: { tensor: Summary; at: number[] | null;
   const index = (r: number, c: number) => (shape.length === 2 ? [r, c] : shape.length === 1 ? [c] : []);
   const on = (r: number, c: number) => Boolean(at && index(r, c).join() === at.join());
   return (
-    <table class="ts-numbers ts-mono" aria-label={`Values of ${tensor.name}`}><tbody>
+    <table class="ts-numbers ts-mono" aria-label={t('Values of {0}', tensor.name)}><tbody>
       {rows.map((row, r) => <tr key={r}>{row.map((v, c) => (
         <td key={c} data-sign={!Number.isFinite(v) ? 'bad' : v < 0 ? 'minus' : v > 0 ? 'plus' : undefined} data-on={on(r, c) || undefined}>
           {shape.length ? <button type="button" tabIndex={on(r, c) || (!at && r === 0 && c === 0) ? 0 : -1} aria-pressed={on(r, c)} title={`[${index(r, c).join(', ')}]`} onClick={() => onPick(index(r, c))} onKeyDown={e => go(e, at ?? [0, 0].slice(0, shape.length), shape, onPick)}>{show(v, 3).replace('-', '−')}</button> : show(v, 6).replace('-', '−')}
@@ -125,17 +125,17 @@ function Heat({ tensor, theme, at, onPick }: { tensor: Summary; theme: Theme; at
   };
   const turn = (d: number, by: number) => { const next = held.map((i, k) => (k === d ? (i + by + shape[k]!) % shape[k]! : i)); setOuter(next); if (at) onPick(next); };
   const tall = slice.rows === 1 ? 44 : slice.rows > 92 ? 92 : slice.rows * Math.min(10, Math.floor(92 / slice.rows), Math.max(2, Math.floor(270 / slice.columns)));
-  const part = deep ? `, slice ${held.slice(0, -2).join(', ')} of ${shape.slice(0, -2).join(' by ')}` : '';
+  const part = deep ? `, ${t('slice {0} of {1}', held.slice(0, -2).join(', '), shape.slice(0, -2).join(' × '))}` : '';
   return (
     <>
       {deep && (
-        <div class="ts-slices" role="group" aria-label={`Slice of ${tensor.name}`}>
+        <div class="ts-slices" role="group" aria-label={t('Slice of {0}', tensor.name)}>
           {shape.slice(0, -2).map((n, d) => n > 1 && (
-            <span key={d}><button type="button" aria-label={`Dimension ${d}: back`} onClick={() => turn(d, -1)}>◂</button><span class="ts-mono">{held[d]}/{n}</span><button type="button" aria-label={`Dimension ${d}: on`} onClick={() => turn(d, 1)}>▸</button></span>))}
+            <span key={d}><button type="button" aria-label={t('Dimension {0}: back', d)} onClick={() => turn(d, -1)}>◂</button><span class="ts-mono">{held[d]}/{n}</span><button type="button" aria-label={t('Dimension {0}: on', d)} onClick={() => turn(d, 1)}>▸</button></span>))}
         </div>
       )}
       <div class="ts-heatbox">
-        <canvas ref={canvas} class="ts-heatlet" style={{ height: `${tall}px` }} tabIndex={0} role="img" aria-label={`${tensor.name}: ${slice.rows} by ${slice.columns} values from ${show(tensor.min, 3)} to ${show(tensor.max, 3)}${part}${at ? `; at ${at.join(', ')}: ${show(valueAt(tensor, at), 4)}` : ''}`}
+        <canvas ref={canvas} class="ts-heatlet" style={{ height: `${tall}px` }} tabIndex={0} role="img" aria-label={`${t('{0}: {1} by {2} values from {3} to {4}', tensor.name, slice.rows, slice.columns, show(tensor.min, 3), show(tensor.max, 3))}${part}${at ? `; ${at.join(', ')}: ${show(valueAt(tensor, at), 4)}` : ''}`}
           onClick={pick} onKeyDown={e => { if (whole && shape.length) go(e, at ?? held, shape, onPick); }} />
         <i ref={mark} class="ts-heat-mark" aria-hidden="true" hidden />
       </div>

@@ -1,7 +1,7 @@
 /** A held pass with its controls; without one, a replay of the gradients that were recorded. */
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Nothing, useRun, useSelection } from '../../chrome';
+import { Nothing, t, Tabs, useRun, useSelection } from '../../chrome';
 import { GraphModel } from '../../engines/graphmodel';
 import { emptyGraph } from '../../store/graph';
 import type { Attachment, DebugState, Graph, Host, RunStore, Selection } from '../../store/types';
@@ -12,10 +12,11 @@ import { chosenOf, selectionOf } from '../graph/view';
 import { ALL } from './commands';
 import { Held } from './held';
 import { Replay } from './replay';
+import { Walk } from './walk';
 
 export const HOLD_CODE = 'dbg = ts.debug(loss)';
 const KEYS: Keys = [
-  ...ALL.map(c => [c.keys.map(key => key.replace('Shift+', 'Shift\u00a0')).join(' '), c.label.toLowerCase()] as const), ['k', 'play and pause'], ['b', 'breakpoint here'], ['B', 'in the forward pass'], ['1 … 6', 'what is shown'],
+  ...ALL.map(c => [c.keys.map(key => key.replace('Shift+', 'Shift\u00a0')).join(' '), c.label] as const), ['k', 'play and pause'], ['b', 'breakpoint here'], ['B', 'in the forward pass'], ['1 … 6', 'what is shown'],
   ['Space', 'fit'], ['Arrows', 'go along the graph'], ['Enter', 'open or close a module'], ['Esc', 'clear the selection'], ['?', 'this help'],
 ];
 
@@ -27,8 +28,8 @@ export function BackwardView({ at, host, root }: Props) {
   const store = useRun(at, ['graph', 'gradients', 'clocks', 'debug', 'status']);
   const debug = store?.debug ?? null, held = debug !== null && debug.state !== 'none' && !(debug.direction === 'forward' && debug.state !== 'held');
   const graph = store && ((held && store.graphs.get(debug.graph)) || store.graph || (held ? NO_GRAPH : null));
-  if (!store || !graph || (!held && (graph.ops.count === 0 || graph.nodes.count === 0))) {
-    return <Nothing link={at.link} recorded={store !== null} what={graph?.ops.count ? 'No grad_fn nodes in this graph: nothing requires a gradient' : 'No backward pass yet'} code={HOLD_CODE} />;
+  if (!store || !graph || (!held && graph.ops.count === 0)) {
+    return <Nothing link={at.link} recorded={store !== null} what="No backward pass yet" code={HOLD_CODE} />;
   }
   return <Shown at={at} host={host} root={root} store={store} graph={graph} debug={held ? debug : null} />;
 }
@@ -40,10 +41,13 @@ function Shown({ at, host, root, store, graph, debug }: Props & { store: RunStor
   const [theme, setTheme] = useState<Theme>(() => readTheme(root));
   const [help, setHelp] = useState(false);
   const [tab, setTab] = useState('node');
-  const box = useFocusKept(`${store.id} ${graph.id} ${debug === null}`);
+  const [way, setWay] = useState<'backward' | 'forward'>('backward');
+  const back = graph.nodes.count > 0, forward = !debug && (way === 'forward' || !back);
+  const box = useFocusKept(`${store.id} ${graph.id} ${debug === null} ${forward}`);
   useEffect(() => onTheme(root, setTheme), []);
   const choose = (target: Chosen | null) => at.selection.set(selectionOf(target, model) as Partial<Selection>);
   const shared = { at, store, graph, model, chosen, theme, choose, help: () => setHelp(true), tab, setTab };
+  const turn = back && <Tabs<'backward' | 'forward'> as="radio" label="Direction" value={way} options={[{ value: 'forward', label: 'Forward' }, { value: 'backward', label: 'Backward' }]} onChange={setWay} />;
   const onKey = (e: KeyboardEvent) => {
     if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT)$/.test((e.target as HTMLElement).tagName)) return;
     if (e.key === '?') setHelp(true); else if (e.key === 'Escape') choose(null); else return;
@@ -52,8 +56,8 @@ function Shown({ at, host, root, store, graph, debug }: Props & { store: RunStor
   };
   return (
     <div class="ts-back ts-column" ref={box} onKeyDown={onKey}>
-      {debug ? <Held {...shared} host={host} debug={debug} /> : <Replay {...shared} />}
-      {help && <Help title="The backward pass" keys={KEYS} onClose={() => setHelp(false)} />}
+      {debug ? <Held {...shared} host={host} debug={debug} /> : forward ? <Walk {...shared} host={host} turn={turn} /> : <Replay {...shared} turn={turn} />}
+      {help && <Help title={t('The backward pass')} keys={KEYS} onClose={() => setHelp(false)} />}
     </div>
   );
 }

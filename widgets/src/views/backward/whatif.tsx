@@ -27,18 +27,18 @@ export function WhatIfTab({ at, debug, onShow }: { at: Attachment; debug: DebugS
   };
   return (
     <>
-      {!chosen ? <p class="ts-faint">Nothing comes in here, and nothing is saved.</p> : (
-        <form class="ts-whatif" onSubmit={submit} aria-label="What if" onKeyDown={e => { if (e.key !== 'Escape') e.stopPropagation(); }}>
+      {!chosen ? <p class="ts-faint">{t('Nothing comes in here, and nothing is saved.')}</p> : (
+        <form class="ts-whatif" onSubmit={submit} aria-label={t('What if')} onKeyDown={e => { if (e.key !== 'Escape') e.stopPropagation(); }}>
           <Select label="What" hideLabel value={chosen.value} options={targets} onChange={aim} />
-          <div class="ts-row"><Select<Way> label="How" hideLabel value={way} options={WAYS.map(w => ({ ...w, label: t(w.label) }))} onChange={turn} />{way !== 'zero' && way !== 'replace' && <input class="ts-input" aria-label="By" value={by} size={7} onInput={e => setBy((e.currentTarget as HTMLInputElement).value)} />}</div>
-          {way === 'replace' && <textarea class="ts-input" aria-label="Values, as a nested list" rows={3} value={by} placeholder="[[0, 1], [2, 3]]" onInput={e => setBy((e.currentTarget as HTMLTextAreaElement).value)} />}
+          <div class="ts-row"><Select<Way> label="How" hideLabel value={way} options={WAYS.map(w => ({ ...w, label: t(w.label) }))} onChange={turn} />{way !== 'zero' && way !== 'replace' && <input class="ts-input" aria-label={t('By')} value={by} size={7} onInput={e => setBy((e.currentTarget as HTMLInputElement).value)} />}</div>
+          {way === 'replace' && <textarea class="ts-input" aria-label={t('Values, as a nested list')} rows={3} value={by} placeholder="[[0, 1], [2, 3]]" onInput={e => setBy((e.currentTarget as HTMLTextAreaElement).value)} />}
           <button type="submit" class="ts-button" data-primary disabled={busy}>{branch ? t('Add to the branch') : t('Try it')}</button>
         </form>
       )}
       {(wrong || problem) && <p class="ts-breaks-problem" role="alert">{wrong || problem}</p>}
       {branch ? <Outcome branch={branch} busy={busy} onDrop={change => void ask('debug.drop', change === null ? {} : { change })} onKeep={() => void ask('debug.keep')} onShow={onShow} />
         : <p class="ts-muted">{t('The pass stays as it is: the change runs on a branch, and both are compared. Nothing of .grad changes until you keep it.')}</p>}
-      {Boolean(debug.edited) && <div class="ts-row ts-gap"><span class="ts-muted">{debug.edited} gradient{debug.edited === 1 ? '' : 's'} of the pass itself edited</span><Button quiet onPress={() => void ask('debug.reset')} title="Stand before the first node again, as if nothing had been edited">Forget</Button></div>}
+      {Boolean(debug.edited) && <div class="ts-row ts-gap"><span class="ts-muted">{t('Gradients of the pass itself edited: {0}', debug.edited!)}</span><Button quiet onPress={() => void ask('debug.reset')} title="Stand before the first node again, as if nothing had been edited">Forget</Button></div>}
     </>
   );
 }
@@ -63,12 +63,12 @@ function listOf(tensor: Summary | undefined): string {
 function Outcome({ branch, busy, onDrop, onKeep, onShow }: { branch: Branch; busy: boolean; onDrop(change: number | null): void; onKeep(): void; onShow(node: number): void }) {
   const { loss, parameters } = branch, moved = parameters.filter(p => p.difference !== 0), most = moved.reduce((m, p) => Math.max(m, ...p.grad.filter(Number.isFinite)), 0);
   return (
-    <section class="ts-branch" aria-label="The branch">
+    <section class="ts-branch" aria-label={t('The branch')}>
       <ol class="ts-changes">{branch.changes.map((c, i) => (
-        <li key={i}><button type="button" class="ts-leaf-name" disabled={c.node < 0} onClick={() => onShow(c.node)} title="Show where">{c.words}</button><Button quiet icon label={`Take back: ${c.words}`} onPress={() => onDrop(branch.changes.length === 1 ? null : i)}>✕</Button></li>))}
+        <li key={i}><button type="button" class="ts-leaf-name" disabled={c.node < 0} onClick={() => onShow(c.node)} title={t('Show where')}>{c.words}</button><Button quiet icon label={t('Take back: {0}', c.words)} onPress={() => onDrop(branch.changes.length === 1 ? null : i)}>✕</Button></li>))}
       </ol>
       {loss && (
-        <div class="ts-loss" role="group" aria-label="Loss after the step">
+        <div class="ts-loss" role="group" aria-label={t('Loss after the step')}>
           <span>{t('loss now')}<b class="ts-mono">{show(loss.now, 5)}</b></span><span>{t('after the step')}<b class="ts-mono">{show(loss.before, 5)}</b></span>
           <span>{t('on the branch')}<b class="ts-mono" data-way={loss.after < loss.before ? 'better' : loss.after > loss.before ? 'worse' : undefined}>{show(loss.after, 5)} {loss.after < loss.before ? '▾' : loss.after > loss.before ? '▴' : '='}</b></span>
           {!loss.measured && <span class="ts-faint">to first order: the loss was not computed again</span>}

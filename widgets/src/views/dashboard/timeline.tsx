@@ -3,10 +3,11 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button, show, useSelection } from '../../chrome';
 import { lowerBound } from '../../engines/pyramid';
-import type { Attachment, RunStore, Series } from '../../store/types';
+import type { Attachment, Finding, RunStore, Series } from '../../store/types';
 import { onTheme, readTheme } from '../../theme';
 
-const PLAY_MS = 80;
+const PLAY_MS = 80, MARK_PX = 7;
+const marked = (f: Finding) => f.step !== null && f.severity !== 'info';
 
 export function Timeline({ at, store }: { at: Attachment; store: RunStore }) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -41,6 +42,11 @@ export function Timeline({ at, store }: { at: Attachment; store: RunStore }) {
     const { left, width } = canvas.current!.getBoundingClientRect();
     put(((e.clientX - left) / Math.max(1, width)) * last);
   };
+  /** The mark of a finding under the pointer. */
+  const findingAt = (e: PointerEvent) => {
+    const { left, top, width } = canvas.current!.getBoundingClientRect();
+    return e.clientY - top < MARK_PX + 2 ? store.findings.find(f => marked(f) && Math.abs((last > 0 ? f.step! / last : 0) * width - (e.clientX - left)) <= MARK_PX) : undefined;
+  };
   const onKey = (e: KeyboardEvent) => {
     const now = step ?? last, big = Math.max(1, Math.round(last / 10));
     const to = { ArrowLeft: now - 1, ArrowRight: now + 1, PageDown: now - big, PageUp: now + big, Home: 0 }[e.key];
@@ -58,7 +64,7 @@ export function Timeline({ at, store }: { at: Attachment; store: RunStore }) {
       </Button>
       <canvas ref={canvas} tabIndex={0} role="slider" aria-label="Step" aria-valuemin={0} aria-valuemax={last} aria-valuenow={step ?? last}
         aria-valuetext={step === null ? `latest, step ${last}` : `step ${step} of ${last}`}
-        onPointerDown={e => { canvas.current!.setPointerCapture(e.pointerId); drag(e); }} onPointerMove={drag} onKeyDown={onKey} />
+        onPointerDown={e => { const met = findingAt(e); if (met) { at.selection.set({ finding: met.id }); put(met.step); return; } canvas.current!.setPointerCapture(e.pointerId); drag(e); }} onPointerMove={drag} onKeyDown={onKey} />
       <span class="ts-mono ts-timeline-now">{step ?? last}{i >= 0 && <span class="ts-faint"> {series!.tag} {show(series!.value.data[i]!, 3)}</span>}</span>
       <Button pressed={step === null} onPress={() => put(null)} title="Follow the newest step">Latest</Button>
     </div>
@@ -92,10 +98,10 @@ function draw(canvas: HTMLCanvasElement, store: RunStore, series: Series | null,
   ctx.fillRect(0, H - 1, W, 1);
   ctx.fillStyle = theme.trouble;
   for (const f of store.findings) {
-    if (f.step === null || f.severity === 'info') continue;
-    const at = x(f.step);
+    if (!marked(f)) continue;
+    const at = x(f.step!);
     ctx.beginPath();
-    ctx.moveTo(at - 4, 0); ctx.lineTo(at + 4, 0); ctx.lineTo(at, 7);
+    ctx.moveTo(at - 4, 0); ctx.lineTo(at + 4, 0); ctx.lineTo(at, MARK_PX);
     ctx.fill();
   }
   const now = x(step ?? last);

@@ -1,10 +1,11 @@
 /** What went wrong, in cards: the sentence, the number beside its threshold, the line, and the way to see it. */
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Badge, Button, Empty, Nothing, show, useRun, useSelection } from '../../chrome';
 import type { Attachment, Finding, Host, RunStore, Selection, View } from '../../store/types';
 import { addStyle } from '../../theme';
 import { viewOf, type ViewProps } from '../mount';
+import { useFlip, type Flip } from '../../breaks/toggle';
 import { STYLE } from './style';
 
 const SEVERITIES = ['error', 'warning', 'info'] as const;
@@ -12,9 +13,10 @@ const SIGN = { error: '✕', warning: '!', info: 'i' };
 const NAMES = { error: 'Error', warning: 'Warning', info: 'Note' };
 
 function Findings({ at, host, root }: ViewProps) {
-  const store = useRun(at, ['findings', 'status', 'graph']);
+  const store = useRun(at, ['findings', 'status', 'graph', 'debug']);
   const selection = useSelection(at);
   const [problem, setProblem] = useState('');
+  const { flip, problem: refused } = useFlip(at);
   useEffect(() => addStyle(root, 'tapescope-findings', STYLE), []);
   if (!store) return <Nothing link={at.link} recorded={false} what="" />;
   const list = [...store.findings].sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || (a.step ?? 0) - (b.step ?? 0));
@@ -27,23 +29,25 @@ function Findings({ at, host, root }: ViewProps) {
     <div class="ts-column">
       <div class="ts-grow ts-scroll">
         <ul class="ts-findings" aria-label="Findings">
-          {list.map(f => <Card key={f.id} finding={f} store={store} at={at} host={host} chosen={selection.finding === f.id} command={command} />)}
+          {list.map(f => <Card key={f.id} finding={f} store={store} at={at} host={host} chosen={selection.finding === f.id} command={command} flip={flip} />)}
         </ul>
       </div>
-      {problem && <div class="ts-status" role="alert"><span class="ts-dot" data-tone="trouble" /><span class="ts-clip">{problem}</span></div>}
+      {(problem || refused) && <div class="ts-status" role="alert"><span class="ts-dot" data-tone="trouble" /><span class="ts-clip">{problem || refused}</span></div>}
     </div>
   );
 }
 
-function Card({ finding: f, store, at, host, chosen, command }: {
-  finding: Finding; store: RunStore; at: Attachment; host: Host; chosen: boolean; command(verb: string, args: object): void;
+function Card({ finding: f, store, at, host, chosen, command, flip }: {
+  finding: Finding; store: RunStore; at: Attachment; host: Host; chosen: boolean; command(verb: string, args: object): void; flip: Flip;
 }) {
   const severity = SEVERITIES.includes(f.severity) ? f.severity : 'info';
-  const can = store.status?.capabilities ?? {};
+  const can = store.status?.capabilities ?? {}, stops = (store.debug?.breakpoints ?? []).filter(b => b.text === `break here next time: ${f.title}`);
+  const card = useRef<HTMLLIElement>(null);
+  useEffect(() => { if (chosen) card.current!.scrollIntoView?.({ block: 'nearest' }); }, [chosen]);      // chosen elsewhere: on the timeline, say
   const line = f.source ? lineText(store, f.source) : '';
   const where = [f.step !== null && `step ${f.step}`, f.parameter].filter(Boolean).join(' · ');
   return (
-    <li class="ts-finding" data-severity={severity} aria-current={chosen || undefined}>
+    <li class="ts-finding" ref={card} data-severity={severity} aria-current={chosen || undefined}>
       <div class="ts-finding-head">
         <span class="ts-sign" aria-label={NAMES[severity]} title={NAMES[severity]}>{SIGN[severity]}</span>
         <strong>{f.title}</strong>
@@ -63,7 +67,7 @@ function Card({ finding: f, store, at, host, chosen, command }: {
       )}
       <div class="ts-row">
         <Button onPress={() => at.selection.set(selectionOf(f, store))} pressed={chosen}>Show me</Button>
-        {(can.break_on || can.can_break) && f.severity !== 'info' && <Button quiet title="Pause the backward pass when this happens again" onPress={() => command('debug.break_on', { finding: f.id })}>Break here next time</Button>}
+        {(can.break_on || can.can_break) && f.severity !== 'info' && <Button quiet pressed={stops.some(b => b.enabled)} title="Pause the backward pass when this happens again" onPress={() => flip(stops, ['debug.break_on', { finding: f.id }])}>Break here next time</Button>}
         <Button quiet title="Do not show this finding again" onPress={() => command('findings.mute', { id: f.id })}>Mute</Button>
       </div>
     </li>

@@ -4,15 +4,16 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { Badge, Button, makeTip, Tabs, type Tip } from '../../chrome';
 import { percent, short } from '../../engines/bins_ticks';
 import type { RunStore } from '../../store/types';
+import type { Breaks } from './list';
 import { HEADINGS, isBackward, kindOf, nameOf, statRow } from './model';
 import { MODES, type FocusPlot, type Mode } from './plot';
 import { rampCss, type Paint } from './tiles';
 
 const FIGURES = ['mean', 'std', 'min', 'max', 'norm'] as const;
 
-export function Focus({ store, id, step, mode, onMode, onStep, paint, plot, draw, onBack }: {
+export function Focus({ store, id, step, mode, onMode, onStep, paint, plot, draw, onBack, breaks }: {
   store: RunStore; id: string; step: number | null; mode: Mode; onMode(mode: Mode): void; onStep(step: number): void;
-  paint: Paint; plot: FocusPlot; /** Paints the canvas with what holds now. */ draw(canvas: HTMLCanvasElement): void; onBack?: () => void;
+  paint: Paint; plot: FocusPlot; /** Paints the canvas with what holds now. */ draw(canvas: HTMLCanvasElement): void; onBack?: () => void; breaks: Breaks;
 }) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -53,6 +54,7 @@ export function Focus({ store, id, step, mode, onMode, onStep, paint, plot, draw
         {onBack && <Button quiet icon label="Back to all tensors" onPress={onBack}>{'\u2190'}</Button>}
         <h2 class="ts-clip" title={nameOf(id)}>{nameOf(id)}</h2>
         {kind && <Badge tone={isBackward(id) ? 'backward' : 'forward'}>{HEADINGS[kind] ?? kind}</Badge>}
+        {breaks.can(nameOf(id)) && <Button quiet pressed={breaks.on(nameOf(id))} title="Break when its gradient is complete" onPress={() => breaks.flip(nameOf(id))}>Break here</Button>}
       </div>
       <div class="ts-hist-modes">
         <Tabs as="radio" label="Picture" value={whole ? mode : 'bands'} options={whole ? MODES : [{ value: 'bands', label: 'Mean and spread' }]} onChange={(m) => onMode(m as Mode)} />

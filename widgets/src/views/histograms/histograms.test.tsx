@@ -268,3 +268,21 @@ it('what is in trouble comes first where that is asked for', () => {
   expect(outline(store, '', 'trouble').parameters.map(l => l.name)).toEqual(['c', 'd', 'b', 'a']);
   expect([troubleOf(all, 'update/a'), troubleOf(all, 'nobody')]).toEqual([0, 0]);
 });
+
+it('breaks at a parameter by a click on its row, by a key on its tile, and beside its large picture', async () => {
+  const { el, at, stop } = await mounted();
+  const release = at.need('debug'), points = () => (at.store()!.debug?.breakpoints ?? []).map(b => b.parameter);
+  const dot = () => el.querySelector<HTMLButtonElement>('.ts-hist-name button')!, name = dot().closest('.ts-hist-name')!.querySelector('b')!.textContent!;
+  expect(dot().getAttribute('aria-label')).toBe(`Break at ${name}`);
+  dot().click();
+  await until(() => { expect(points()).toEqual([name]); expect(dot().getAttribute('aria-pressed')).toBe('true'); });
+  expect(el.querySelectorAll('.ts-hist-name button[aria-pressed=true]').length).toBe(1);
+  await press(tiles(el)[0]!, 'b');
+  await until(() => { expect(points()).toEqual([]); expect(dot().getAttribute('aria-pressed')).toBe('false'); });
+  [...el.querySelectorAll<HTMLButtonElement>('.ts-hist-focus button')].find(b => b.textContent === 'Break here')!.click();
+  await until(() => expect(points()).toHaveLength(1));
+  const activation = [...el.querySelectorAll('.ts-hist-name')].find(n => /act|fc/.test(n.textContent!) && !n.querySelector('button'));
+  expect(activation).toBeDefined();                            // no gradient is accumulated there
+  release();
+  await stop();
+});

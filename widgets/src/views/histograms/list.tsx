@@ -3,8 +3,11 @@
 import { Component } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../../chrome';
-import { HEADINGS, isBackward, type Line, type Mark, type Outline } from './model';
+import { HEADINGS, isBackward, nameOf, type Line, type Mark, type Outline } from './model';
 import type { TileBoard } from './tiles';
+
+/** Breakpoints on parameters: a pass pauses when the gradient of one is complete. */
+export interface Breaks { can(name: string): boolean; on(name: string): boolean; flip(name: string): void }
 
 interface TileProps { board: TileBoard; id: string; chosen: boolean; tab: boolean }
 
@@ -21,23 +24,23 @@ function Tile({ board, id, chosen, tab }: TileProps) {
   );
 }
 
-interface TilesProps { line: Line; board: TileBoard; chosen: string | null; tab: string | null; columns: string }
+interface TilesProps { line: Line; board: TileBoard; chosen: string | null; tab: string | null; columns: string; breaks: Breaks; stop: boolean | null }
 
 class Tiles extends Component<TilesProps> {
   /** Only lines that gain or lose a tile, or the choice, are rendered again. */
   shouldComponentUpdate(next: TilesProps): boolean {
-    const { line, board, columns, chosen, tab } = this.props;
-    return board !== next.board || columns !== next.columns || line.keys.join() !== next.line.keys.join() || line.shape !== next.line.shape
+    const { line, board, columns, chosen, tab, stop } = this.props;
+    return stop !== next.stop || board !== next.board || columns !== next.columns || line.keys.join() !== next.line.keys.join() || line.shape !== next.line.shape
       || (chosen !== next.chosen && touches(line, chosen, next.chosen)) || (tab !== next.tab && touches(line, tab, next.tab));
   }
 
-  render({ line, board, chosen, tab, columns }: TilesProps) {
+  render({ line, board, chosen, tab, columns, breaks, stop }: TilesProps) {
     return (
       <div class="ts-hist-line" role="row">
-        <div class="ts-hist-name" role="rowheader"><b class="ts-clip" title={line.name}>{line.name}</b>{line.shape && <span>{line.shape.replaceAll('x', '\u00d7')}</span>}</div>
+        <div class="ts-hist-name" role="rowheader"><b class="ts-clip" title={line.name}>{line.name}</b>{stop !== null && <button type="button" class="ts-leaf-dot" aria-pressed={stop} aria-label={t('Break at {0}', line.name)} title={stop ? t('Remove the breakpoint') : t('Break when its gradient is complete')} onClick={e => { e.stopPropagation(); breaks.flip(line.name); }}><i class="ts-break-dot" data-is={stop ? 'on' : 'off'} /></button>}{line.shape && <span>{line.shape.replaceAll('x', '\u00d7')}</span>}</div>
         <div class="ts-hist-tiles" role="presentation" style={{ gridTemplateColumns: columns }}>
           {line.keys.map((key, i) => key === null
-            ? <div key={i} role="gridcell" aria-label="not recorded"><div class="ts-hist-none" /></div>
+            ? <div key={i} role="gridcell" aria-label={t('not recorded')}><div class="ts-hist-none" /></div>
             : <Tile key={key} board={board} id={key} chosen={key === chosen} tab={key === tab} />)}
         </div>
       </div>
@@ -48,8 +51,8 @@ class Tiles extends Component<TilesProps> {
 const touches = (line: Line, ...keys: (string | null)[]) => keys.some((key) => key !== null && line.keys.includes(key));
 
 /** `across`: how many single tiles (activations, logged histograms) stand side by side. */
-export function List({ outline, board, chosen, across, onChoose, root }: {
-  outline: Outline; board: TileBoard; chosen: string | null; across: number; onChoose(key: string): void; root: { current: HTMLDivElement | null };
+export function List({ outline, board, chosen, across, onChoose, root, breaks }: {
+  outline: Outline; board: TileBoard; chosen: string | null; across: number; onChoose(key: string): void; root: { current: HTMLDivElement | null }; breaks: Breaks; /** Changes when a breakpoint does. */ stops: string;
 }) {
   const tab = chosen !== null && outline.keys.includes(chosen) ? chosen : outline.keys[0] ?? null;
   const columns = `repeat(${Math.max(1, outline.columns.length)}, minmax(0, 1fr))`;
@@ -61,6 +64,11 @@ export function List({ outline, board, chosen, across, onChoose, root }: {
     if (e.key === 'Enter' || e.key === ' ') {
       e.preventDefault();
       return onChoose(from);
+    }
+    if (e.key === 'b') {
+      e.preventDefault();
+      e.stopPropagation();
+      return breaks.flip(nameOf(from));
     }
     const to = moved(outline, from, e.key, across);
     if (!to) return;
@@ -81,14 +89,14 @@ export function List({ outline, board, chosen, across, onChoose, root }: {
           <div class="ts-hist-head" role="row" style={{ gridTemplateColumns: columns }}>
             {outline.columns.map((c) => <span key={c} role="columnheader"><i data-backward={isBackward(`${c}/`) || undefined} aria-hidden="true" />{t(HEADINGS[c]!)}</span>)}
           </div>
-          {outline.parameters.map((line) => <Tiles key={line.name} line={line} board={board} chosen={chosen} tab={tab} columns={columns} />)}
+          {outline.parameters.map((line) => <Tiles key={line.name} line={line} board={board} chosen={chosen} tab={tab} columns={columns} breaks={breaks} stop={breaks.can(line.name) ? breaks.on(line.name) : null} />)}
         </div>
       )}
       {([['Activations', outline.activations], ['Logged', outline.others]] as const).map(([title, lines]) => lines.length > 0 && (
         <div role="rowgroup" key={title} aria-label={title}>
           <h3 class="ts-hist-section" role="presentation">{t(title)}</h3>
           <div class="ts-hist-tiles" role="presentation" style={{ gridTemplateColumns: many }}>
-            {lines.map((line) => <Tiles key={line.name} line={line} board={board} chosen={chosen} tab={tab} columns="minmax(0, 1fr)" />)}
+            {lines.map((line) => <Tiles key={line.name} line={line} board={board} chosen={chosen} tab={tab} columns="minmax(0, 1fr)" breaks={breaks} stop={null} />)}
           </div>
         </div>
       ))}

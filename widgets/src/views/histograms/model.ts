@@ -255,3 +255,13 @@ export function spoken(key: string, s: Stats | undefined, row: number): string {
   const extra = marks(s, row).map((m) => m.title);
   return [`${what}, step ${s.step.data[row]}`, `mean ${short(mean.data[row]!)}`, `standard deviation ${short(std.data[row]!)}`, ...extra].join(', ');
 }
+
+/** Parameters at which a pass can pause: those whose gradients have been recorded, or that the graph accumulates into. */
+export function learning(store: RunStore | null): ReadonlySet<string> {
+  const found = new Set<string>();
+  if (!store || store.status?.capabilities.can_break === false) return found;
+  for (const keys of [store.histograms.keys(), store.stats.keys()]) for (const key of keys) if (kindOf(key) === 'grad') found.add(nameOf(key));
+  const { graph } = store;
+  if (graph) for (let n = 0; n < graph.nodes.count; n++) if (graph.nodes.op[n]! < 0 && graph.nodes.source[n]! >= 0) found.add(store.text(graph.sources.name[graph.nodes.source[n]!]!));
+  return found;
+}

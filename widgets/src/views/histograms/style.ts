@@ -1,5 +1,7 @@
 /** Rules of the histogram view and of the step scrubber; colours by token only. */
 
+import { BREAKS_CSS } from '../../breaks/style';
+
 export const SCRUB_CSS = `
 .ts-scrub { display: flex; align-items: center; gap: 8px; flex: none; padding: 4px 10px; border-top: 1px solid var(--ts-line); background: var(--ts-panel); min-height: 34px; }
 .ts-scrub .ts-slider { width: auto; }
@@ -7,7 +9,7 @@ export const SCRUB_CSS = `
 .ts-scrub-step b { font-weight: 600; }
 `;
 
-export const HISTOGRAM_CSS = SCRUB_CSS + `
+export const HISTOGRAM_CSS = SCRUB_CSS + BREAKS_CSS + `
 .ts-hist { height: 100%; min-height: 220px; overflow: hidden; }
 .ts-hist-search { flex: 0 1 190px; }
 .ts-hist-list { height: 100%; position: relative; padding: 0 12px 16px; }
@@ -20,6 +22,8 @@ export const HISTOGRAM_CSS = SCRUB_CSS + `
 .ts-hist-line { margin: 6px -2px 0; padding: 0 2px 1px; content-visibility: auto; contain-intrinsic-size: auto 92px; }
 .ts-hist-name { display: flex; align-items: baseline; gap: 8px; font-size: 12px; padding-bottom: 2px; }
 .ts-hist-name b { font-weight: 500; font-family: var(--ts-mono); font-size: 11.5px; }
+.ts-hist-name .ts-leaf-dot { align-self: center; margin: -4px; }
+.ts-hist-problem { flex: none; padding: 4px 12px !important; color: var(--ts-trouble); }
 .ts-hist-name span { color: var(--ts-muted); font-size: 11px; }
 .ts-hist-tiles { display: grid; gap: 10px; }
 .ts-hist-tile { position: relative; min-width: 0; border-radius: 4px; cursor: pointer; text-align: left; padding: 0 0 1px; }

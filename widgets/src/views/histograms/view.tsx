@@ -4,11 +4,13 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import { Empty, Nothing, Split, t, Tabs, useRun, useSelection } from '../../chrome';
 import { rowOfStep } from '../../engines/heatmap';
 import { hubOf } from '../../hub';
-import type { Attachment } from '../../store/types';
+import type { Attachment, Breakpoint } from '../../store/types';
 import { onTheme, readTheme } from '../../theme';
+import { stopsAt } from '../../breaks/places';
+import { useFlip } from '../../breaks/toggle';
 import { Focus } from './focus';
-import { List, writeFacts } from './list';
-import { Axes, isBackward, marks, moments, outline, spoken, statRow, withEnds, type AxisChoice, type Order, type ScaleChoice } from './model';
+import { List, writeFacts, type Breaks } from './list';
+import { Axes, isBackward, learning, marks, moments, outline, spoken, statRow, withEnds, type AxisChoice, type Order, type ScaleChoice } from './model';
 import { FocusPlot, type Mode } from './plot';
 import { Scrubber } from './scrubber';
 import { paintOf, TileBoard, TilePainter, type TileData } from './tiles';
@@ -17,8 +19,9 @@ const RECORD = 'with ts.record(values="histogram") as tape:\n    ...            
 /** Below this width the chosen tensor takes the place of the list instead of standing beside it. */
 const NARROW = 760;
 const SHORT = 480;
-const KINDS = ['histograms', 'stats', 'graph', 'status'] as const;
+const KINDS = ['histograms', 'stats', 'graph', 'status', 'debug'] as const;
 const NO_STEPS = new Int32Array(0);
+const NO_STOPS: readonly Breakpoint[] = [];
 
 export function HistogramView({ at, preset, ...wish }: { at: Attachment; preset: string | null; axis: AxisChoice; scale: ScaleChoice; mode: Mode }) {
   const root = useRef<HTMLDivElement>(null);
@@ -107,6 +110,12 @@ export function HistogramView({ at, preset, ...wish }: { at: Attachment; preset:
   const steps = series ? series.data.subarray(0, series.length) : NO_STEPS;
   const onStep = (value: number | null) => at.selection.set({ step: value });
 
+  // A parameter's row is a place: its gradient is complete there.
+  const breakpoints = store?.debug?.breakpoints ?? NO_STOPS, learns = useMemo(() => learning(at.link.state === 'replay' ? null : store), [store, structure, store?.status?.capabilities.can_break]);
+  const { flip, problem } = useFlip(at);
+  const breaks: Breaks = { can: name => learns.has(name), on: name => stopsAt(breakpoints, name).stops.some(b => b.enabled), flip: name => { if (learns.has(name)) flip(stopsAt(breakpoints, name).own, ['break.add', { parameter: name }]); } };
+  const stops = breakpoints.map(b => `${b.id} ${b.enabled} ${b.parameter}`).join();
+
   const searchBox = useRef<HTMLInputElement>(null);
   const onKey = (e: KeyboardEvent) => {
     const typing = e.target === searchBox.current;
@@ -126,11 +135,11 @@ export function HistogramView({ at, preset, ...wish }: { at: Attachment; preset:
   const focus = store && chosen !== null && paint && (
     <Focus key={chosen} store={store} id={chosen} step={step} mode={mode} onMode={setMode} onStep={(s) => onStep(s)} paint={paint} plot={parts.plot}
       draw={(canvas) => { if (now.current.paint && now.current.chosen) parts.plot.paint(canvas, now.current.chosen, dataOf(now.current.chosen), now.current.mode, now.current.paint); }}
-      onBack={narrow ? () => setOpen(false) : undefined} />
+      onBack={narrow ? () => setOpen(false) : undefined} breaks={breaks} />
   );
   const empty = !store || !all?.keys.length;
   const listed = shown && (shown.keys.length
-    ? <List outline={shown} board={board} chosen={chosen} across={narrow ? 2 : 3} onChoose={choose} root={list} />
+    ? <List outline={shown} board={board} chosen={chosen} across={narrow ? 2 : 3} onChoose={choose} root={list} breaks={breaks} stops={stops} />
     : <Empty title={`Nothing is called "${search}"`}>Words may come in any order: "fc1 grad".</Empty>);
   return (
     <div class="ts-hist ts-column" ref={root} onKeyDown={onKey} data-narrow={narrow || undefined} data-short={size.height < SHORT || undefined}>
@@ -149,6 +158,7 @@ export function HistogramView({ at, preset, ...wish }: { at: Attachment; preset:
           <div class="ts-grow">
             {narrow ? (open && focus) || listed : <Split label="Width of the list" initial={0.54} min={0.25} first={listed} second={focus} />}
           </div>
+          {problem && <p class="ts-hist-problem" role="alert">{problem}</p>}
           <Scrubber steps={steps} step={step} live={store?.status?.state === 'recording'} onStep={onStep} />
         </>
       )}
