@@ -172,7 +172,7 @@ TS_ARROWS: Mapping[str, set[str]] = {
     "views/mount": {"chrome", "hub", "theme"},
     **dict.fromkeys(VIEWS, VIEW_STANDS_ON),
     "breaks": {"chrome", "engines", "store"},                                # breakpoints: where they stand, their list, a click on a place
-    "views/graph": VIEW_STANDS_ON | {"breaks"},
+    **dict.fromkeys(("views/findings", "views/graph", "views/histograms"), VIEW_STANDS_ON | {"breaks"}),
     "views/backward": VIEW_STANDS_ON | {"breaks", "views/graph", "views/tensor"},      # its picture is the graph's, mirrored; its values are the tensor's heat maps
     "views/media": VIEW_STANDS_ON | {"views/histograms", "views/metrics"},   # the scrubber over steps; tags in groups, as charts have them
     "views/projector": VIEW_STANDS_ON | {"views/histograms"},                # the scrubber over steps
@@ -192,7 +192,7 @@ TS_OTHERS: Mapping[str, set[str]] = {
     "breaks": {"preact", "preact/hooks"},
     **{view: {"preact", "preact/hooks"} for view in VIEWS},
 }
-EXTENSION_OTHERS = re.compile(r"@jupyterlab/|@lumino/|@tapescope/widgets(/hub|/views/[a-z]+|/words/[a-z]+)?$")
+EXTENSION_OTHERS = re.compile(r"@jupyterlab/|@lumino/|@codemirror/(state|view)$|@tapescope/widgets(/hub|/views/[a-z]+|/words/[a-z]+|/breaks/words|/chrome/words)?$")
 
 _IMPORT = re.compile(r"""^\s*(?P<kind>import|export)\s+(?P<what>[^;'"()]*?)\s*\bfrom\s*['"](?P<from>[^'"]+)['"]"""
                      r"""|^\s*import\s*['"](?P<bare>[^'"]+)['"]|\bimport\(\s*['"](?P<later>[^'"]+)['"]""", re.MULTILINE)
