@@ -46,7 +46,7 @@ def _lstm(x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, 
     half = np.full(4 * hidden, 0.5, x.dtype)
     half[2 * hidden:3 * hidden] = 1
     gates = _inputs(x, w_ih * half[:, None], None if b_ih is None else b_ih * half, None if b_hh is None else b_hh * half)
-    wt = np.ascontiguousarray((w_hh * half[:, None]).T)
+    wt = (w_hh * half[:, None]).T
     rows = len(x)
     h, c = h0.copy(), c0.copy()
     y = np.empty((rows, h0.shape[1]), x.dtype)
@@ -78,6 +78,11 @@ def _lstm(x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, 
 def _before(y: Any, first: Any, sizes: tuple[int, ...], reverse: bool) -> Any:
     """What each row found when it was computed: the row of its sequence one step earlier, or what was there at the beginning."""
     out = np.empty((len(y), first.shape[1]), y.dtype)
+    if sizes and len(first) == sizes[-1]:                   # all sequences are equally long
+        n = len(first)
+        to, since, begin = (slice(None, -n), slice(n, None), slice(-n, None)) if reverse else (slice(n, None), slice(None, -n), slice(None, n))
+        out[to], out[begin] = y[since], first
+        return out
     state = first.copy()
     for start, stop in steps_of(sizes, reverse):
         out[start:stop] = state[:stop - start]
@@ -124,7 +129,7 @@ def _lstm_grad(g: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any
         z3 = z[:, :3 * hidden].reshape(n, 3, hidden)
         z3 *= c[:, None, :]
         c *= gates[start:stop, f]
-        dh[:n] = z.dot(w_hh)
+        np.dot(z, w_hh, dh[:n])
     gx = dz.dot(w_ih) if needs[0] else None
     gw_ih = dz.T.dot(x) if needs[3] else None
     gw_hh = None
