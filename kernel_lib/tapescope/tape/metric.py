@@ -20,12 +20,16 @@ class Metric(NamedTuple):
 
 def digest(keys: Any, values: Any) -> dict[int, Metric]:
     """Rows of several keys as a Metric each."""
+    if not len(keys):
+        return {}
     order = np.argsort(keys, kind="stable")
     k, v = np.asarray(keys)[order], np.asarray(values, np.float64)[order]
-    begins = np.flatnonzero(np.append(True, k[1:] != k[:-1])) if len(k) else np.zeros(0, np.int64)
+    begins = np.flatnonzero(np.append(True, k[1:] != k[:-1]))
     ends = np.append(begins[1:], len(k))
-    low, high = np.where(np.isnan(v), np.inf, v), np.where(np.isnan(v), -np.inf, v)
-    return {int(k[a]): Metric(float(v[z - 1]), float(low[a:z].min()), float(high[a:z].max()), int(z - a)) for a, z in zip(begins.tolist(), ends.tolist(), strict=True)}
+    nan = np.isnan(v)
+    low, high = np.minimum.reduceat(np.where(nan, np.inf, v), begins), np.maximum.reduceat(np.where(nan, -np.inf, v), begins)
+    found = zip(v[ends - 1].tolist(), low.tolist(), high.tolist(), (ends - begins).tolist(), strict=True)
+    return dict(zip(k[begins].tolist(), map(Metric._make, found), strict=True))
 
 
 def joined(a: Metric | None, b: Metric) -> Metric:

@@ -52,10 +52,6 @@ class Replayed(Tape):
     def labels(self, y: Any) -> None:
         self._over("labels belong to a running recording")
 
-    def copied_keys(self) -> list[str]:
-        """Keys of which values were copied."""
-        raise NotImplementedError
-
     def probe(self, key: str) -> None:
         """Of a recording that was read, only what was copied can be looked at. Raises RuntimeError for anything else."""
         if key not in self.copied_keys():

@@ -197,7 +197,7 @@ class Tape:
         for name, value in params.items():
             if value is not None and not isinstance(value, (bool, int, float, str)):
                 item = getattr(value, "item", None)
-                if item is None or getattr(value, "size", 1) not in (0, 1):
+                if item is None or (value.numel() if hasattr(value, "numel") else np.size(value)) != 1:
                     raise TypeError(f"the parameter {name!r} must be a number, text or a boolean, not {type(value).__name__}")
                 value = item()
             self.params = {**self.params, str(name): value}
@@ -471,6 +471,10 @@ class Tape:
     def copies(self, key: str | None, cursor: Any, max_bytes: int, steps: tuple[int, int] | None = None, most: int | None = None) -> tuple[list[Item], Any]:
         """Probed values since `cursor` as they were copied: `item.data` is (array, shape of the whole, its dtype)."""
         return self.recorder.values.probes.read(key, cursor, max_bytes, steps, most)
+
+    def copied_keys(self) -> list[str]:
+        """Keys of which values were copied."""
+        return list(dict.fromkeys(i.key for i in list(self.recorder.values.probes.log.items)))
 
     def labels_of(self, step: int) -> Any:
         """The classes of a step's rows, or None."""

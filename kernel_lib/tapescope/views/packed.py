@@ -21,11 +21,14 @@ VERSION = 1
 FRAME = 1 << 20                      # bytes of one frame of a page
 PASSES = 512                         # steps whose clocks and gradients are looked at
 COPIES = 48                          # copies of one tensor, and steps of one projection
+HELD = 96 << 20                      # bytes of pictures, sounds and words that are held while a recording is read
+SAID = 8                             # tensors of which the notes tell singly
+KEYS, PROJECTED = 512, 48            # tensors whose copies are looked at, and of them those that are projected
 
 # Kinds in the order in which they get their share, and how large it is beside those of the kinds behind them. What a kind leaves goes to the next.
-SHARES = {"scalars": 20, "projection": 15, "tensor": 10, "gradients": 20, "clocks": 10, "stats": 25, "histograms": 25}
+SHARES = {"scalars": 20, "projection": 15, "media": 20, "tensor": 10, "gradients": 20, "clocks": 10, "stats": 25, "histograms": 25}
 DERIVED = ("grad_norm/", "update_ratio/")          # series of single parameters: they come after what the user has logged
-WORDS = {"scalars": "metrics", "norms": "gradient norms and update ratios of parameters", "projection": "projections", "tensor": "copied values", "gradients": "gradient norms of nodes", "clocks": "times of ops",
+WORDS = {"scalars": "metrics", "norms": "gradient norms and update ratios of parameters", "projection": "projections", "media": "what was logged beside numbers", "tensor": "copied values", "gradients": "gradient norms of nodes", "clocks": "times of ops",
          "stats": "statistics", "histograms": "histograms"}
 _PRECISION = {"op_us": 10, "node_us": 10, "norm": 12, "xyz": 12, "mean": 14, "std": 14, "min": 14, "max": 14, "nan": 14, "inf": 14, "zero": 14, "subnormal": 14,
               "values": 16, "value": 30, "time": 24}       # bits that are kept of a float; the rest would cost more than they tell
@@ -50,12 +53,11 @@ class Packed:
         room = self._room(max_bytes)
         if room < 4096:
             raise ValueError(f"max_bytes={max_bytes:,} is too little: the structure, findings and text of this recording take {max_bytes - room:,} bytes by themselves")
+        shares = {**SHARES, "tensor": 80} if tape.values == "full" else SHARES         # every value was asked for
         order = [k for k in SHARES if k in wanted]
         for i, kind in enumerate(order):
             room = self._room(max_bytes)
-            self._fill(kind, int(room * SHARES[kind] / sum(SHARES[k] for k in order[i:])))
-        if newest(tape, "media", most=1) is not None:
-            self.notes.append("pictures, sounds and words that were logged are not on this page")
+            self._fill(kind, int(room * shares[kind] / sum(shares[k] for k in order[i:])))
 
     def _graphs(self) -> list[Frame]:
         found: list[Frame] = []
@@ -78,14 +80,9 @@ class Packed:
 
     def _fill(self, kind: str, share: int) -> None:
         if kind in ("tensor", "projection"):
-            keys = copied(self.tape)
-            for i, key in enumerate(keys):
-                frames = project.frames(self.tape, key, None, COPIES, {})[0] if kind == "projection" else gather(self.tape, kind, id=key, most=COPIES)
-                used = self._fit(kind, key, partial(every, frames), len(frames), share // (len(keys) - i))
-                share -= used
-                if used and key not in self.keys:
-                    self.keys.append(key)
-            return
+            return self._fill_copies(kind, share)
+        if kind == "media":
+            return self._fill_media(share)
         if kind in ("clocks", "gradients"):
             frames = gather(self.tape, kind, most=PASSES)
             self._fit(kind, "", partial(every, frames), max(self.tape.step_number, len(frames)), share)
@@ -97,6 +94,29 @@ class Packed:
                 share -= self._fit(kind, "", partial(group.frames, nbytes=FRAME), group.steps, share // 2 if i < len(groups) - 1 else share, group.nbytes, name)
             if rows.stride > 1:
                 self.notes.append(f"{WORDS[kind]}: a recording of this length is read at every {rows.stride}th step")
+
+    def _fill_media(self, share: int) -> None:
+        found = sorted(logged(self.tape).items(), key=lambda g: sum(f.nbytes for f in g[1]))         # what the small ones leave goes to the large
+        for i, ((_, tag), frames) in enumerate(found):
+            steps = sorted({int(f.meta["step"]) for f in frames})
+            share -= self._fit("media", tag, partial(of_steps, frames, steps), len(steps), share // (len(found) - i))
+
+    def _fill_copies(self, kind: str, share: int) -> None:
+        known = copied(self.tape)
+        keys = known[:KEYS if kind == "tensor" else PROJECTED]
+        told = len(self.notes)
+        for i, key in enumerate(keys):
+            room = share // (len(keys) - i)
+            frames = (project.frames(self.tape, key, None, COPIES, {})[0] if kind == "projection"
+                      else gather(self.tape, kind, id=key, most=COPIES, max_bytes=min(max(room, 1024), 262_144)))     # of a value that has no room, its first rows
+            used = self._fit(kind, key, partial(every, frames), len(frames), room)
+            share -= used
+            if used and key not in self.keys:
+                self.keys.append(key)
+        if len(self.notes) - told > SAID:
+            self.notes[told:] = [f"{WORDS[kind]}: fewer copies than were made of {len(self.notes) - told} of {len(keys)} tensors, or none"]
+        if len(known) > len(keys):
+            self.notes.append(f"{WORDS[kind]}: of {len(keys)} of {len(known)} tensors")
 
     def _fit(self, kind: str, id: str, make: Callable[[int], list[Frame]], steps: int, share: int, nbytes: int = 0, name: str = "") -> int:
         """Keeps as many steps as fit into `share` bytes; says so when these are not all. Gives back how many bytes they took."""
@@ -168,8 +188,31 @@ def every(frames: list[Frame], k: int) -> list[Frame]:
     return frames[::-1][::k][::-1]
 
 
+def of_steps(frames: list[Frame], steps: list[int], k: int) -> list[Frame]:
+    """What was logged at every k-th of these steps, the newest among them: parts of one thing have one step and stay together."""
+    kept = set(steps[::-1][::k])
+    return [f for f in frames if int(f.meta["step"]) in kept]
+
+
 def copied(tape: Tape) -> list[str]:
-    """Keys of which values were copied."""
+    """Keys of which values were copied; those that were asked for come before those that `values="full"` brought."""
     found = dict.fromkeys(str(k) for k in tape.status().get("probes", []))
-    items, _ = tape.copies(None, None, 1 << 20, most=200)
-    return list(dict.fromkeys([*(i.key for i in items), *found]))
+    keys = list(dict.fromkeys([*tape.copied_keys(), *found]))
+    order = {k: i for i, k in enumerate(keys)}
+    return sorted(keys, key=lambda k: (k.startswith("output/") and (k not in found or tape.values == "full"), order[k]))
+
+
+def logged(tape: Tape) -> dict[tuple[str, str], list[Frame]]:
+    """What was logged beside numbers, by kind and tag; of more than can be held every second step goes, the newest stays."""
+    found: dict[tuple[str, str], list[Frame]] = {}
+    size, cursor = 0, None
+    while True:
+        frames, cursor = tape.frames("media", cursor, max_bytes=4 << 20)
+        if not frames:
+            return found
+        for f in frames:
+            found.setdefault((str(f.meta["kind"]), str(f.meta["tag"])), []).append(f)
+            size += f.nbytes
+        while size > HELD and any(len({f.meta["step"] for f in fs}) > 1 for fs in found.values()):
+            found = {k: of_steps(fs, sorted({int(f.meta["step"]) for f in fs}), 2) for k, fs in found.items()}
+            size = sum(f.nbytes for fs in found.values() for f in fs)

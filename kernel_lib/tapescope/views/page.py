@@ -57,7 +57,7 @@ def export_html(tape: Tape, path: str | os.PathLike[str], max_bytes: int = MOST,
 
 def _page(tape: Tape, packed: Packed, code: str, title: str) -> str:
     proof = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-    policy = f"default-src 'none'; script-src 'sha256-{proof}' blob:; style-src 'unsafe-inline'; img-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; script-src 'sha256-{proof}' blob:; style-src 'unsafe-inline'; img-src data: blob:; media-src blob:; worker-src blob:; base-uri 'none'; form-action 'none'"
     index = json.dumps(packed.index, ensure_ascii=True).replace("<", "\\u003c")
     data = "\n".join(f'<script type="text/plain" class="part">{base64.b64encode(p).decode()}</script>' for p in packed.parts)
     steps = tape.step_number

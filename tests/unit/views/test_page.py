@@ -94,6 +94,44 @@ def test_what_does_not_fit_is_thinned_and_said(tape: Tape) -> None:
         assert int(c["length"].sum()) == len(c["count"])
 
 
+def test_pictures_and_words_come_along_and_their_steps_are_thinned() -> None:
+    rng = np.random.default_rng(0)
+    with ts.record() as tape:
+        for step in range(40):
+            tape.log("image", "batch", rng.bytes(4000), step, {"mime": "image/png"})
+            for part in ("vertices", "faces"):
+                tape.log("mesh", "chair", np.arange(6, dtype=np.float32), step, {"part": part})
+            tape.log("text", "notes", f"step {step}", step)
+            tape.step()
+    whole = all_of(Packed(tape, 1_000_000), "media")
+    assert sorted((m["tag"], m["step"], m.get("part")) for m, _ in whole) == sorted((m["tag"], m["step"], m.get("part")) for m in (f.meta for f in gather(tape, "media")))
+    assert [bytes(c["bytes"]) for m, c in whole if m["tag"] == "notes"] == [f"step {i}".encode() for i in range(40)]
+    few = Packed(tape, 80_000)
+    kept = all_of(few, "media")
+    shown = [m["step"] for m, _ in kept if m["tag"] == "batch"]
+    assert 1 <= len(shown) < 40 and shown[-1] == 39
+    assert {(m["step"], m["part"]) for m, _ in kept if m["tag"] == "chair"} == {(s, p) for s in range(40) for p in ("vertices", "faces")}
+    assert any(note.startswith("what was logged beside numbers of batch: one of every") for note in few.notes)
+    assert [e["id"] for e in few.entries if e["kind"] == "media"] == ["notes", "chair", "batch"]
+
+
+def test_full_values_come_along_within_the_bytes(model: Any) -> None:
+    with ts.record(values="full") as tape:
+        for _ in range(3):
+            model(ts.randn(4000, 8)).sum().backward()
+            tape.step()
+    made = {f.meta["key"] for f in gather(tape, "tensor")}
+    assert {"output/0", "output/1", "output/2"} <= made
+    whole = Packed(tape, 8_000_000)
+    assert {m["key"] for m, _ in all_of(whole, "tensor")} == made == set(whole.keys)
+    row = next(c["values"] for m, c in all_of(whole, "tensor") if m["key"] == "output/1" and m["step"] == 2)
+    np.testing.assert_allclose(row, next(f.columns["values"] for f in gather(tape, "tensor", id="output/1", steps=(2, 2))), rtol=1e-4)
+    few = Packed(tape, 60_000)
+    assert sum(map(len, few.parts)) < 60_000
+    parts = [m for m, _ in all_of(few, "tensor") if m["key"] == "output/1"]
+    assert parts and parts[-1]["step"] == 2 and parts[-1]["part"][0] < 4000 and parts[-1]["shape"] == [4000, 16]      # its first rows, and the frame says so
+
+
 def test_a_budget_that_nothing_fits_into_is_refused(tape: Tape, built: None, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"max_bytes=6,000 is too little: the structure, findings and text"):
         Packed(tape, 6_000)
