@@ -54,6 +54,21 @@ def _nested() -> Iterator[bool]:
         _level -= 1
 
 
+def _called(name: str, func: Callable[..., Any], args: Any, named: Any, has_aux: bool) -> tuple[Any, Any]:
+    """What a function gives, and what it gives beside it with `has_aux`."""
+    out = func(*args, **named)
+    if not has_aux:
+        return out, None
+    if not (isinstance(out, tuple) and len(out) == 2):
+        raise RuntimeError(f"{name}: output of function f should be a tuple: (output, aux) if has_aux is True")
+    return out
+
+
+def _asked(deep: bool, *trees: Any) -> bool:
+    """Whether somebody around differentiates what comes out: then it stays connected."""
+    return deep or any(isinstance(x, Tensor) and x.requires_grad for t in trees for x in _flat(t)[0])
+
+
 def _inside(x: Any) -> Any:
     """What the function is given: an alias within the graph of whoever asks, else a leaf."""
     if not isinstance(x, Tensor) or not x.dtype.is_floating_point and not x.dtype.is_complex:
@@ -76,19 +91,14 @@ def grad_and_value(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0,
             given = list(args)
             for k in chosen:
                 given[k] = _map(_inside, args[k])
-            out = func(*given, **named)
-            aux = None
-            if has_aux:
-                if not (isinstance(out, tuple) and len(out) == 2):
-                    raise RuntimeError("grad_and_value(f)(*args): output of function f should be a tuple: (output, aux) if has_aux is True")
-                out, aux = out
+            out, aux = _called("grad_and_value(f)(*args)", func, given, named, has_aux)
             if not isinstance(out, Tensor):
                 raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return tensor, got {type(out)}")
             if out.dim() != 0:
                 raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a scalar tensor, got tensor with {out.dim()} dims. Maybe you wanted to use the "
                                    "vjp or jacrev APIs instead?")
             leaves, build = _flat(tuple(given[k] for k in chosen))
-            create = deep or any(isinstance(x, Tensor) and x.requires_grad for a in args for x in _flat(a)[0])
+            create = _asked(deep, args)
             found = _gradients((out,), leaves, None, create)
             made = build(iter(found))
         made = made[0] if isinstance(argnums, int) else made
@@ -129,13 +139,10 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """(func(*primals), f), where f(v) gives the product of v with the Jacobian for each of the primals; with `has_aux` also aux."""
     with _nested() as deep:
         given = tuple(_map(_inside, p) for p in primals)
-        out = func(*given)
-        aux = None
-        if has_aux:
-            out, aux = out
+        out, aux = _called("vjp(f, *primals)", func, given, {}, has_aux)
     leaves, build = _flat(given)
     ys, _ = _flat(out)
-    connected = deep or any(isinstance(x, Tensor) and x.requires_grad for p in primals for x in _flat(p)[0])
+    connected = _asked(deep, primals)
 
     def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         vs, _ = _flat(cotangents)
@@ -149,6 +156,18 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     return (shown, pull, aux) if has_aux else (shown, pull)
 
 
+def _pushing(out: Any, given: Any) -> Callable[[list[Any], bool], list[Any]]:
+    """f(tangents of the leaves of `given`, connected) -> those of the leaves of `out`: u J is linear in u, so that its own gradient by u gives J t."""
+    ys, xs = _flat(out)[0], _flat(given)[0]
+    us = [ops.zeros_like(y.detach()).requires_grad_() for y in ys]
+    backs = _gradients(ys, xs, us, True)
+
+    def push(tangents: list[Any], connected: bool) -> list[Any]:
+        pairs = [(b, t) for b, t in zip(backs, tangents, strict=True) if b is not None and b.requires_grad]
+        return _gradients([b for b, _ in pairs], us, [t for _, t in pairs], connected) if pairs else [ops.zeros_like(y.detach()) for y in ys]
+    return push
+
+
 def jvp(func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...], *, strict: bool = False, has_aux: bool = False) -> Any:
     """(func(*primals), J tangents), the latter by differentiating a product with the Jacobian; with `has_aux` also aux."""
     if not isinstance(primals, tuple):
@@ -157,23 +176,24 @@ def jvp(func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any,
         raise RuntimeError("jvp(f, primals, tangents): Expected primals and tangents to have the same python structure.")
     with _nested() as deep:
         given = tuple(_map(_inside, p) for p in primals)
-        out = func(*given)
-        aux = None
-        if has_aux:
-            out, aux = out
-        ys, build = _flat(out)
-        xs, _ = _flat(given)
-        ts, _ = _flat(tangents)
-        us = [ops.zeros_like(y.detach()).requires_grad_() for y in ys]
-        backs = _gradients(ys, xs, us, True)
-        connected = deep or any(isinstance(x, Tensor) and x.requires_grad for t in (primals, tangents) for p in t for x in _flat(p)[0])
-        pairs = [(b, t) for b, t in zip(backs, ts, strict=True) if b is not None and b.requires_grad]
-        found = _gradients([b for b, _ in pairs], us, [t for _, t in pairs], connected) if pairs else [ops.zeros_like(y.detach()) for y in ys]
+        out, aux = _called("jvp(f, primals, tangents)", func, given, {}, has_aux)
+        connected = _asked(deep, primals, tangents)
+        _, build = _flat(out)
+        found = _pushing(out, given)(_flat(tangents)[0], connected)
     shown, made = (out, build(iter(found))) if connected else (_map(_loose, out), build(iter([_loose(x) for x in found])))
     return (shown, made, aux) if has_aux else (shown, made)
 
 
 # -- whole Jacobians -----------------------------------------------------------------------------------------------------------------
+
+
+def _opened(func: Callable[..., Any], args: Any, named: Any, chosen: tuple[int, ...], has_aux: bool) -> tuple[tuple[Any, ...], Any, Any]:
+    """The arguments that are differentiated, as leaves, and what the function makes of them."""
+    given = list(args)
+    for k in chosen:
+        given[k] = _map(_inside, args[k])
+    out, aux = _called("the Jacobian of f", func, given, named, has_aux)
+    return tuple(given[k] for k in chosen), out, aux
 
 
 def jacrev(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False, chunk_size: int | None = None, **_: Any) -> Callable[..., Any]:
@@ -182,16 +202,10 @@ def jacrev(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_
     def call(*args: Any, **named: Any) -> Any:
         chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         with _nested() as deep:
-            given = list(args)
-            for k in chosen:
-                given[k] = _map(_inside, args[k])
-            out = func(*given, **named)
-            aux = None
-            if has_aux:
-                out, aux = out
+            given, out, aux = _opened(func, args, named, chosen, has_aux)
             ys, build = _flat(out)
-            create = deep or any(isinstance(x, Tensor) and x.requires_grad for a in args for x in _flat(a)[0])
-            xs, build_in = _flat(tuple(given[k] for k in chosen))
+            create = _asked(deep, args)
+            xs, build_in = _flat(given)
             whole = []
             for y in ys:
                 line = y.reshape(-1)
@@ -206,8 +220,30 @@ def jacrev(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_
 
 
 def jacfwd(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False, *, randomness: str = "error") -> Callable[..., Any]:
-    """A function that gives the Jacobian. There is no forward mode here, so it is `jacrev`, with the same numbers."""
-    return jacrev(func, argnums, has_aux=has_aux)
+    """A function that gives the Jacobian, [*output, *input], column by column: cheaper than `jacrev` where there are fewer inputs than outputs."""
+    @functools.wraps(func)
+    def call(*args: Any, **named: Any) -> Any:
+        chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        with _nested() as deep:
+            given, out, aux = _opened(func, args, named, chosen, has_aux)
+            ys, build = _flat(out)
+            create = _asked(deep, args)
+            xs, build_in = _flat(given)
+            push = _pushing(out, given)
+            none = [ops.zeros_like(x.detach()) for x in xs]
+            columns: list[list[list[Any]]] = []                     # of each input, of each of its elements, of each output
+            for i, x in enumerate(xs):
+                ones = ops.eye(x.numel(), dtype=x.dtype).reshape(x.numel(), *x.shape)
+                columns.append([push([*none[:i], ones[j], *none[i + 1:]], create) for j in range(x.numel())])
+            whole = []
+            for k, y in enumerate(ys):
+                jac = [ops.reshape(ops.stack([c[k] for c in own], -1), (*y.shape, *x.shape)) if own else ops.zeros((*y.shape, *x.shape), dtype=x.dtype)
+                       for own, x in zip(columns, xs, strict=True)]
+                made = build_in(iter(jac))
+                whole.append(made[0] if isinstance(argnums, int) else made)
+            found = build(iter(whole))
+        return (found, aux if create else _map(_loose, aux)) if has_aux else found
+    return call
 
 
 def hessian(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:

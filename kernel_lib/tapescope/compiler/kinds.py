@@ -20,7 +20,7 @@ SAFE = POINTWISE | frozenset(
     "adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d softmax log_softmax native_layer_norm native_batch_norm native_group_norm rms_norm lstm gru rnn "
     "glu prelu embedding masked_fill linalg_cross bitwise_and bitwise_or bitwise_xor bitwise_not "
     "reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d circular_pad upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d "
-    "upsample_bicubic2d mse_loss smooth_l1_loss huber_loss kl_div".split())
+    "upsample_bicubic2d mse_loss smooth_l1_loss huber_loss".split())
 
 
 # Whose parameters hold matrices that follow from shapes.

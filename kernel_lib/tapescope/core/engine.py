@@ -109,7 +109,7 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
 
     sink = mode.sink
     freed = Freed(site)
-    if not (create or observe or captures or numbers.complex):
+    if not (create or observe or captures or numbers.wide and any(n.dtype.kind in "cV" for n in order)):
         _sweep(order, buffer, leaves, leaf, retain, freed)
         return
     for node in order:
@@ -176,7 +176,7 @@ def _pass_on(node: Node, outs: Sequence[Any] | None, buffer: dict[Node, Any], le
         if out is not None:
             nr = node.nrs[i]
             shape, dtype = meta_of(m, nr)
-            if out.shape != shape or (numbers.complex if create else out.dtype is not dtype):
+            if out.shape != shape or (numbers.wide if create else out.dtype is not dtype):
                 out = fit(out, shape, dtype, node, m)
             _put(buffer, m, nr, out, create)
         if m.__class__ is AccumulateGrad:
@@ -270,7 +270,7 @@ def run_node(node: Node, g: Any, create: bool) -> Sequence[Any]:
     plan = node.plan
     if plan is None:                                                # a user's autograd.Function brings its own
         return node.run(g, create)
-    if numbers.complex and node.op.holomorphic and _is_complex(g):
+    if numbers.wide and node.op.holomorphic and _is_complex(g):
         return _conjugated(node, plan, g, create)
     if create:
         values = tensors(node)

@@ -59,7 +59,7 @@ def changed_in_place(node: Node, array: Any, storage: Storage, version: int) -> 
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{tensor_type(array)}] is at version {storage.version}; expected version {version} instead. "
-        f"{node.name()}{at(node.site)} saved it; it was changed in place{at(storage.changed_at) or ' since'}. "
+        f"{node.op.node_name}{at(node.site)} saved it; it was changed in place{at(storage.changed_at) or ' since'}. "
         "Hint: use the out-of-place form there, or a clone().")
 
 
@@ -70,7 +70,7 @@ def freed(node: Node) -> RuntimeError:
         "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). "
         "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
         "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
-        f"after calling backward. The first freed node met is {node.name()}{at(node.site)}"
+        f"after calling backward. The first freed node met is {node.op.node_name}{at(node.site)}"
         + (f"; the pass that freed it was started here:{where}" if where else "") + ".")
 
 

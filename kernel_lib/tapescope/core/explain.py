@@ -49,7 +49,7 @@ class Explanation:
     """
 
     def __init__(self, node: Node) -> None:
-        self.name = node.name()
+        self.name = node.op.node_name
         self.forward = "" if isinstance(node, AccumulateGrad) else forward_formula(node.op)
         self.backward = formula(node)
         self.facts = [f"{what}: {said}" for what, said in _facts(node)]
@@ -76,7 +76,7 @@ def _facts(node: Node) -> list[tuple[str, str]]:
         facts.append(("saved", _kept(node)))
     if site is not None:
         facts.append(("from", str(site)))
-    goes = [(n.name() + (f" of {n.variable.name}" if n.variable.name else "") if isinstance(n, AccumulateGrad) else n.name()) for n in node.next if n is not None]
+    goes = [(n.op.node_name + (f" of {n.variable.name}" if n.variable.name else "") if isinstance(n, AccumulateGrad) else n.op.node_name) for n in node.next if n is not None]
     if goes:
         facts.append(("gradients go to", ", ".join(goes)))
     return facts

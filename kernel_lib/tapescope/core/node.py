@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .site import Site
     from .tensor import Tensor
 
+_BY_HAND = frozenset(("AccumulateGrad", "CopyBackwards", "CopySlices"))
 next_seq = itertools.count(1).__next__
 
 
@@ -60,7 +61,9 @@ class Node:
     extra: NodeExtra | None
 
     def name(self) -> str:
-        return self.op.node_name
+        """PyTorch's name of this node, with the namespace of those that it has written by hand; `op.node_name` is what is printed."""
+        name = self.op.node_name
+        return "torch::autograd::" + name if name in _BY_HAND else name
 
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
@@ -101,7 +104,7 @@ class Node:
             from .saved import named
 
             return named(self, name[len("_saved_"):])
-        raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
+        raise AttributeError(f"{self.op.node_name!r} object has no attribute {name!r}")
 
     def __dir__(self) -> list[str]:
         from .saved import names
@@ -109,7 +112,7 @@ class Node:
         return [*object.__dir__(self), *("_saved_" + n for n in names(self))]
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{self.op.node_name} object at {id(self):#x}>"
 
 
 class AccumulateGrad(Node):
@@ -118,6 +121,11 @@ class AccumulateGrad(Node):
     __slots__ = ("variable",)
 
     variable: Tensor
+
+
+def title(node: Any) -> str:
+    """The name of a node as it is printed and shown: without a namespace."""
+    return str(node.name().rpartition("::")[2])
 
 
 def meta_of(node: Node, nr: int) -> tuple[tuple[int, ...], Any]:

@@ -239,8 +239,8 @@ def record(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...], needs: tu
     first = result[0] if op.multi else result
     node.shape = first.shape
     node.dtype = first.dtype
-    if first.dtype.kind == "c":
-        numbers.complex = True
+    if first.dtype.kind in "cV":
+        numbers.wide = True
     node.extra = None
     if op.multi:
         node.more().outs = tuple([(r.shape, r.dtype) for r in result])

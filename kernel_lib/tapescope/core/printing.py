@@ -155,7 +155,7 @@ def tensor_text(t: Tensor) -> str:
             suffixes.append(f"dtype={d}")
         text = contents(a, len(prefix))
     if t._node is not None:
-        suffixes.append(f"grad_fn=<{t._node.name()}>")
+        suffixes.append(f"grad_fn=<{t._node.op.node_name}>")
     elif t._req:
         suffixes.append("requires_grad=True")
     out = [prefix + text]

@@ -92,4 +92,4 @@ def named(node: Node, name: str) -> Any:
     for i, own in enumerate(node.plan.names):
         if name in (own, ALIASES.get(own, own)):
             return tensors(node)[i]
-    raise AttributeError(f"{node.name()!r} object has no attribute '_saved_{name}'; it saves {names(node) or 'nothing'}")
+    raise AttributeError(f"{node.op.node_name!r} object has no attribute '_saved_{name}'; it saves {names(node) or 'nothing'}")

@@ -27,7 +27,7 @@ mode = Mode()
 class Numbers:
     """What few programs need, so that the engine and the products of all others are not slowed by asking."""
 
-    complex: bool = False               # whether a complex number has ever needed a gradient in this process
+    wide: bool = False                  # whether a complex or bfloat16 number has ever needed a gradient here: only then does a pass look for nodes that have some
     autocast: int = 0                   # regions of `amp.autocast` that some thread is in: only then do products ask for theirs
 
 

@@ -150,8 +150,8 @@ class Tensor:
         if value and self.dtype.category < 2:
             raise RuntimeError("only Tensors of floating point dtype can require gradients "
                                f"(this one is {self.dtype}, shape {list(self._array.shape)})")
-        if value and self._array.dtype.kind == "c":
-            numbers.complex = True
+        if value and self._array.dtype.kind in "cV":
+            numbers.wide = True
         self._req = bool(value)
 
     @property

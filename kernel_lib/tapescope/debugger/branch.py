@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.device import module_of
 from ..core.engine import walk
-from ..core.node import AccumulateGrad, Freed, Node
+from ..core.node import AccumulateGrad, Freed, Node, title
 from ..core.saved import names
 from ..core.state import set_sink
 from ..core.storage import new_storage
@@ -70,7 +70,7 @@ class Change:
         what = "the gradient at" if self.what == "gradient" else f"{self.what} saved by"
         done = {"zero": "set to zero", "scale": f"scaled by {self.by:g}" if self.by is not None else "", "clip": f"clipped to norm {self.by:g}" if self.by is not None else "",
                 "noise": f"with noise of deviation {self.by:g}" if self.by is not None else "", "replace": "replaced"}[self.how]
-        return f"{what} {self.node.name()} {done}"
+        return f"{what} {title(self.node)} {done}"
 
 
 def change(dbg: Sight, how: str, by: float | None, value: Any, saved: str | None, nr: int | None, seed: int) -> Change:
@@ -80,17 +80,17 @@ def change(dbg: Sight, how: str, by: float | None, value: Any, saved: str | None
         raise RuntimeError("the pass is over: there is nothing to change; step back first")
     node = stop.node
     if nr is not None and not 0 <= nr < len(stop.grads):
-        raise IndexError(f"{node.name()} has {len(stop.grads)} incoming gradient(s); there is no number {nr}")
+        raise IndexError(f"{title(node)} has {len(stop.grads)} incoming gradient(s); there is no number {nr}")
     if saved is None:
         old = [getattr(g, "_array", g) for i, g in enumerate(stop.grads) if g is not None and nr in (None, i)]
         if how == "replace" and len(old) != 1:
-            raise ValueError(f"{node.name()} has {len(stop.grads)} incoming gradients: say which is replaced by input=")
+            raise ValueError(f"{title(node)} has {len(stop.grads)} incoming gradients: say which is replaced by input=")
     else:
         old = [_array(entry_of(node, saved)[1], saved, node)]
     if how == "replace":
         value = value._array if isinstance(value, Tensor) else np.asarray(value)
         if np.shape(value) != np.shape(old[0]):
-            raise ValueError(f"{'the gradient at' if saved is None else saved + ' of'} {node.name()} has shape {list(np.shape(old[0]))}, the replacement {list(np.shape(value))}")
+            raise ValueError(f"{'the gradient at' if saved is None else saved + ' of'} {title(node)} has shape {list(np.shape(old[0]))}, the replacement {list(np.shape(value))}")
         value = np.array(value) if isinstance(value, np.ndarray) else value.copy()
     return Change(node, dbg.index, saved or "gradient", how, by, value, nr, seed)
 
@@ -101,12 +101,12 @@ def change(dbg: Sight, how: str, by: float | None, value: Any, saved: str | None
 def entry_of(node: Node, name: str) -> tuple[int, Any]:
     """Which entry of `node.saved` a name stands for, and the value in it."""
     if isinstance(node, AccumulateGrad) or isinstance(node.saved, Freed):
-        raise ValueError(f"{node.name()} holds no saved values{' any more' if isinstance(node.saved, Freed) else ''}")
+        raise ValueError(f"{title(node)} holds no saved values{' any more' if isinstance(node.saved, Freed) else ''}")
     if node.saved.__class__ is not tuple:
-        raise ValueError(f"what {node.name()} saved is held by hooks on saved tensors, a checkpoint's say, and cannot be changed")
+        raise ValueError(f"what {title(node)} saved is held by hooks on saved tensors, a checkpoint's say, and cannot be changed")
     known = [f"saved_{i}" for i in range(len(node.saved))] if node.plan is None else names(node)
     if name not in known:
-        raise ValueError(f"{node.name()} saves {', '.join(known) or 'nothing'}; there is no {name!r}")
+        raise ValueError(f"{title(node)} saves {', '.join(known) or 'nothing'}; there is no {name!r}")
     i = known.index(name)
     entry = node.saved[i]
     if node.plan is None:
@@ -118,7 +118,7 @@ def entry_of(node: Node, name: str) -> tuple[int, Any]:
 def _array(value: Any, name: str, node: Node) -> Any:
     a = getattr(value, "_array", value)
     if not hasattr(a, "dtype") or a.dtype.kind not in "fc":
-        raise TypeError(f"{name} of {node.name()} is {type(value).__name__ if not hasattr(a, 'dtype') else a.dtype}: only floating-point values can be changed")
+        raise TypeError(f"{name} of {title(node)} is {type(value).__name__ if not hasattr(a, 'dtype') else a.dtype}: only floating-point values can be changed")
     return a
 
 

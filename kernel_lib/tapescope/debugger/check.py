@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..core.engine import _vjps, fit
-from ..core.node import AccumulateGrad, Freed, Node
+from ..core.node import AccumulateGrad, Freed, Node, title
 from ..core.state import set_grad, set_sink
 from ..core.tensor import Tensor, wrap
 from .kept import dice, throw_again
@@ -109,7 +109,7 @@ def check_module(dbg: Sight, module: str) -> ModuleCheck:
         try:
             found.append(check_node(dbg, n, values))
         except Unchecked as why:
-            skipped.append((n.name(), str(why)))
+            skipped.append((title(n), str(why)))
     return ModuleCheck(module, found, skipped)
 
 
@@ -118,7 +118,7 @@ def check_node(dbg: Sight, node: Node, values: Values | None = None) -> Check:
     if isinstance(node, AccumulateGrad):
         raise Unchecked("AccumulateGrad adds what arrives to .grad: it has no derivative to check; step on to a node of an op")
     if node.saved.__class__ is Freed:
-        raise Unchecked(f"{node.name()} has been run, and what it had saved is freed")
+        raise Unchecked(f"{title(node)} has been run, and what it had saved is freed")
     values = values or Values(dbg._pass.order)
     rng = np.random.default_rng(0)
     drawn, operands = _operands(node, values, rng)
@@ -128,7 +128,7 @@ def check_node(dbg: Sight, node: Node, values: Values | None = None) -> Check:
     else:
         run, analytic = _op(node, operands, values, rng, drawn)
     inputs = [compare(names[i], run, operands, i, g, rng) for i, g in enumerate(analytic) if g is not None and node.next[i] is not None]
-    return Check(node.name(), dbg.where.module(node), dbg.row(node), "drawn" if drawn else "its own", inputs)
+    return Check(title(node), dbg.where.module(node), dbg.row(node), "drawn" if drawn else "its own", inputs)
 
 
 def _operands(node: Node, values: Values, rng: Any) -> tuple[list[int], list[Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.node import title
 from ..core.state import set_grad, set_sink
 from ..core.tensor import Tensor, wrap
 from .branch import Change, outcome
@@ -97,7 +98,7 @@ def compare(dbg: Asks, changes: Sequence[Change]) -> Comparison:
 
 def described(dbg: Asks, c: Change) -> dict[str, Any]:
     """A change as a view is told."""
-    return {"node": dbg.row(c.node), "index": c.index, "name": c.node.name(), "what": c.what, "how": c.how, "by": c.by, "words": c.words()}
+    return {"node": dbg.row(c.node), "index": c.index, "name": title(c.node), "what": c.what, "how": c.how, "by": c.by, "words": c.words()}
 
 
 # -- the step ----------------------------------------------------------------------------------------------------------------------

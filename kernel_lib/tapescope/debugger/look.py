@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.engine import Stop, fit, run_node
 from ..core.explain import formula
-from ..core.node import AccumulateGrad, Freed, Node, meta_of
+from ..core.node import AccumulateGrad, Freed, Node, meta_of, title
 from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.tensor import Tensor, wrap
@@ -37,7 +37,7 @@ class At(HeldAt):
 
     @property
     def name(self) -> str:
-        return self.node.name()
+        return title(self.node)
 
     @property
     def row(self) -> int:

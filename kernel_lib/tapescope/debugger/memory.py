@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.node import AccumulateGrad, Node, meta_of
+from ..core.node import AccumulateGrad, Node, meta_of, title
 from ..core.tensor import Tensor, accumulator
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def size(n: float) -> str:
 def memory(dbg: Sight) -> Memory:
     """The lens over a held pass, at its cursor."""
     lens = dbg.lens
-    nodes = [{"node": dbg.row(n), "index": i, "name": n.name(), "module": dbg.where.module(n), "bytes": lens.bytes_of(n), "freed": i < dbg.index}
+    nodes = [{"node": dbg.row(n), "index": i, "name": title(n), "module": dbg.where.module(n), "bytes": lens.bytes_of(n), "freed": i < dbg.index}
              for i, n in enumerate(lens.sequence) if not isinstance(n, AccumulateGrad)]
     return Memory(lens.totals(dbg.index, dbg.nbytes), nodes, [int(b) for b in lens.held], checkpoints(dbg, lens))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.engine import fit, walk
 from ..core.explain import formula
-from ..core.node import AccumulateGrad, Node, meta_of
+from ..core.node import AccumulateGrad, Node, meta_of, title
 from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.state import set_sink
@@ -195,7 +195,7 @@ def _met(dbg: Sight, n: Node, given: list[Any], growth: list[tuple[Node, float, 
     hooks = hooks_of(n)
     who = ("an edit" if n in dbg._pass.edits else f"a hook ({', '.join(hooks)})" if hooks else "the gradient that the pass begins with" if not growth else "the sum of the gradients that meet there")
     return Origin("backward", kind, **_place(dbg, n), where=places[:SHOWN].tolist(), count=len(places), size=int(a.size), path=path_to(dbg, n),
-                  before=_jump(dbg, n, growth), words=f"{who} made {_kind(kind)} in what comes into {n.name()}",
+                  before=_jump(dbg, n, growth), words=f"{who} made {_kind(kind)} in what comes into {title(n)}",
                   why="every node before it gave finite gradients", fix="look at the hook" if hooks else "look at what is added, and scale it down")
 
 
@@ -206,12 +206,12 @@ def _blow_up(dbg: Sight, growth: list[tuple[Node, float, float]]) -> Origin:
         return Origin(words="no gradient has been computed: there is nothing to look at")
     ratio, n, given, made = max(ranked, key=lambda r: r[0])
     if ratio < JUMP or made < 1.0:
-        return Origin(words=f"every gradient is finite, and no node makes them jump: {n.name()} enlarges most, {ratio:.3g}-fold to {made:.3g} at most")
+        return Origin(words=f"every gradient is finite, and no node makes them jump: {title(n)} enlarges most, {ratio:.3g}-fold to {made:.3g} at most")
     first = next((r for r in ranked if r[0] >= JUMP and r[3] >= 1.0), (ratio, n, given, made))
     ratio, n, given, made = first
     values = Values(dbg._pass.order)
     found = _told(dbg, n, "backward", np.zeros(0), _saved(n), [], values, kind="blow-up", largest=made)
-    found.words = f"{n.name()} makes the gradient jump {ratio:.3g}-fold, from {given:.3g} to {made:.3g} at most"
+    found.words = f"{title(n)} makes the gradient jump {ratio:.3g}-fold, from {given:.3g} to {made:.3g} at most"
     return found
 
 
@@ -227,14 +227,14 @@ def _told(dbg: Sight, n: Node, direction: str, value: Any, operands: list[tuple[
     tex = formula(n) if direction == "backward" else "y = " + n.op.tex
     reason, fix = why(n.op.name, direction, [(name, v if v is not None else a) for (name, v), (_, a) in zip(at, [o for o in operands if hasattr(o[1], "dtype")], strict=True)], largest, kind, tex)
     made = {"nan": "NaN", "inf": "an infinity"}.get(kind, kind)
-    words = f"{n.name()} made {made} in the gradient {what}".rstrip() if direction == "backward" else f"{n.op.label} made {made} from finite values"
+    words = f"{title(n)} made {made} in the gradient {what}".rstrip() if direction == "backward" else f"{n.op.label} made {made} from finite values"
     return Origin(direction, kind, **_place(dbg, n), axes=axes, where=places[:SHOWN].tolist(), count=len(places), size=int(value.size),
                   operands=[_described(name, a, places, value.shape) for name, a in operands], formula=tex, why=reason, fix=fix,
                   path=path_to(dbg, n), before=_jump(dbg, n, growth, direction), words=words)
 
 
 def _place(dbg: Sight, n: Node) -> dict[str, Any]:
-    return {"node": n, "row": dbg.row(n), "index": dbg._pass.sequence.index(n), "name": n.name(), "label": n.op.label, "module": dbg.where.module(n), "source": resolve(n.site)}
+    return {"node": n, "row": dbg.row(n), "index": dbg._pass.sequence.index(n), "name": title(n), "label": n.op.label, "module": dbg.where.module(n), "source": resolve(n.site)}
 
 
 def _jump(dbg: Sight, n: Node, growth: list[tuple[Node, float, float]], direction: str = "backward") -> dict[str, Any] | None:
@@ -245,7 +245,7 @@ def _jump(dbg: Sight, n: Node, growth: list[tuple[Node, float, float]], directio
             place = _place(dbg, m)
             source = place["source"]
             return {"node": place["row"], "index": place["index"], "name": place["name"], "module": place["module"], "source": told(source),
-                    "words": f"{m.op.label if direction == 'forward' else m.name()} from {given:.3g} to {made:.3g} at most" + (f" ({source})" if source else "")}
+                    "words": f"{m.op.label if direction == 'forward' else title(m)} from {given:.3g} to {made:.3g} at most" + (f" ({source})" if source else "")}
     return None
 
 
@@ -271,7 +271,7 @@ def path_to(dbg: Sight, n: Node) -> list[dict[str, Any]]:
             way = []
             step: Node | None = m
             while step is not None:
-                way.append({"node": dbg.row(step), "index": dbg._pass.sequence.index(step), "name": step.name(), "module": dbg.where.module(step)})
+                way.append({"node": dbg.row(step), "index": dbg._pass.sequence.index(step), "name": title(step), "module": dbg.where.module(step)})
                 step = came[step]
             return way
         for k in parents_of(dbg._pass, m):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..core.engine import fit, walk
-from ..core.node import AccumulateGrad, Node, meta_of
+from ..core.node import AccumulateGrad, Node, meta_of, title
 from .kept import Kept
 
 if TYPE_CHECKING:
@@ -81,6 +81,6 @@ def shares(parts: list[Part]) -> list[dict[str, Any]]:
     found = []
     for p, n in zip(parts, norms, strict=True):
         dot = float(np.vdot(p.grad, total))
-        found.append({"node": p.node, "from": p.node.name(), "norm": n, "share": n / length, "cosine": dot / (n * whole) if n and whole else 0.0,
+        found.append({"node": p.node, "from": title(p.node), "norm": n, "share": n / length, "cosine": dot / (n * whole) if n and whole else 0.0,
                       "along": dot / whole**2 if whole else 0.0})
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.engine import Stop
-from ..core.node import AccumulateGrad, Node
+from ..core.node import AccumulateGrad, Node, title
 from ..core.tensor import Tensor, wrap
 from .axes import Axes
 from .changed import Fingers
@@ -155,7 +155,7 @@ class Sight(Held[At]):
 
     def _known(self, what: str) -> str:
         if what == "op":
-            return ", ".join(sorted({n.name() for n in self._pass.order})[:12])
+            return ", ".join(sorted({title(n) for n in self._pass.order})[:12])
         if what == "parameter":
             return ", ".join(sorted(self.name_of(n.variable) for n in self._pass.leaves if isinstance(n, AccumulateGrad))[:12])
         if what == "module":

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.autograd import first_grads
-from ..core.node import AccumulateGrad, Node
+from ..core.node import AccumulateGrad, Node, title
 from ..core.site import Site, here
 from ..core.state import mode
 from ..core.tensor import Tensor, wrap
@@ -141,7 +141,7 @@ class Debugger(Asks):
                 if what == "module":
                     return inside(self.where.module(n), value)
                 if what == "op":
-                    return value in (n.op.name, n.op.label, n.name())
+                    return value in (n.op.name, n.op.label, title(n), n.name())
                 return isinstance(n, AccumulateGrad) and self.name_of(n.variable) == value
 
             nodes = self._nodes()
@@ -194,7 +194,7 @@ class Debugger(Asks):
             stop = self._pass.stop
             assert stop is not None
             if len(grads) != len(stop.grads):
-                raise ValueError(f"{stop.node.name()} has {len(stop.grads)} incoming gradient(s), got {len(grads)}")
+                raise ValueError(f"{title(stop.node)} has {len(stop.grads)} incoming gradient(s), got {len(grads)}")
             self._pass.edit([self._fit(old, g, stop.node) for old, g in zip(stop.grads, grads, strict=True)])
             return self._moved("edited the incoming gradient")
 
@@ -203,7 +203,7 @@ class Debugger(Asks):
             return g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g, getattr(old, "_array", np.zeros(0, "f4")).dtype))
         a = g._array if isinstance(g, Tensor) else g if g is None or hasattr(g, "shape") else np.asarray(g)
         if a is not None and old is not None and np.shape(a) != np.shape(old):
-            raise ValueError(f"the gradient at {node.name()} has shape {list(np.shape(old))}, the replacement {list(np.shape(a))}")
+            raise ValueError(f"the gradient at {title(node)} has shape {list(np.shape(old))}, the replacement {list(np.shape(a))}")
         return None if a is None else a.astype(old.dtype) if old is not None else a
 
     def reset(self) -> At | None:

@@ -174,7 +174,7 @@ def rrelu(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, trainin
         drawn = default_generator.uniform(int(negative.sum()), np.float64) * (upper - lower) + lower
         noise[negative] = module_of(a).asarray(drawn).astype(a.dtype)
         return _maybe_inplace(ac.rrelu, input, (noise,), inplace)
-    return leaky_relu(input, (lower + upper) / 2, inplace)
+    return _maybe_inplace(ac.rrelu, input, (np.where(a > 0, 1, (lower + upper) / 2).astype(a.dtype),), inplace)
 
 
 def rrelu_(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Tensor:

@@ -29,6 +29,8 @@ def _bernoulli(p: Any, u: Any) -> Any:
 
 _normal.vjp(lambda g: g * 0, lambda g: g * 0)
 _normal.op.node_name = "NormalBackward3"
+_of_mean, _of_std = (op(_normal.op.tex, operands=2, name=name, grad_tex="0")(_normal.op.forward).vjp(*_normal.op.vjps) for name in ("normal_base", "normal_scalar"))
+_of_mean.op.node_name, _of_std.op.node_name = "NormalBackward1", "NormalBackward2"
 _bernoulli.vjp(lambda g: g * 0)
 
 
@@ -87,7 +89,8 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator 
     z = cr.randn(shape, generator=generator, dtype=given[0].dtype if given else named.get("dtype"))._array
     if not given:
         return finish(z * z.dtype.type(std) + z.dtype.type(mean), None, named.get("device"), bool(named.get("requires_grad")))
-    return run(_normal.op, (mean, std), (z,))
+    drawn = _normal if len(given) == 2 else _of_mean if given[0] is mean else _of_std
+    return run(drawn.op, (mean, std), (z,))
 
 
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None, out: Any = None) -> Tensor:

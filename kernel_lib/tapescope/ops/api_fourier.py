@@ -14,6 +14,7 @@ from .fourier import c2c, c2r, r2c
 from .pointwise import given, to_copy
 from .shape import pad as pad_op
 from .shape import slice_dim
+from .strided import squeeze_written
 
 NORMS = (None, "backward", "forward", "ortho")
 
@@ -331,7 +332,7 @@ def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: i
     y = c2c(frames, (2,), scale, True) if complex_in else r2c(frames, (2,), scale, half)
     y = y.transpose(1, 2)
     if single:
-        y = y.squeeze(0)
+        y = squeeze_written(y, (0,))
     return y if return_complex else view_as_real(y)
 
 

@@ -143,12 +143,12 @@ def setitem(t: Tensor, key: Any, value: Any) -> None:
 
 
 @op(r"{b}", operands=2, name="copy", node="Copy", grad_tex=r"\bar{b} = \bar{y}")
-def _copy(x: Any, b: Any) -> Any:
+def copied(x: Any, b: Any) -> Any:
     return np.broadcast_to(b, x.shape).astype(x.dtype)
 
 
-_copy.vjp(lambda g: g * 0, lambda g: g)
-_copy.op.node_name = "CopyBackwards"
+copied.vjp(lambda g: g * 0, lambda g: g)
+copied.op.node_name = "CopyBackwards"
 
 
 def copy_(t: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
@@ -167,7 +167,7 @@ def copy_(t: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         i = next((i for i in range(1, min(len(s), len(d)) + 1) if s[-i] not in (1, d[-i])), 1)
         raise RuntimeError(f"The expanded size of the tensor ({d[-i] if d else 1}) must match the existing size ({s[-i] if s else 1}) at non-singleton "
                            f"dimension {max(len(d) - i, 0)}.  Target sizes: {list(d)}.  Tensor sizes: {list(s)}")
-    return run_inplace(_copy.op, t, (src,))
+    return run_inplace(copied.op, t, (src,))
 
 
 def _index(index: Any, name: str) -> Any:

@@ -15,7 +15,7 @@ from . import linalg as la
 from . import pointwise as pw
 from . import shape
 from .api_shape import dims_of
-from .strided import squeeze_dim
+from .strided import squeeze_written
 from .whole import one_node
 
 
@@ -110,7 +110,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     if n == 2 and m == 1:
         return mv(input, other)
     if n == 1 and m == 2:
-        return squeeze_dim(mm(shape.unsqueeze(input, 0), other), (0,))
+        return squeeze_written(mm(shape.unsqueeze(input, 0), other), (0,))
     if n >= 3 and m <= 2:                                                                # fold the batch into the rows
         _inner(p[-1], q[0], input, other)
         _same_dtype(input, other)
@@ -118,6 +118,12 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
         if m == 1:
             return shape.reshape_copy(la.mv(folded, other), p[:-1])
         return shape.reshape_copy(la.mm(folded, other), (*p[:-1], q[1]))
+    if n == 2 and m >= 3 and input._req:                     # else the gradient of `input` would be as large as the batch before it is summed
+        _inner(p[1], q[-2], input, other)
+        _same_dtype(input, other)
+        turned = shape.transpose(other, m - 2, m - 1)
+        out = shape.reshape_copy(la.mm(shape.reshape(turned, (-1, p[1])), shape.t(input)), (*q[:-2], q[-1], p[0]))
+        return pw.clone(shape.transpose(out, m - 2, m - 1))
     a = shape.unsqueeze(input, 0) if n == 1 else input
     b = shape.unsqueeze(other, m) if m == 1 else other
     pa, qb = a._array.shape, b._array.shape
@@ -384,8 +390,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
                     + (", or input.t()" if len(p) == 2 and p[0] == q[-1] else ""))
     if input._array.dtype != weight._array.dtype:
         raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {input.dtype.tensor_name} and {weight.dtype.tensor_name}")
-    flat = input if len(p) == 2 else shape.reshape(input, (-1, p[-1]))
     wt = shape.t(weight)
+    if len(p) == 1 and bias is None:
+        return matmul(input, wt)
+    flat = input if len(p) == 2 else shape.reshape(input, (-1, p[-1]))
     y = la.mm(flat, wt) if bias is None else la.addmm(bias, flat, wt)
     return y if len(p) == 2 else shape.reshape(y, (*p[:-1], q[0]))
 

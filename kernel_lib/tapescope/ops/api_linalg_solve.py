@@ -12,6 +12,7 @@ from . import linalg_solve as ls
 from . import shape
 from .api_shape import tril
 from .linalg_base import LinAlgError, floating, matrices, raw, same_dtype, square
+from .pointwise import clone
 from .returned import named
 from .strided import squeeze_dim
 from .whole import one_node
@@ -61,16 +62,15 @@ def _solved(name: str, A: Tensor, B: Tensor, left: bool, strict: bool) -> Tensor
     if vector and not left:
         raise RuntimeError(f"{name}: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / "
                            "A.squeeze(-1)")
-    b = shape.unsqueeze(B, B._array.ndim) if vector else B
-    if not vector and b._array.ndim < 2:
+    b = B._array[..., None] if vector else B._array
+    if b.ndim < 2:
         raise RuntimeError(f"{name}: The input tensor B must have at least 2 dimensions.")
-    n = b._array.shape[-2 if left else -1]
+    n = b.shape[-2 if left else -1]
     if n != A._array.shape[-1]:
-        m, k = b._array.shape[-2:]
+        m, k = b.shape[-2:]
         raise RuntimeError(f"{name}: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} ({A._array.shape[-2]}x{A._array.shape[-1]} and "
                            f"{m}x{k})")
-    y = ls.solve(A, b, left, strict)
-    return squeeze_dim(y, (y._array.ndim - 1,)) if vector else y
+    return ls.solve(A, B, left, strict, vector)
 
 
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
@@ -102,12 +102,13 @@ def triangular_solve(b: Tensor, A: Tensor, upper: bool = True, transpose: bool =
     """(solution, A) of A x = b for triangular A; `linalg.solve_triangular` is its newer name."""
     square("triangular_solve", A)
     a = shape.transpose(A, A._array.ndim - 2, A._array.ndim - 1) if transpose else A
-    return _triangular(_triangular_node(b, a, upper != transpose, unitriangular), A)
+    solution, cloned = _triangular_node(b, a, upper != transpose, unitriangular)
+    return _triangular(solution, shape.transpose(cloned, cloned._array.ndim - 2, cloned._array.ndim - 1) if transpose else cloned)
 
 
-@one_node("triangular_solve", "TriangularSolveBackward0", r"{x1}^{-1}\,{x0}", 2, r"\bar{b} = A^{-\mathsf{H}}\,\bar{y} \\ \bar{A} = -\bar{b}\,y^{\mathsf{H}}")
-def _triangular_node(b: Tensor, a: Tensor, upper: bool, unitriangular: bool) -> Tensor:
-    return ls.solve_triangular(a, b, upper, True, unitriangular)
+@one_node("triangular_solve", "TriangularSolveBackward0", r"{x1}^{-1}\,{x0}", 2, r"\bar{b} = A^{-\mathsf{H}}\,\bar{y} \\ \bar{A} = -\bar{b}\,y^{\mathsf{H}}", multi=True)
+def _triangular_node(b: Tensor, a: Tensor, upper: bool, unitriangular: bool) -> tuple[Tensor, Tensor]:
+    return ls.solve_triangular(a, b, upper, True, unitriangular), clone(a)
 
 
 def det(A: Tensor) -> Tensor:
@@ -159,7 +160,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
 def cholesky_old(input: Tensor, upper: bool = False) -> Tensor:
     """`linalg.cholesky` under its older name."""
     square("cholesky", input)
-    return lf.cholesky(input, bool(upper), "cholesky")
+    return lf.cholesky_old(input, bool(upper), "cholesky")
 
 
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
@@ -250,10 +251,15 @@ def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpa
         raise RuntimeError("torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this function is intended to be used "
                            "with the output produced by torch.linalg.lu_factor")
     nothing = wrap(np.zeros(0, LU_data._array.dtype))
-    lower, upper = lf.unpacked(LU_data) if unpack_data else (nothing, nothing)
+    lower, upper = _unpacked(LU_data) if unpack_data else (nothing, nothing)
     m = LU_data._array.shape[-2]
     p = wrap(lf.permutation(ls.order_of(LU_pivots._array, m), LU_data._array.dtype)) if unpack_pivots else nothing
     return _lu_unpack(p, lower, upper)
+
+
+@one_node("lu_unpack", "LuUnpackBackward0", r"\operatorname{unpack}({x0})", 1, r"\bar{x} = \operatorname{tril}(\bar{L}, -1) + \operatorname{triu}(\bar{U})", multi=True)
+def _unpacked(LU: Tensor) -> tuple[Tensor, Tensor]:
+    return lf.unpacked(LU)
 
 
 def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:
@@ -304,6 +310,19 @@ def pinv(A: Tensor, *limit: Any, atol: Any = None, rtol: Any = None, rcond: Any 
     return ls.pinv(A, absolute, relative)
 
 
+@one_node("lstsq_residuals", "LinalgLstsqBackward0", r"{x0}^{+}\,{x1}", 2, ls.lstsq.op.grad_tex, multi=True)
+def _least(A: Tensor, B: Tensor, limit: float, vector: bool, over: bool) -> tuple[Tensor, Tensor]:
+    """The solution, and by how much it misses: nothing where there are not more rows than unknowns."""
+    b = shape.unsqueeze(B, B._array.ndim) if vector else B
+    x = ls.lstsq(A, b, limit)
+    if over:
+        r = b - A @ x
+        missed = (r * r.conj()).real.sum(-2) if r._array.dtype.kind == "c" else (r * r).sum(-2)
+    else:
+        missed = shape.reshape(A, (-1,))[:0]
+    return squeeze_dim(x, (x._array.ndim - 1,)) if vector else x, missed
+
+
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
     """(solution, residuals, rank, singular_values) of the least-squares problem min |A X - B|."""
     matrices("torch.linalg.lstsq", A, "input")
@@ -312,19 +331,12 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
         raise RuntimeError(f"torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}")
     m, n = A._array.shape[-2:]
     vector = _is_vector(A, B)
-    b = shape.unsqueeze(B, B._array.ndim) if vector else B
-    if b._array.shape[-2] != m:
+    if (B._array[..., None] if vector else B._array).shape[-2] != m:
         raise RuntimeError(f"torch.linalg.lstsq: input.size(-2) should match other.size({'-1' if vector else '-2'})")
     limit = float(np.finfo(A._array.dtype).eps) * max(m, n) if rcond is None else rcond
-    x = ls.lstsq(A, b, limit)
-    nothing = wrap(np.zeros(0, A._array.dtype))
     s = np.linalg.svd(A._array, compute_uv=False)
     ranks = (s > limit * s[..., :1]).sum(-1)
-    residuals = nothing
-    if m > n and (driver == "gels" or bool((ranks == n).all())):
-        r = b - A @ x
-        residuals = (r * r.conj()).real.sum(-2) if r._array.dtype.kind == "c" else (r * r).sum(-2)
-    result = squeeze_dim(x, (x._array.ndim - 1,)) if vector else x
+    result, residuals = _least(A, B, limit, vector, m > n and (driver == "gels" or bool((ranks == n).all())))
     full = driver not in (None, "gelsy", "gels")
     rank = wrap(np.zeros(0, np.int64)) if driver == "gels" else wrap(np.asarray(ranks, np.int64))
     return _lstsq(result, residuals, rank, wrap(s) if full else wrap(np.zeros(0, s.dtype)))

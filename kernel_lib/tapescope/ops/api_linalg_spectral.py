@@ -19,6 +19,7 @@ from .api_shape import dim_of, dims_of
 from .linalg_base import floating, matrices, square
 from .pointwise import given
 from .returned import named
+from .strided import squeeze_dim
 
 _eigh = named("linalg_eigh", "eigenvalues", "eigenvectors")
 _eig = named("linalg_eig", "eigenvalues", "eigenvectors")
@@ -119,11 +120,9 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
     if ord == "nuc" or (isinstance(ord, (int, float)) and builtins.abs(ord) == 2):
         rest = [i for i in range(n) if i not in (rows, columns)]
         s = svdvals(shape.permute(A, (*rest, rows, columns)))
-        y = ar.sum(s, -1) if ord == "nuc" else ar.amax(s, -1) if ord > 0 else ar.amin(s, -1)
-        if keepdim:
-            for d in sorted((rows, columns)):
-                y = shape.unsqueeze(y, d)
-        return y
+        y = ar.sum(s, -1, keepdim) if ord == "nuc" else ar.amax(s, -1, keepdim) if ord > 0 else ar.amin(s, -1, keepdim)
+        order = [*rest, rows, columns]
+        return shape.permute(shape.unsqueeze(y, n - 1), tuple(order.index(d) for d in range(n))) if keepdim else y
     if isinstance(ord, str) or builtins.abs(ord) not in (1, math.inf):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     summed, taken = (rows, columns) if builtins.abs(ord) == 1 else (columns, rows)
@@ -154,8 +153,9 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
     matrices("linalg.cond", A)
     if p in (None, 2, -2):
         s = svdvals(A)
-        big, small = s[..., 0], s[..., s._array.shape[-1] - 1]
-        return small / big if p == -2 else big / small
+        k = s._array.shape[-1]
+        big, small = s[..., :1], s[..., k - 1:]
+        return squeeze_dim(small / big if p == -2 else big / small, (s._array.ndim - 1,))
     from .api_linalg_solve import inv_ex
 
     square("linalg.cond", A)
@@ -187,9 +187,10 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 
     square("linalg.matrix_power", A)
     if n == 0:
+        from .api_index import copied
         from .elementary import zero
 
-        return zero(A) + wrap(np.eye(A._array.shape[-1], dtype=A._array.dtype))
+        return copied(wrap(np.empty_like(A._array)), zero(A) + wrap(np.eye(A._array.shape[-1], dtype=A._array.dtype)))
     if n < 0:
         A, n = inv(A), -n
     if n == 1:
@@ -237,7 +238,7 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Tensor:
 
     y = product(0, n - 1)
     gone = ((0,) if first else ()) + ((1,) if last else ())
-    y = shape.reshape(y, tuple(s for d, s in enumerate(y._array.shape) if d not in gone)) if gone else y
+    y = shape.view(y, tuple(s for d, s in enumerate(y._array.shape) if d not in gone))
     if out is None:
         return y
     from ..core.pointwise import write_out

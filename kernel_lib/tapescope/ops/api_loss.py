@@ -19,7 +19,10 @@ from . import pointwise as pw
 from . import shape
 from .api_reduce import mean, norm, sum
 from .elementary import clamp_min
+from .numbers import div_number
+from .reduce import norm_old
 from .strided import squeeze_dim
+from .whole import one_node
 
 _REDUCTIONS = ("none", "mean", "sum")
 
@@ -93,8 +96,15 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     bad = (t != ignore_index) & ((t < 0) | (t >= p[1]))
     if bad.any():
         raise IndexError(f"Target {int(t[bad].flat[0])} is out of bounds. (There are {p[1]} classes, 0 to {p[1] - 1}.)")
-    y = ls.nll_loss(x, t, None if weight is None else weight._array, ignore_index, reduction_of(reduction, size_average, reduce))
-    return squeeze_dim(y, (0,)) if reduction == "none" and input._array.ndim == 1 else y
+    reduction, weights = reduction_of(reduction, size_average, reduce), None if weight is None else weight._array
+    if reduction == "none" and input._array.ndim == 1:
+        return _nll_of_one(input, t, weights, ignore_index)
+    return ls.nll_loss(x, t, weights, ignore_index, reduction)
+
+
+@one_node("nll_loss_one", "NllLossBackward0", r"-w_t\,{x0}_t", 1, r"\bar{x}_t = -w_t\,\bar{y}")
+def _nll_of_one(x: Tensor, target: Any, weight: Any, ignore_index: int) -> Tensor:
+    return squeeze_dim(ls.nll_loss(shape.unsqueeze(x, 0), target, weight, ignore_index, "none"), (0,))
 
 
 @full_precision
@@ -134,11 +144,11 @@ def _weighted(logp: Tensor, weight: Tensor, d: int) -> Tensor:
 def _soft_cross_entropy(logp: Tensor, target: Tensor, weight: Tensor | None, d: int, reduction: str, smoothing: float) -> Tensor:
     if smoothing:
         target = pw.add(pw.mul(target, 1 - smoothing), smoothing / logp._array.shape[d])
-    y = pw.neg(sum(pw.mul(logp if weight is None else _weighted(logp, weight, d), target), d))
+    y = pw.mul(logp if weight is None else _weighted(logp, weight, d), target)
     if reduction == "none":
-        return y
-    total = sum(y)
-    return total if reduction == "sum" else pw.div(total, logp._array.size / logp._array.shape[d])
+        return pw.neg(sum(y, d))
+    total = pw.neg(sum(y))
+    return total if reduction == "sum" else div_number(total, logp._array.size / logp._array.shape[d])
 
 
 @full_precision
@@ -166,7 +176,10 @@ def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any 
         warnings.warn("reduction: 'mean' divides the total loss by both the batch size and the support size."
                       "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
                       "'mean' will be changed to behave the same as 'batchmean' in the next major release.", stacklevel=2)
-    y = _reduced(ls.kl_div(input, target, log_target), "sum" if batch else reduction_of(reduction, size_average, reduce))
+    from .special_erf import xlogy
+
+    y = pw.exp(target) * (target - input) if log_target else xlogy(target, target) - target * input
+    y = _reduced(y, "sum" if batch else reduction_of(reduction, size_average, reduce))
     return pw.div(y, input._array.shape[0]) if batch and input._array.ndim else y
 
 
@@ -246,7 +259,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """|x1 - x2 + eps|_p along the last dimension."""
-    return norm(x1 - x2 + eps, p, -1, keepdim)
+    return norm_old(x1 - x2 + eps, float(p), (max(x1._array.ndim, x2._array.ndim) - 1,), keepdim)
 
 
 @full_precision
@@ -379,6 +392,8 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
         raise RuntimeError(f"Expected tensor to have size at least {int(wide.max())} at dimension 1, but got size {list(t.shape)} for argument #2 'targets' "
                            "(while checking arguments for ctc_loss)")
     y = ct.ctc_loss(x, t[:, :int(wide.max()) if n else 0], np.stack([many, wide], 1), blank, zero_infinity)
+    if zero_infinity:
+        y = pw.where(wrap(np.isinf(y._array)), 0.0, y)
     if reduction == "mean":
         return mean(y / wrap(np.maximum(wide, 1).astype(x._array.dtype)))
     if reduction == "sum":

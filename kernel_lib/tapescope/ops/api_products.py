@@ -119,7 +119,7 @@ def kron(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     p, q = (1,) * (n - input._array.ndim) + input._array.shape, (1,) * (n - other._array.ndim) + other._array.shape
     a = shape.reshape(input, tuple(s for d in p for s in (d, 1)))
     b = shape.reshape(other, tuple(s for d in q for s in (1, d)))
-    return given(shape.reshape(mul(a, b), tuple(s * t for s, t in zip(p, q, strict=True))), out)
+    return given(shape.reshape_copy(mul(a, b), tuple(s * t for s, t in zip(p, q, strict=True))), out)
 
 
 @op(r"\operatorname{sgn}({x})", name="sgn", holomorphic=False, grad_tex=r"\bar{x} = \frac{\bar{y} - \operatorname{Re}(\bar{y}\,\overline{y})\,y}{|x|}")

@@ -161,10 +161,10 @@ def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     return rd.any_dim(input, dims_of(dim, input._array.ndim), keepdim)
 
 
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    """(values, indices) in order along `dim`."""
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = None) -> Any:
+    """(values, indices) in order along `dim`; equal elements always stay as they stood."""
     d = dim_of(dim, input._array.ndim)
-    values = ix.sort(input, d, descending)
+    values = (ix.sort if stable is None else ix.sort_asked)(input, d, descending)
     return _Pairs["sort"](values, wrap(od.places_of(values._array, lambda: od.order(input._array, d, descending))))
 
 

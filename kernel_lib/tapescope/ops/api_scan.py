@@ -14,9 +14,10 @@ from . import order as od
 from . import pointwise as pw
 from . import reduce as rd
 from . import scan, shape
+from .api_index import copied
 from .api_reduce import _axis, _cast, _moments, mean, sort, sum
 from .api_shape import cat, dim_of, dims_of, movedim, reshape
-from .numbers import div_number
+from .numbers import div_number, mul_number
 from .returned import named
 from .strided import squeeze_written
 
@@ -218,7 +219,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: 
     parts = [t for t in (prepend, input, append) if t is not None]
     t = cat(parts, d) if len(parts) > 1 else input
     if n == 0:
-        return pw.given(pw.clone(t), out)
+        return pw.given(copied(wrap(np.empty_like(t._array)), t), out)
     for _ in range(min(n, t._array.shape[d])):
         a, b = _cut(t, d, 1, 0), _cut(t, d, 0, -1)
         t = pw.logical_xor(a, b) if t.dtype is dt.bool_ else pw.sub(a, b)
@@ -246,7 +247,8 @@ def trapezoid(y: Tensor, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Tensor
     if not y._array.shape[d]:
         return wrap(np.zeros([s for i, s in enumerate(y._array.shape) if i != d], y._array.dtype))
     if x is None and isinstance(dx, (int, float)):
-        return (sum(y, d) - (_cut(y, d, 0, 1 - y._array.shape[d]) + _cut(y, d, y._array.shape[d] - 1, 0)).squeeze(d) / 2.0) * dx
+        ends = (_cut(y, d, 0, 1 - y._array.shape[d]) + _cut(y, d, y._array.shape[d] - 1, 0)).squeeze(d)
+        return mul_number(sum(y, d) - ends / 2.0, dx)
     spaces = _spaces(y, x, dx, d)
     return div_number(sum((_cut(y, d, 0, -1) + _cut(y, d, 1, 0)) * spaces, d), 2.0)
 
@@ -255,7 +257,10 @@ def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = 1, dim: int = -1
     """The integral up to each sample along `dim` by the trapezoidal rule."""
     d = dim_of(dim, y._array.ndim)
     spaces = _spaces(y, x, dx, d)
-    return div_number(rd.cumsum((_cut(y, d, 0, -1) + _cut(y, d, 1, 0)) * spaces, d), 2.0)
+    pairs = _cut(y, d, 0, -1) + _cut(y, d, 1, 0)
+    if x is None and isinstance(dx, (int, float)):
+        return rd.cumsum(pairs * (dx / 2.0), d)
+    return div_number(rd.cumsum(pairs * spaces, d), 2.0)
 
 
 def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> list[Tensor]:

@@ -59,6 +59,7 @@ def _cholesky_grad(g: Any, y: Any, upper: bool) -> Any:
 
 
 cholesky.vjp(_cholesky_grad)
+cholesky_old = op(cholesky.op.tex, name="cholesky", aux=("info",), holomorphic=False, grad_tex=cholesky.op.grad_tex)(cholesky.op.forward).vjp(_cholesky_grad)
 
 
 @op(r"\operatorname{qr}({x})", name="linalg_qr", multi=True, holomorphic=False,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .complex import imag_part
-from .linalg_base import SINGULAR, SINGULAR_SOLVE, H, T, diag_of, each, failed, mul, op, raw, real_dtype
+from .linalg_base import SINGULAR, SINGULAR_SOLVE, H, T, column, diag_of, each, failed, mul, op, raw, real_dtype
 from .shape import tril, triu
 
 
@@ -92,8 +92,10 @@ def _solved(a: Any, b: Any) -> Any:
 
 
 @op(r"{a}^{-1}\,{b}", operands=2, name="linalg_solve", node="LinalgSolveEx", grad_tex=r"\bar{b} = a^{-\top}\,\bar{y} \\ \bar{a} = -\bar{b}\,y^{\top}")
-def solve(a: Any, b: Any, left: bool, strict: bool) -> Any:
-    """The x of a x = b, or of x a = b."""
+def solve(a: Any, b: Any, left: bool, strict: bool, vector: bool = False) -> Any:
+    """The x of a x = b, or of x a = b; `vector`: b is a stack of vectors."""
+    if vector:
+        return solve.op.forward(a, column(b), left, strict, False)[..., 0]
     if strict:
         try:
             return np.linalg.solve(a, b) if left else T(np.linalg.solve(T(a), T(b)))
@@ -102,9 +104,11 @@ def solve(a: Any, b: Any, left: bool, strict: bool) -> Any:
     return _solved(a, b) if left else T(_solved(T(a), T(b)))
 
 
-def _solve_grad(g: Any, a: Any, y: Any, left: bool, needs: Any) -> Any:
-    gb = solve(T(a), g, left, False)
-    return [None if not needs[0] else -mul(gb, T(y)) if left else -mul(T(y), gb), gb]
+def _solve_grad(g: Any, a: Any, y: Any, left: bool, vector: bool, needs: Any) -> Any:
+    if vector:
+        g, y = column(g), column(y)
+    gb = solve(T(a), g, left, False, False)
+    return [None if not needs[0] else -mul(gb, T(y)) if left else -mul(T(y), gb), gb[..., 0] if vector else gb]
 
 
 solve.vjp_all(_solve_grad)

@@ -71,14 +71,14 @@ def _eig_grad(g: Any, y: Any) -> Any:
     w, v = y
     vh = H(v)
     if gv is None:
-        return solve(vh, gw[..., :, None] * vh, True, False)
+        return solve(vh, gw[..., :, None] * vh, True, False, False)
     vg = mul(vh, gv)
     diagonal = real_part(diag_of(vg))
     inner = vg - mul(vh, v * diagonal[..., None, :])
     inner = _off(inner, _gaps(w).conj())
     if gw is not None:
         inner = inner + diag_matrix(gw)
-    return solve(vh, mul(inner, vh), True, False)
+    return solve(vh, mul(inner, vh), True, False, False)
 
 
 eig_op.vjp(_eig_grad)

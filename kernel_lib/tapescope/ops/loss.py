@@ -9,7 +9,7 @@ import numpy as np
 from ..core.device import module_of
 from ..core.op import op
 from .index import raw
-from .pointwise import exp, log, sigmoid, sign, where
+from .pointwise import log, sigmoid, sign, where
 from .shape import broadcast_to
 
 
@@ -199,12 +199,3 @@ def _bce_t(g: Any, x: Any, weight: Any, reduction: str) -> Any:
 bce.vjp(_bce_x, _bce_t)
 
 
-@op(r"{t}\left(\log {t} - {x}\right)", operands=2, name="kl_div", grad_tex=r"\bar{x} = -\bar{y} \odot t")
-def kl_div(x: Any, t: Any, log_target: bool) -> Any:
-    if log_target:
-        return np.exp(t) * (t - x)
-    return np.where(t != 0, t * (np.log(np.where(t != 0, t, 1)) - x), 0).astype(x.dtype, copy=False)
-
-
-kl_div.vjp(lambda g, t, log_target: -g * (exp(t) if log_target else t),
-           lambda g, x, t, log_target: g * exp(t) * (t - x + 1) if log_target else g * (log(t) + 1 - x))

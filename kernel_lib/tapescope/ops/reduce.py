@@ -250,6 +250,8 @@ def _norm_grad(g: Any, x: Any, y: Any, p: float, dims: Dims) -> Any:
 
 
 norm.vjp(_norm_grad)
+norm_old = op(norm.op.tex, name="norm_base", grad_tex=norm.op.grad_tex)(norm.op.forward).vjp(_norm_grad)
+norm_old.op.node_name = "NormBackward1"                     # what PyTorch's older code still calls
 
 
 @op(r"\operatorname{cumsum}({x})", name="cumsum", grad_tex=r"\bar{x}_i = \sum_{j \ge i} \bar{y}_j")

@@ -82,7 +82,8 @@ for _d, _linear in ((1, "linear"), (2, "bilinear"), (3, "trilinear")):
     WAYS[f"nearest{_d}"] = _way(f"upsample_nearest{_d}d", f"UpsampleNearest{_d}D", r"{x}\uparrow")
     WAYS[f"nearest-exact{_d}"] = _way(f"upsample_nearest_exact{_d}d", f"UpsampleNearestExact{_d}D", r"{x}\uparrow")
     WAYS[f"{_linear}{_d}"] = _way(f"upsample_{_linear}{_d}d", f"Upsample{_linear.capitalize()}{_d}D", r"{x}\uparrow")
-WAYS["circular_pad"] = _way("circular_pad", "CopySlices", r"\operatorname{circular\_pad}({x})")
+WAYS["circular_pad"] = _way("circular_pad", "CircularPad", r"\operatorname{circular\_pad}({x})")
+WAYS["circular_pad"].op.node_name = "CopySlices"           # PyTorch writes the input, and its ends, into an empty tensor
 WAYS["bicubic2"] = _way("upsample_bicubic2d", "UpsampleBicubic2D", r"{x}\uparrow")
 WAYS["bilinear2_aa"] = _way("upsample_bilinear2d_aa", "UpsampleBilinear2DAa", r"{x}\uparrow")
 WAYS["bicubic2_aa"] = _way("upsample_bicubic2d_aa", "UpsampleBicubic2DAa", r"{x}\uparrow")

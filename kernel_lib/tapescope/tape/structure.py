@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.node import Node
+from ..core.node import Node, title
 from ..core.tensor import Tensor
 from .graph import PARAMETER, Graph, shape_text
 from .recordings import registry
@@ -18,7 +18,7 @@ def from_root(root: Tensor, name: str | None = None, module: Any = None) -> Tape
     """
     if root._node is None:
         raise RuntimeError(f"this tensor has no grad_fn (shape {list(root._array.shape)}): nothing leads to it")
-    tape = Tape(values="none", name=name or "graph of " + root._node.name())
+    tape = Tape(values="none", name=name or "graph of " + title(root._node))
     r = tape.recorder
     names = r.names
     if module is not None:
@@ -34,7 +34,7 @@ def from_root(root: Tensor, name: str | None = None, module: Any = None) -> Tape
             p = names.param(variable, known, True) if known and variable._id not in names.by_id else names.leaf(variable, owned=True)
             src = g.source(PARAMETER, p.name if p else "", shape_text(variable._array.shape), str(variable._array.dtype), -1,
                            p.index if p else -1)
-            rows[node] = g.node(node.name(), -1, src, [])
+            rows[node] = g.node(title(node), -1, src, [])
             continue
         entries = []
         for m in node.next:
@@ -42,7 +42,7 @@ def from_root(root: Tensor, name: str | None = None, module: Any = None) -> Tape
                 entries.append(op_rows[m] if m in op_rows else -(g.node_src[rows[m]] + 1))
         op = g.op(node.op.label, -1, g.site(node.site), 0, shape_text(node.shape), str(node.dtype), "", entries)
         op_rows[node] = op
-        rows[node] = g.node(node.name(), op, -1, [-1 if m is None else rows[m] for m in node.next])
+        rows[node] = g.node(title(node), op, -1, [-1 if m is None else rows[m] for m in node.next])
         g.op_node[op] = rows[node]
     g.first = g.last = 0
     g.count = 1

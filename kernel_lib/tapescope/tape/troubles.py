@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.node import title
 from .reduce import energy, host, nonfinite
 from .walk import FILLS, Step
 
@@ -117,7 +118,7 @@ class Troubles:
         """A gradient that may hold something that is not finite."""
         nan, inf = nonfinite(g)
         if nan or inf:
-            self.add(Trouble("node", self.r.current, row, node.name(), self.r.step_no, nan, inf, int(g.size), False))
+            self.add(Trouble("node", self.r.current, row, title(node), self.r.step_no, nan, inf, int(g.size), False))
 
     def danger(self, row: int, node: Any, grads_in: tuple[Any, ...], grads_out: tuple[Any, ...]) -> None:
         """After a node whose derivative may be infinite: did it make something that is not finite from finite gradients?"""
@@ -131,7 +132,7 @@ class Troubles:
             if any(a is not None and any(nonfinite(getattr(a, "_array", a))) for a in grads_in):
                 return
             facts = [operand(t) for t, _ in _saved_operands(node)]
-            self.add(Trouble("node", self.r.current, row, node.name(), self.r.step_no, nan, inf, int(g.size), True, operands=facts))
+            self.add(Trouble("node", self.r.current, row, title(node), self.r.step_no, nan, inf, int(g.size), True, operands=facts))
             return
 
     def loss(self, tag: str, value: float) -> None:

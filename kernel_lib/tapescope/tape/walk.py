@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..core.node import title
 from .frame import FULL
 from .graph import BUFFER, CONSTANT, IN_PLACE, INPUT, NO_GRAD, PARAMETER, VIEW, Counts, Graph, shape_text
 
@@ -153,14 +154,14 @@ def _node_row(r: Recorder, g: Graph, node: Any, op_row: int, tensors: dict[int, 
                 src = -entry - 1
             row = g.acc_node.get(src)
             if row is None:
-                row = g.node(m.name(), -1, src, [])
+                row = g.node(title(m), -1, src, [])
         else:
             found = r.rows.get(m.seq)
             if found is None:                  # made in an earlier pass, or inside an op
-                found = r.rows[m.seq] = g.node(m.name(), op_row if m.seq > r.seq0 else -1, -1, [])
+                found = r.rows[m.seq] = g.node(title(m), op_row if m.seq > r.seq0 else -1, -1, [])
             row = found
         nexts.append(row)
-    return g.node(node.name(), op_row, -1, nexts)
+    return g.node(title(node), op_row, -1, nexts)
 
 
 def _watch(r: Recorder, op: Any, g: Graph, step: Step, inputs: tuple[Any, ...], outputs: tuple[Any, ...], flags: int) -> int:

@@ -321,3 +321,33 @@ def test_hooks_and_a_recording_stand_each_other():
     assert len(packed) == 3
     assert ts.allclose(x.grad, 2 * x.detach().exp())
     assert tape.steps() if hasattr(tape, "steps") else tape
+
+
+def test_nodes_written_by_hand_have_a_namespace(says_the_same):
+    says_the_same("""
+x = torch.ones(3, requires_grad=True)
+leaf = x.sum().grad_fn.next_functions[0][0]
+say(leaf.name(), repr(leaf).split()[0])
+y = torch.zeros(3)
+y[0] = x[0]
+say(y, y.grad_fn.name())
+z = torch.zeros(3)
+z.copy_(x)
+say(z, z.grad_fn.name())
+""")
+
+
+def test_jacobians_forward_and_backward(says_the_same):
+    says_the_same("""
+jacfwd, jacrev, hessian, jvp, vjp = (getattr(torch.func, n) for n in ('jacfwd', 'jacrev', 'hessian', 'jvp', 'vjp'))
+x, w = torch.tensor([0.5, -1.0, 2.0]), torch.arange(6.0).reshape(2, 3)
+def f(x, w): return {'u': w @ x ** 2, 'v': x.sin().sum()}
+for J in (jacfwd, jacrev):
+    for argnums in (0, 1, (0, 1)):
+        say(J(f, argnums)(x, w))
+    say(J(lambda x: (x ** 3, x.sum()), has_aux=True)(x))
+say(jacfwd(jacrev(lambda x: (x ** 3).prod()))(x), hessian(lambda x: (x ** 2).prod())(x))
+try: jvp(lambda x: x, (x,), (x,), has_aux=True)
+except RuntimeError as e: say('no pair')
+say(jvp(lambda x: (x * x, x[:1]), (x,), (x,), has_aux=True)[:2])
+""")

@@ -61,10 +61,10 @@ def test_every_node_explains_itself(name: str) -> None:
         for node in nodes(out.grad_fn):
             said = node.explain()
             text, marked = repr(said), said._repr_markdown_()
-            assert text.startswith(node.name())
+            assert text.startswith(node.op.node_name)
             assert "\\" not in text.split("\n  from: ")[0]
             assert formula(node) in marked
-            assert node.name() in marked
+            assert node.op.node_name in marked
 
 
 @pytest.mark.parametrize(("tex", "text"), [

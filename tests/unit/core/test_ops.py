@@ -13,7 +13,7 @@ from tapescope.core.op import table
 
 # Ops that only exist to be part of others' backward, or that core itself uses.
 # What PyTorch does not differentiate either. Random numbers have PyTorch's slope, which is none, and not their own.
-INTERNAL = {"accumulate_grad", "special_airy_ai", "nextafter", "copy_slices", "to_device", "to_device_of", "normal", "bernoulli"}
+INTERNAL = {"accumulate_grad", "special_airy_ai", "nextafter", "copy_slices", "to_device", "to_device_of", "normal", "normal_base", "normal_scalar", "bernoulli"}
 OWN = {name for name in table if not name.startswith("function/")}
 
 
