@@ -57,7 +57,7 @@ def command(tape: Tape, verb: str, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ask(dbg: Any, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    if not hasattr(dbg, name if name != "explain" else "at") or (name != "explain" and not hasattr(dbg, "what_if")):
+    if not hasattr(dbg, name if name != "explain" else "at"):
         raise RuntimeError(f"a pass of another library's engine does not answer {name.replace('_', ' ')}")
     if name == "what_if":
         how = args.get("change")

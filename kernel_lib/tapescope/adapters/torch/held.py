@@ -41,6 +41,7 @@ class HeldPass:
         self.furthest = -1                     # and had run at most, before it went back
         self.stop: tuple[Any, tuple[Any, ...]] | None = None
         self.edits: dict[Any, tuple[Any, ...]] = {}
+        self.changes: tuple[Any, ...] = ()     # of a branch that was kept
         self.error: BaseException | None = None
         self.result: Any = None
         self.done = False
@@ -118,6 +119,8 @@ class HeldPass:
 
     def _arrived(self, node: Any, grads: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Before a node, on the pass's thread."""
+        if threading.current_thread() is not self._thread:      # a branch runs beside it
+            return None
         if self._leave:
             raise Abandoned
         if self.ran and not self._light:
@@ -127,7 +130,7 @@ class HeldPass:
         self.furthest = max(self.furthest, self.index)
         if self.recorder is not None:
             self.recorder.again = self.index < self.furthest
-        given = self.edits.get(node, grads)
+        given = self.altered(node, grads)
         if self._until(node, given):
             self.stop = node, given
             self._came.release()
@@ -141,7 +144,17 @@ class HeldPass:
         self._since = clock()
         return None if given is grads else given
 
+    def altered(self, node: Any, grads: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What comes into a node, with edits and kept changes."""
+        grads = self.edits.get(node, grads)
+        for c in self.changes:
+            if c.node is node:
+                grads = c.into(grads)
+        return grads
+
     def _sent(self, node: Any, out: tuple[Any, ...]) -> None:
+        if threading.current_thread() is not self._thread:
+            return
         for (m, _), g in zip(node.next_functions, out, strict=False):
             if m in self._met and g is not None:
                 parts = self.parts.setdefault(m, {})

@@ -217,7 +217,7 @@ class _Ears:
 
             def applied(cls: type, *args: Any, **kwargs: Any) -> Any:
                 r = recorder_here()
-                if r is None or r.quiet:
+                if r is None or r.quiet or cls.__name__ == "_NoopSaveInputs":      # a checkpoint's own, which computes nothing
                     return apply.__func__(cls, *args, **kwargs)
                 return _function(r, apply.__func__, cls, args, kwargs)
 

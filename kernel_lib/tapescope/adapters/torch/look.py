@@ -148,6 +148,10 @@ class TorchAt(HeldAt):
         """The node written out: what there is to see, formula included in a notebook."""
         return self
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it: what a view is sent that asks for an explanation."""
+        return {"forward": self.op, "derivative": self.formula, "text": repr(self), "words": self.name}
+
     def _line(self, value: Any, kind: str = "saved", i: int = 0) -> str:
         return _line(value)
 
@@ -198,7 +202,7 @@ def describe(dbg: TorchDebugger) -> tuple[dict[str, Any], dict[str, Any]]:
                 "stack": at.stack, "reaches": dbg.reach(at.node, MOST), "hooks": at.hooks, "time": at.time}
     arrived = {dbg.name_of(t): float(g.detach().float().norm()) for t, g in dbg.arrived}
     meta = {"state": dbg.state, "live": dbg.live, "graph": dbg.graph, "index": dbg.index, "total": dbg.total, "node": -1 if at is None else at.row,
-            "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "hits": [b.id for b in dbg.hits], "nbytes": 0,
+            "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits) + len(dbg._pass.changes), "branch": None if dbg.compared is None else dbg.compared.to_dict(), "hits": [b.id for b in dbg.hits], "nbytes": 0,
             "error": None if dbg.error is None else f"{type(dbg.error).__name__}: {dbg.error}", "at": here,
             "arrived": [{"parameter": n, "norm": v} for n, v in arrived.items()]}
     return meta, columns

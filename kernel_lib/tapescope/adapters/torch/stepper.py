@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from ...debugger.frames import hold
-from ...debugger.held import Held
 from ...debugger.where import inside
 from .arrays import quietly
+from .asks import TorchAsks
 from .backward import enter
 from .carried import release
 from .held import HeldPass, Until, ordered
@@ -25,7 +25,7 @@ from .where import TorchWhere, recording_of
 _number = itertools.count(1_000_000).__next__
 
 
-class TorchDebugger(Held[TorchAt]):
+class TorchDebugger(TorchAsks):
     """A backward pass held before its first node. It runs on PyTorch's own engine with every hook, on a thread of its own, so that the cell returns.
 
     `step`, `step_back`, `into`, `out`, `next_module`, `run_to`, `go`, `continue_`, `abort` move it; `at` is what stands at the cursor. `.grad` are written
@@ -110,10 +110,7 @@ class TorchDebugger(Held[TorchAt]):
 
     def run_to(self, node: Any = None, *, module: str | None = None, op: str | None = None, parameter: str | None = None,
                index: int | None = None) -> TorchAt | None:
-        """Runs until a node (a grad_fn, or its row in the graph), a module path, an op name, a parameter or an index is reached.
-
-        A place behind the cursor is reached by running the pass again from its start. Raises RuntimeError when it does not occur.
-        """
+        """Runs until a node (a grad_fn, or its row), a module path, an op name, a parameter or an index is reached, from the start where it lies behind."""
         given = {k: v for k, v in {"node": node, "module": module, "op": op, "parameter": parameter, "index": index}.items() if v is not None}
         if len(given) != 1:
             raise TypeError(f"run_to takes one of node, module, op, parameter, index; got {sorted(given) or 'none'}")
@@ -152,7 +149,29 @@ class TorchDebugger(Held[TorchAt]):
         """Forgets all edits and stands before the first node again."""
         self._may_run_again()
         self._pass.edits.clear()
+        self._pass.changes = ()
         return self._rewind(0, "started again")
+
+    def keep(self) -> TorchAt | None:
+        """Runs the pass to its end with the changes of the branch: their gradients are written to `.grad`. `step_back` undoes it."""
+        with self.lock:
+            if not self.branch:
+                raise RuntimeError("there is no branch to keep: what_if() makes one")
+            self._must_not_be_aborted()
+            behind = self.state != "held" or min(c.index for c in self.branch) < self.index
+            if behind:
+                self._may_run_again()
+            kept, self.branch, self.compared = self.branch, (), None
+            self._pass.changes += kept
+            if behind:
+                self._rewind(0, "")
+            elif self._pass.stop is not None:
+                node, grads = self._pass.stop
+                for c in kept:
+                    if c.node is node:
+                        grads = c.into(grads)
+                self._pass.stop = node, grads
+            return self._run(lambda node, grads: False, "", watched=False)
 
     def abort(self) -> None:
         """Abandons the pass and puts `.grad` back; the graph is still whole, so that `debug(loss)` or `loss.backward()` can be called."""
@@ -365,15 +384,16 @@ def _walked(nodes: list[Any], root: Any, module: Any) -> tuple[Any, int, dict[An
     return tape, 0, rows
 
 
-def debug(loss: Any, gradient: Any = None, *, module: Any = None) -> TorchDebugger:
+def debug(loss: Any, gradient: Any = None, *, module: Any = None, optimizer: Any = None, again: Callable[[], Any] | None = None) -> TorchDebugger:
     """Holds the backward pass from `loss` before its first node; needs no recording.
 
-    `module` gives parameters their names. The pass moves by the methods of what is returned, or by the backward view.
-    Raises RuntimeError for a loss that does not require grad.
+    `module` gives parameters their names. The pass moves by the methods of what is returned, or by the backward view. `optimizer` and `again`, which computes
+    the loss anew, let `what_if` compare updates and the loss after the step. Raises RuntimeError for a loss that does not require grad.
     """
     from ...facade import open_house
 
     open_house()
     dbg = TorchDebugger((loss,) if isinstance(loss, torch.Tensor) else tuple(loss), gradient, module=module)
+    dbg.optimizer, dbg.again = optimizer, again
     hold(dbg)
     return dbg

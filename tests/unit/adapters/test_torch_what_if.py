@@ -1,0 +1,173 @@
+"""What if, on PyTorch's engine: a branch beside the held pass is what an edited `backward()` writes, hooks included; refused where a pass may run once only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: there is no pass to hold")
+
+import tapescope as ts  # noqa: E402
+from tapescope.adapters import torch as tst  # noqa: E402
+from tapescope.adapters.torch.branch import outcome  # noqa: E402
+from tapescope.debugger import frames, settings  # noqa: E402
+from tapescope.debugger.commands import command  # noqa: E402
+
+from .torch_models import MODELS, gradients, same, traces  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def left_as_found() -> Iterator[None]:
+    torch.manual_seed(0)
+    before = traces()
+    yield
+    ts.breakpoints.clear()
+    settings.on_pause = None
+    assert traces() == before
+
+
+def fresh(name: str) -> tuple[Any, Any]:
+    torch.manual_seed(0)
+    model, loss = MODELS[name]()
+    torch.manual_seed(5)
+    return model, loss()
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("name", [n for n in MODELS if n != "reentrant"])
+def test_the_branch_is_what_the_edited_pass_writes(name: str, recorded: bool) -> None:
+    model, value = fresh(name)
+    value.backward()
+    plain = gradients(model)
+    tape = None
+    if recorded:
+        model, loss = MODELS[name]()
+        tape = tst.record(model, values="histogram")
+    torch.manual_seed(0)
+    model, loss = MODELS[name]()
+    torch.manual_seed(5)
+    dbg = tst.debug(loss(), module=model)
+    names = {p: n for n, p in model.named_parameters()}
+    dbg.step(dbg.total // 3)
+    index, here = dbg.index, dbg.at.node
+    assert same({names[t]: g for t, g in outcome(dbg._pass).items() if t in names}, plain)
+    found = dbg.what_if(scale=-2.0)
+    told = {names[t]: g.clone() for t, g in outcome(dbg._pass, dbg.branch).items() if t in names}
+    assert dbg.index == index and dbg.at.node is here and dbg.state == "held"
+    assert {r["parameter"] for r in found.parameters} >= {n for n, g in plain.items() if g is not None}
+    dbg.continue_()
+    assert same(gradients(model), plain), "the pass itself is as it was"
+    dbg.go(index)
+    dbg.edit(*[None if g is None else -2.0 * g for g in dbg.at.grad_in])
+    dbg.continue_()
+    assert same(gradients(model), told)
+    if tape is not None:
+        tape.stop()
+        assert tape.error is None, tape.error_text
+
+
+def test_branches_add_up_are_kept_and_undone() -> None:
+    model, value = fresh("mlp")
+    value.backward()
+    plain = gradients(model)
+    model, value = fresh("mlp")
+    opt = torch.optim.Adam(model.parameters(), 0.01)
+    x, y = torch.randn(8, 8), torch.randint(0, 3, (8,))
+    again = lambda: torch.nn.functional.cross_entropy(model(x), y)  # noqa: E731
+    dbg = tst.debug(value, module=model, optimizer=opt, again=again)
+    with torch.no_grad():
+        loss_now = float(again())
+    dbg.run_to(op="TanhBackward0")
+    found = dbg.what_if(zero=True)
+    assert found["0.weight"]["grad"][1] == 0 and found["4.weight"]["difference"] == 0 and found["0.weight"]["grad"][0] == pytest.approx(float(plain["0.weight"].norm()), rel=1e-5)
+    assert found["4.weight"]["update"][0] == pytest.approx(found["4.weight"]["update"][1], rel=1e-6) and found.loss["measured"] and found.loss["before"] != found.loss["after"]
+    with torch.no_grad():
+        assert float(again()) == loss_now and not opt.state and all(p.grad is None for n, p in model.named_parameters() if n[0] != "4")
+    assert dbg.drop() is None and dbg.compared is None
+    dbg.what_if(noise=0.5, seed=3)
+    assert dbg.what_if(noise=0.5, seed=3).parameters != dbg.drop(1).parameters
+    dbg.drop()
+    clipped = dbg.what_if(clip=1e-3)
+    dbg.run_to(op="ReluBackward0")
+    both = dbg.what_if(scale=3.0)
+    assert both["0.weight"]["grad"][1] == pytest.approx(3 * clipped["0.weight"]["grad"][1], rel=1e-4)
+    dbg.keep()
+    assert dbg.state == "done" and not dbg.branch
+    assert float(model[0].weight.grad.norm()) == pytest.approx(both["0.weight"]["grad"][1], rel=1e-6) and torch.equal(model[4].weight.grad, plain["4.weight"])
+    dbg.step_back()
+    dbg.reset()
+    assert all(p.grad is None for p in model.parameters())
+    dbg.continue_()
+    assert same(gradients(model), plain)
+    assert tst.debug(fresh("mlp")[1]).compare().parameters[0]["difference"] == 0
+
+
+def test_hooks_count_on_the_branch() -> None:
+    model, loss = MODELS["mlp"]()
+    calls = []
+    model[2].weight.register_hook(lambda g: calls.append("leaf") or 2 * g)
+    value = loss()
+    value.grad_fn.next_functions[0][0].register_prehook(lambda g: (3 * g[0],))
+    value.backward(retain_graph=True)
+    plain = gradients(model)
+    model.zero_grad()
+    dbg = tst.debug(value, module=model)
+    calls.clear()
+    found = dbg.what_if(scale=0.5)
+    assert calls == ["leaf", "leaf"]
+    assert found["2.weight"]["grad"] == pytest.approx([float(plain["2.weight"].norm()), float(plain["2.weight"].norm()) / 2], rel=1e-5)
+    dbg.abort()
+
+
+def test_refused_with_the_reason() -> None:
+    model, value = fresh("reentrant")
+    dbg = tst.debug(value, module=model)
+    with pytest.raises(RuntimeError, match=r"cannot be run beside itself: a checkpoint with use_reentrant=True writes \.grad"):
+        dbg.what_if(zero=True)
+    dbg.abort()
+    model, value = fresh("mlp")
+    handle = model[2].weight.register_post_accumulate_grad_hook(lambda p: None)
+    dbg = tst.debug(value, module=model)
+    with pytest.raises(RuntimeError, match=r"2\.weight has a hook that runs after its gradient is accumulated"):
+        dbg.what_if(zero=True)
+    handle.remove()
+    with pytest.raises(ValueError, match="belongs to PyTorch's graph and cannot be replaced"):
+        dbg.what_if(saved="self", zero=True)
+    with pytest.raises(ValueError, match=r"has shape \[\], the replacement \[2\]"):
+        dbg.what_if(replace=[1.0, 2.0])
+    with pytest.raises(TypeError, match="takes one of zero, scale, clip, noise, replace"):
+        dbg.what_if()
+    with pytest.raises(RuntimeError, match="no branch to keep"):
+        dbg.keep()
+    dbg.continue_()
+    with pytest.raises(RuntimeError, match="the pass is over"):
+        dbg.what_if(zero=True)
+
+
+def test_asked_by_a_page_and_inside_a_running_cell() -> None:
+    model, loss = MODELS["mlp"]()
+    opt = torch.optim.SGD(model.parameters(), 0.1)
+    with tst.record(model) as tape:
+        for _ in range(2):
+            opt.zero_grad()
+            loss().backward()
+            opt.step()
+        opt.zero_grad()
+        dbg = tst.debug(loss())
+        command(tape, "debug.run_to", {"op": "TanhBackward0"})
+        found = command(tape, "debug.what_if", {"change": "scale", "by": 2.0})
+        assert found["optimizer"] == "SGD, lr 0.1" and found["loss"]["measured"] is False and all(r["update"] is not None for r in found["parameters"])
+        assert frames(tape)[0][0].meta["branch"]["changes"][0]["words"] == "the gradient at TanhBackward0 scaled by 2"
+        assert command(tape, "debug.explain", {})["derivative"] == dbg.at.formula
+        with pytest.raises(RuntimeError, match="does not answer origin"):
+            command(tape, "debug.origin", {})
+        assert command(tape, "debug.keep", {})["state"] == "done"
+    assert tape.error is None, tape.error_text
+    told: list[Any] = []
+    ts.break_on(op="tanh")
+    settings.on_pause = lambda dbg: told.append(dbg.what_if(zero=True)["0.weight"]["grad"][1]) or dbg.keep()
+    model.zero_grad()
+    loss().backward()                                           # the first time that it is met what had run is kept: the graph is whole from there on
+    assert told == [0.0] and not model[0].weight.grad.any() and model[4].weight.grad.any()
