@@ -282,6 +282,46 @@ with ts.record(name="media") as tape:
     lab.page.screenshot(path=shots / "live-media.png")
 
 
+def test_runs_on_disk_are_listed_filtered_opened_and_followed(lab: Lab, notebook_of: Write, shots: Path) -> None:
+    lab.open(notebook_of(MODEL, """
+import subprocess, sys, tempfile
+folder = tempfile.mkdtemp()
+for lr in (0.1, 0.01, 0.001):
+    with ts.record(f"{folder}/lr{lr}", params={"lr": lr}) as tape:
+        for i in range(12):
+            opt.zero_grad(); loss = F.cross_entropy(model(x), y); loss.backward(); opt.step()
+            tape.log_scalar("accuracy", lr * i)
+program = "import sys, time, tapescope as ts\\nwith ts.record(sys.argv[1] + '/elsewhere', params={'lr': 0.5}) as tape:\\n    for i in range(900):\\n        tape.log_scalar('far/away', i); tape.step(); time.sleep(0.05)"
+other = subprocess.Popen([sys.executable, "-c", program, folder])
+print(folder)
+""", "other.kill()"))
+    lab.run(0)
+    lab.run(1)
+    folder = lab.text_of(1).strip()
+    lab.open_panel("runs")
+    field = lab.panel.get_by_label("Folder", exact=True)
+    field.fill(folder)
+    field.press("Enter")
+    rows = lab.panel.locator(".ts-runlist tbody tr")
+    lab.until(lambda: rows.count() == 4 and lab.panel.locator(".ts-runlist .ts-dot[data-on]").count() == 1, what="three runs, and one that is being written")
+    search = lab.panel.get_by_label("Filter runs by an expression")
+    search.fill("lr < 0.05 or lr == 0.5")
+    search.press("Enter")
+    lab.until(lambda: rows.count() == 3 and "3 of 4 runs" in lab.panel.inner_text(), what="those that the expression is true of")
+    lab.page.screenshot(path=shots / "panel-runs.png")
+    lab.panel.get_by_role("button", name="lr0.01").click()
+    lab.until(lambda: lab.panel.get_attribute("data-tab") == "dashboard" and "accuracy" in lab.panel.inner_text(), what="the run that was opened")
+    lab.open_panel("runs")
+    lab.until(lambda: rows.count() == 3, what="the list, filtered as it was left")
+    lab.panel.get_by_role("button", name="elsewhere").click()
+    lab.until(lambda: lab.panel.get_attribute("data-tab") == "dashboard" and "far" in lab.panel.inner_text(), what="a run that another process writes")
+    shown = lab.panel.locator(".ts-dash")
+    before = shown.inner_text()
+    lab.until(lambda: shown.inner_text() != before, what="its next steps, as they are written")
+    lab.run(2)
+    assert lab.strangers() == []
+
+
 def test_status_bar_settings_and_spanish(lab: Lab, notebook_of: Write, lab_server: Any, shots: Path) -> None:
     put = """async ([id, raw]) => (await fetch(`/lab/api/settings/${id}?token=tapescope`, { method: 'PUT', body: JSON.stringify({ raw: JSON.stringify(raw) }),
         headers: { 'Content-Type': 'application/json', 'X-XSRFToken': /_xsrf=([^;]+)/.exec(document.cookie)?.[1] ?? '' } })).status"""

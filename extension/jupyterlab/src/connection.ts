@@ -24,6 +24,7 @@ export class Connection implements Host {
   onClose: () => void = () => undefined;
   onMessage: (message: any) => void = () => undefined;
   openSource?: Host['openSource'];
+  showRecording?: Host['showRecording'];
   options: Record<string, unknown> = {};               // the theme that the user has set
   recording = 'latest';                                // which one a view that is attached now shows
 

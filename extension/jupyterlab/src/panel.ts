@@ -295,6 +295,10 @@ export class TapescopePanel extends Widget {
       connection.recording = run;
       connection.options = { theme: this.preferences.theme };
       connection.openSource = (source: any) => this.openSource(source, this.notebook);
+      connection.showRecording = id => {
+        link.shown = id;
+        this.show_('dashboard');
+      };
       // The new one begins before the old one ends, so that the run they share is not let go between them.
       const previous = this.shown;
       this.body_.append(el);

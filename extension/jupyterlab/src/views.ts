@@ -16,5 +16,6 @@ export const tabs: Tab[] = [
   { id: 'metrics', label: 'Metrics', load: () => import('@tapescope/widgets/views/metrics').then(m => m.metrics) },
   { id: 'media', label: 'Media', load: () => import('@tapescope/widgets/views/media').then(m => m.media) },
   { id: 'findings', label: 'Findings', load: () => import('@tapescope/widgets/views/findings').then(m => m.findings) },
-  { id: 'tensor', label: 'Tensor', load: () => import('@tapescope/widgets/views/tensor').then(m => m.tensor) }
+  { id: 'tensor', label: 'Tensor', load: () => import('@tapescope/widgets/views/tensor').then(m => m.tensor) },
+  { id: 'runs', label: 'Runs', load: () => import('@tapescope/widgets/views/runs').then(m => m.runs) }
 ];

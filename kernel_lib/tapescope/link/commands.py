@@ -125,6 +125,14 @@ def _mute(tape: Tape | None, args: dict[str, Any]) -> Any:
     return None
 
 
+def _on_disk(verb: str) -> Verb:
+    def run(tape: Tape | None, args: dict[str, Any]) -> Any:
+        from . import runs
+
+        return {"list": runs.listed, "open": runs.opened}[verb](tape, args)
+    return run
+
+
 def _debug(verb: str) -> Verb:
     def run(tape: Tape | None, args: dict[str, Any]) -> Any:
         from ..debugger.commands import command
@@ -158,6 +166,8 @@ register("record.stop", _stop)
 register("probe.set", _probe, anywhere=True)
 register("probe.clear", _unprobe, anywhere=True)
 register("findings.mute", _mute, anywhere=True)
+for _name in ("list", "open"):
+    register(f"runs.{_name}", _on_disk(_name), anywhere=True)
 for _name in ("step", "over", "back", "into", "out", "next_module", "continue", "abort", "reset", "replay", "run_to", "go", "edit",
               "what_if", "compare", "drop", "keep", "check", "origin", "memory", "explain"):
     register(f"debug.{_name}", _debug(f"debug.{_name}"))

@@ -109,7 +109,11 @@ def runs(path: str | os.PathLike[str] = "runs") -> Runs:
 
     `runs("runs").where("lr < 0.01 and val/loss < 0.3").sort("val/loss")`. Raises FileNotFoundError when there is no such folder.
     """
-    root = Path(path)
+    return below(Path(path), Run)
+
+
+def below(root: Path, make: Callable[[Path, str], Run]) -> Runs:
+    """As `runs`; `make` gives the run of a folder and a name, and may know it already."""
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is no folder")
     found = []
@@ -122,7 +126,7 @@ def runs(path: str | os.PathLike[str] = "runs") -> Runs:
         elif not any("tfevents" in f for f in files):
             continue
         here = Path(folder)
-        found.append(Run(here, root.resolve().name if here == root else here.relative_to(root).as_posix()))
+        found.append(make(here, root.resolve().name if here == root else here.relative_to(root).as_posix()))
     return Runs(sorted(found, key=lambda r: (r.began, r.name)), root)
 
 

@@ -150,7 +150,7 @@ def python_breaches(source: str, file: PurePosixPath) -> list[str]:
 
 # ---- TypeScript ------------------------------------------------------------------------------------------------------
 
-VIEWS = {"views/" + name for name in ("backward", "dashboard", "findings", "graph", "histograms", "media", "metrics", "projector", "tensor")}
+VIEWS = {"views/" + name for name in ("backward", "dashboard", "findings", "graph", "histograms", "media", "metrics", "projector", "runs", "tensor")}
 VIEW_STANDS_ON = {"chrome", "engines", "generated", "hub", "probe", "store", "theme", "ticker", "views/mount", "worker"}
 
 # Rooms of widgets/src by the longest path that fits: folders, files at the top, single views, and the connection apart from the codec,

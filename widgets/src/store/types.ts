@@ -5,6 +5,8 @@ export interface Host {
   listen(handler: (message: any, buffers: DataView[]) => void): () => void;
   /** Optional services of the page around us. */
   openSource?(source: { file: string; line: number; cell: string }): void;
+  /** Turns the place in which the view stands to another recording of this kernel. */
+  showRecording?(id: string): void;
   /** What the one who made the view asked of it: `{ key: 'fc1' }`, `{ theme: 'dark' }`. */
   options?: Record<string, unknown>;
   /** Calls back, with the reason, when this way to the kernel is cut. A host that returns with a new connection is a new Host. */

@@ -9,6 +9,7 @@ import { histograms } from '../views/histograms';
 import { media } from '../views/media';
 import { metrics } from '../views/metrics';
 import { projector } from '../views/projector';
+import { runs } from '../views/runs';
 import { tensor } from '../views/tensor';
 
-export const views: Record<string, View> = { backward, dashboard, findings, graph, histograms, media, metrics, projector, tensor };
+export const views: Record<string, View> = { backward, dashboard, findings, graph, histograms, media, metrics, projector, runs, tensor };

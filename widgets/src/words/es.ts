@@ -7,6 +7,10 @@ export const es: Record<string, string> = {
   // Panel
   'Dashboard': 'Panel', 'Graph': 'Grafo', 'Backward': 'Retropropagación', 'Histograms': 'Histogramas', 'Projector': 'Proyector', 'Metrics': 'Métricas', 'Media': 'Medios', 'Findings': 'Hallazgos', 'Tensor': 'Tensor',
   'Record': 'Grabar', 'Stop': 'Detener', 'Latest': 'Último', 'Import it now': 'Importarlo ahora', 'Type this in a cell:': 'Escriba esto en una celda:',
+  // Runs
+  'Folder': 'Carpeta', 'Folder, as the kernel sees it': 'Carpeta, como la ve el kernel', 'Filter runs by an expression': 'Filtrar ejecuciones con una expresión', '{0} of {1} runs': '{0} de {1} ejecuciones', '{0} runs': '{0} ejecuciones',
+  'Opening {0}': 'Abriendo {0}', '{0} is open: choose it among the recordings': '{0} está abierta: elíjala entre las grabaciones', 'The runs could not be listed': 'No se pudieron listar las ejecuciones', 'No run is like that': 'Ninguna ejecución es así', 'No runs here yet': 'Aún no hay ejecuciones aquí',
+  'Runs are listed where a kernel runs': 'Las ejecuciones se listan donde hay un kernel', 'It is open: show it': 'Está abierta: mostrarla', 'Open it': 'Abrirla', 'The kernel has opened it, and does not list it yet': 'El kernel la ha abierto y aún no la lista', 'Age': 'Antigüedad',
   // Dashboard
   'Width of the right side': 'Ancho del lado derecho', 'Height of the metrics': 'Altura de las métricas', 'Width of the findings': 'Ancho de los hallazgos', 'Follow the newest step': 'Seguir el paso más reciente',
   'Time spent on recording, as a share of the step': 'Tiempo dedicado a grabar, como parte del paso', 'live': 'en vivo', 'paused': 'en pausa', 'replay': 'repetición', 'stopped': 'detenido', 'ready': 'listo', 'connecting': 'conectando', 'no connection': 'sin conexión',

@@ -1,0 +1,13 @@
+export const STYLE = `
+.ts-runlist { overflow: auto; }
+.ts-runlist table { border-collapse: collapse; font-size: 12px; min-width: 100%; }
+.ts-runlist th, .ts-runlist td { padding: 3px 10px 3px 4px; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--ts-line); max-width: 220px; overflow: hidden; text-overflow: ellipsis; }
+.ts-runlist th { font-weight: 600; color: var(--ts-muted); position: sticky; top: 0; background: var(--ts-bg); }
+.ts-runlist th button { border: 0; background: none; font: inherit; color: inherit; padding: 0; cursor: pointer; }
+.ts-runlist th[data-result] { color: var(--ts-fg); }
+.ts-runlist .ts-num { text-align: right; font-variant-numeric: tabular-nums; } .ts-runlist td.ts-num { font-family: var(--ts-mono); font-size: 11.5px; }
+.ts-runlist tbody tr:hover td { background: var(--ts-panel); } .ts-runlist tr[aria-current] td { background: color-mix(in srgb, var(--ts-forward) 12%, transparent); }
+.ts-runlist-open { border: 0; background: none; font: inherit; color: var(--ts-forward); padding: 1px 2px; cursor: pointer; border-radius: 3px; text-align: left; }
+.ts-runlist-open:hover { text-decoration: underline; }
+.ts-runlist td[data-bad] { color: var(--ts-trouble); white-space: normal; max-width: none; }
+`;
