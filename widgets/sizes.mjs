@@ -13,13 +13,17 @@ const read = async dir => {
   return Promise.all(names.map(async name => { const text = await readFile(join(out, dir, name)); return { name, text: String(text), kb: gzipSync(text, { level: 9 }).length / 1000 }; }));
 };
 
-function line(name, kb, budget) {
+function line(name, kb, budget, all) {
   const verdict = budget === undefined ? 'no budget' : kb > budget ? 'OVER' : 'ok';
   if (verdict === 'OVER') over++;
-  console.log(`${name.padEnd(28)} ${kb.toFixed(1).padStart(6)} KB gz  of ${String(budget ?? '-').padStart(3)}  ${verdict}`);
+  console.log(`${name.padEnd(28)} ${kb.toFixed(1).padStart(6)} KB gz  of ${String(budget ?? '-').padStart(3)}  ${verdict}${all === undefined ? '' : `, the largest; together ${all.toFixed(1)}`}`);
 }
 
-for (const { name, kb } of await read('static')) line(name.slice(0, -3), kb, budgets.static[name.slice(0, -3)]);
+for (const { name, kb } of await read('static')) {
+  const view = name.slice(0, -3), later = await read(join('static', view));
+  line(view, kb, budgets.static[view]);
+  if (later.length) line(`  comes later: ${later.length} parts`, Math.max(...later.map(part => part.kb)), budgets.static.part, later.reduce((sum, part) => sum + part.kb, 0));
+}
 
 // JupyterLab loads the entry and what it names at its start; the chunk with the hub serves every tab; the rest comes with the tab that needs it.
 const chunks = await read('labextension/static'), entry = chunks.find(c => c.name.startsWith('remoteEntry'));

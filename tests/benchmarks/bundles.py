@@ -19,10 +19,12 @@ def main(quick: bool = False) -> None:
     if not static:
         print("  nothing has been built: make build")
     for path in static:
+        later = sorted((PACKAGE / "static" / path.stem).glob("*.js"))
         kb = size(path)
         budget = BUDGETS.get(path.stem)
         word = "" if budget is None else f"of {budget}{'  OVER' if kb > budget else ''}"
-        print(f"  {path.name:16}{kb:8.1f} KB  {word}")
+        more = f"; {sum(map(size, later)):.1f} KB in {len(later)} parts come when they are wanted" if later else ""
+        print(f"  {path.name:16}{kb:8.1f} KB  {word}{more}")
     chunks = sorted((PACKAGE / "labextension" / "static").glob("*.js"))
     if chunks:
         print(f"  labextension    {sum(map(size, chunks)):8.1f} KB  in {len(chunks)} chunks, loaded as tabs are opened")

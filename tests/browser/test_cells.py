@@ -40,6 +40,9 @@ def test_every_view_comes_from_a_cell(page_on: Callable[[Server], Lab], lab_serv
         lab.until(lambda o=out, n=name: SEEN[n] in o.inner_text(), what=f"{call} in {application}")
         lab.until(lambda o=out: any(c.evaluate(DRAWN) > 50 for c in o.locator("canvas").all()), what=f"a drawing of {call}")
         lab.page.screenshot(path=shots / f"cell-{application}-{name}.png")
+    assert "LogSoftmaxBackward0" not in out.inner_text()
+    out.get_by_role("tab", name="Backward", exact=True).click()               # its code comes when it is wanted
+    lab.until(lambda: "NllLossBackward0" in out.inner_text() and "replay" in out.inner_text(), what=f"a view in code of its own, in {application}")
     lab.page.locator(".jp-Notebook").first.evaluate("el => el.scrollTop = 0")
 
 

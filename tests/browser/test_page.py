@@ -11,7 +11,7 @@ import pytest
 import tapescope as ts
 import tapescope.nn.functional as F
 from tapescope import nn, optim
-from tapescope.views.widgets import BUNDLES
+from tapescope.views.parts import BUNDLES
 
 from .test_panel import DRAWN
 

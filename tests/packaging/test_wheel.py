@@ -180,17 +180,17 @@ print([finding.severity for finding in tape.findings()])
 def test_the_views_find_their_half_of_the_page_in_the_installed_place(installed):
     lines = say(installed, """
 import tapescope as ts
-from tapescope.views.widgets import BUNDLES
+from tapescope.views.parts import BUNDLES, texts
 a = ts.ones(3, requires_grad=True)
 with ts.record() as tape:
     (a * a).sum().backward()
 print(BUNDLES)
 for view in (tape.graph(), tape.backward(), tape.histograms(), tape.metrics(), tape.projector(), tape.tensor(), tape.findings_view(), tape.dashboard()):
     text = view._esm
-    print(view.view, text == (BUNDLES / f"{view.view}.js").read_text(encoding="utf-8") and "export" in text and len(text) > 10_000)
+    print(view.view, text == (BUNDLES / f"{view.view}.js").read_text(encoding="utf-8") and "export" in text and len(text) > 10_000, len(texts(view.view)) > 0)
 """)
     assert Path(lines[0]) == next((installed.parents[1] / "lib").glob("python*")) / "site-packages" / "tapescope" / "static"
-    assert set(lines[1:]) == {f"{view} True" for view in VIEWS}
+    assert set(lines[1:]) == {f"{view} True True" for view in VIEWS}
 
 
 def test_the_magic_loads(installed):

@@ -8,7 +8,7 @@ import { ITranslator } from '@jupyterlab/translation';
 import { tapescopeIcon } from './icon';
 import { Links } from './link';
 import type { LineMark } from './mark';
-import { TapescopePanel } from './panel';
+import type { TapescopePanel } from './panel';
 import { Preferences } from './preferences';
 import { openSource, Source } from './source';
 import { StatusItem } from './statusitem';
@@ -87,7 +87,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     });
     notebooks.currentChanged.connect(follow);
 
-    const open = (tab?: string) => {
+    const open = async (tab?: string) => {
+      const { TapescopePanel } = await import('./panel');
       if (!panel || panel.isDisposed) {
         panel = new TapescopePanel((source, notebook) => void openSource(source, notebook, app.commands), preferences);
         void tracker.add(panel);

@@ -8,6 +8,7 @@ import { Preferences } from './preferences';
 import { Tab, tabs } from './views';
 import { t } from './words';
 import { Vigil } from './vigil';
+import '../style/panel.css';
 
 const WORDS: Record<LinkState, string> = {
   starting: 'The kernel is starting.',

@@ -8,10 +8,12 @@ import html
 import json
 import os
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
 from ..tape import Tape
+from . import parts
 from .packed import Packed
 
 MOST = 5_000_000                     # bytes of a page when nothing is said
@@ -34,18 +36,17 @@ def export_html(tape: Tape, path: str | os.PathLike[str], max_bytes: int = MOST,
     `max_bytes`: where they do not suffice, steps are thinned, and the page says which. Raises ValueError where not even the structure has room, and FileNotFoundError
     when the page's views have not been built.
     """
-    from .widgets import BUNDLES
-
-    script = BUNDLES / "page.js"
+    script = parts.BUNDLES / "page.js"
     if not script.exists():
         raise FileNotFoundError(f"the page's views have not been built: {script.name} is missing. Run `npm run build` in the repository, or install a released wheel")
     code = script.read_text(encoding="utf-8").replace("</script", "<\\/script").replace("<!--", "<\\!--")
-    room = int(max_bytes) - len(code.encode()) - 16_384 - sum(len(str(v)) + len(k) + 40 for k, v in tape.params.items())
+    later = "\n".join(f'<script type="text/plain" class="code" data-name="{name}">{base64.b64encode(zlib.compress(text.encode(), 9)).decode()}</script>' for name, text in parts.texts("page").items())
+    room = int(max_bytes) - len(code.encode()) - len(later) - 16_384 - sum(len(str(v)) + len(k) + 40 for k, v in tape.params.items())
     if room < 65_536:
-        raise ValueError(f"max_bytes={max_bytes:,} is too little: the views alone take {len(code) + 16_384:,} bytes; give at least {len(code) + 150_000:,}")
+        raise ValueError(f"max_bytes={max_bytes:,} is too little: the views alone take {len(code) + len(later) + 16_384:,} bytes; give at least {len(code) + len(later) + 150_000:,}")
     packed = Packed(tape, room * 3 // 4)
     target = Path(path)
-    text = _page(tape, packed, code, title or tape.name)
+    text = _page(tape, packed, code, later, title or tape.name)
     part = target.with_name(target.name + ".part")
     try:
         part.write_text(text, encoding="utf-8", errors="replace", newline="\n")
@@ -55,7 +56,7 @@ def export_html(tape: Tape, path: str | os.PathLike[str], max_bytes: int = MOST,
     return target
 
 
-def _page(tape: Tape, packed: Packed, code: str, title: str) -> str:
+def _page(tape: Tape, packed: Packed, code: str, later: str, title: str) -> str:
     proof = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     policy = f"default-src 'none'; script-src 'sha256-{proof}' blob:; style-src 'unsafe-inline'; img-src data: blob:; media-src blob:; worker-src blob:; base-uri 'none'; form-action 'none'"
     index = json.dumps(packed.index, ensure_ascii=True).replace("<", "\\u003c")
@@ -74,6 +75,7 @@ def _page(tape: Tape, packed: Packed, code: str, title: str) -> str:
 <div id="view"></div>
 <script type="application/json" id="tape">{index}</script>
 {data}
+{later}
 <script type="module">{code}</script>
 </html>
 """

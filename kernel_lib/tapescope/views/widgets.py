@@ -12,11 +12,10 @@ import traitlets
 
 from ..link.widget import connect
 from ..tape import Tape
-from . import export, figures, static
+from . import export, figures, parts, static
 from .packed import Packed
 
 KEPT = 200_000                     # bytes of a recording that each view leaves in a notebook whose widgets are saved
-BUNDLES = Path(__file__).parent.parent / "static"
 
 
 class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
@@ -31,6 +30,7 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
     kernel = traitlets.Unicode("").tag(sync=True)
     selection = traitlets.Dict().tag(sync=True)
     replay = traitlets.Bytes(b"").tag(sync=True)            # the recording in few bytes, once it has ended: what a saved notebook shows without a kernel
+    parts = traitlets.Bytes(b"").tag(sync=True)             # and the code that such a reader may come to want
     _esm = traitlets.Unicode("").tag(sync=True)             # read when a view is made, so that a view not built yet harms no other
 
     view: ClassVar[str] = ""
@@ -38,7 +38,7 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
     figure: ClassVar[Callable[..., Any]]
 
     def __init__(self, tape: Tape, **options: Any) -> None:
-        bundle = BUNDLES / f"{self.view}.js"
+        bundle = parts.BUNDLES / f"{self.view}.js"
         if not bundle.exists():
             raise FileNotFoundError(f"the {self.view} view has not been built: {bundle.name} is missing. Run `npm run build` in the repository, "
                                     f"or install a released wheel; tape.{self.view}'s picture and figure need no build: views.static, views.figures")
@@ -46,7 +46,7 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
         super().__init__(options=options, recording=tape.id, _esm=bundle.read_text(encoding="utf-8"))
         self.observe(self._selected, "selection")
         if tape.state == "stopped":
-            self.replay = kept(tape)
+            self._keep()
         else:
             self._unlisten = tape.listen(self._ended)
         connect(self)
@@ -59,7 +59,12 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
         if self.tape.state == "stopped":
             self._unlisten()
             if self.comm is not None:
-                self.replay = kept(self.tape)
+                self._keep()
+
+    def _keep(self) -> None:
+        self.replay = kept(self.tape)
+        if self.replay:
+            self.parts = parts.packed(self.view)
 
     def _asked(self) -> dict[str, Any]:
         """What picture and figure are asked for."""

@@ -160,6 +160,7 @@ TS_ARROWS: Mapping[str, set[str]] = {
     "selection": set(),
     "chrome": set(),
     "generated": set(),
+    "parts": set(),                                                          # code that comes later: only what is the outermost of a bundle says from where
     "wire": set(),
     "theme": {"chrome"},
     "store": {"ticker", "wire"},
@@ -178,8 +179,8 @@ TS_ARROWS: Mapping[str, set[str]] = {
     "views/projector": VIEW_STANDS_ON | {"views/histograms"},                # the scrubber over steps
     "views/dashboard": VIEW_STANDS_ON | VIEWS - {"views/dashboard"},
     "replay": {"store", "wire"},                                             # a packed recording that answers as a kernel does
-    "replay/page": {"replay", "views/dashboard"},
-    "anywidget": VIEWS | {"hub", "replay", "selection"},
+    "replay/page": {"parts", "replay", "views/dashboard"},
+    "anywidget": VIEWS | {"hub", "parts", "replay", "selection"},
     "words": set(),                                                          # tables of other languages: loaded where they are spoken
     "index": VIEWS | {"chrome", "hub", "store", "theme", "wire"},
     "testing": VIEWS | {"hub", "store", "theme", "wire"},                    # what tests and the page for developing stand on; nobody else may
@@ -262,9 +263,9 @@ def ts_breaches(source: str, file: PurePosixPath) -> list[str]:
 
 
 def extension_breaches(source: str, file: PurePosixPath) -> list[str]:
-    """The imports of a file of the extension that are neither Jupyter's nor the widgets' front door."""
+    """The imports of a file of the extension that are neither its own, nor Jupyter's, nor the widgets' front door."""
     return [f"{file}:{line}: the extension may not import {name}" for line, name, _ in ts_imports(source)
-            if not (name.startswith(".") and ".." not in inside(file, name).parts) and not EXTENSION_OTHERS.match(name)]
+            if not (name.startswith(".") and (".." not in inside(file, name).parts or re.fullmatch(r"\.\./style/[\w-]+\.css", name))) and not EXTENSION_OTHERS.match(name)]
 
 
 # ---- circles ---------------------------------------------------------------------------------------------------------

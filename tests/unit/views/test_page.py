@@ -16,7 +16,7 @@ import pytest
 
 import tapescope as ts
 from tapescope.tape import Frame, Tape
-from tapescope.views import widgets
+from tapescope.views import parts
 from tapescope.views.packed import Packed
 from tapescope.views.page import export_html
 from tapescope.views.read import gather
@@ -54,7 +54,7 @@ def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = tmp_path / "static"
     folder.mkdir()
     (folder / "page.js").write_text("console.log('</script><!-- a page');")
-    monkeypatch.setattr(widgets, "BUNDLES", folder)
+    monkeypatch.setattr(parts, "BUNDLES", folder)
 
 
 def test_a_packed_recording_holds_what_the_tape_holds(tape: Tape) -> None:
@@ -182,7 +182,7 @@ def test_an_empty_recording_is_a_page_too(empty: Tape, built: None, tmp_path: Pa
 
 
 def test_the_export_needs_the_views(tape: Tape, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(widgets, "BUNDLES", tmp_path)
+    monkeypatch.setattr(parts, "BUNDLES", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"page\.js is missing. Run `npm run build`"):
         tape.export_html(tmp_path / "run.html")                       # type: ignore[attr-defined]
 

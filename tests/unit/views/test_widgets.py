@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import xml.etree.ElementTree as ET
+import zlib
 from typing import Any
 
 import plotly.graph_objects as go
 import pytest
 
+from tapescope.link import commands
 from tapescope.link.client import KERNEL
 from tapescope.tape import Tape
-from tapescope.views import magic, widgets
-from tapescope.views.widgets import BUNDLES, METHODS, TapeView
+from tapescope.views import magic, parts, widgets
+from tapescope.views.parts import BUNDLES
+from tapescope.views.widgets import METHODS, TapeView
 
 KEYS = {"projector": "0", "tensor": "weight/2.weight"}
 
@@ -23,7 +27,7 @@ def view(request: pytest.FixtureRequest, tape: Tape, monkeypatch: pytest.MonkeyP
     cls = METHODS[request.param]
     if not (BUNDLES / f"{cls.view}.js").exists():              # what is tested here does not need the page's half
         (tmp_path / f"{cls.view}.js").write_text("export default {}")
-        monkeypatch.setattr(widgets, "BUNDLES", tmp_path)
+        monkeypatch.setattr(parts, "BUNDLES", tmp_path)
     return cls(tape, KEYS[cls.view]) if cls.view in KEYS else cls(tape)       # type: ignore[call-arg]
 
 
@@ -55,13 +59,30 @@ def test_a_view_that_was_shown_before_keeps_it_when_the_recording_ends(monkeypat
     import tapescope as ts
 
     (tmp_path / "metrics.js").write_text("export default {}")
-    monkeypatch.setattr(widgets, "BUNDLES", tmp_path)
+    monkeypatch.setattr(parts, "BUNDLES", tmp_path)
     with ts.record() as running:
         shown = widgets.MetricsView(running)
         running.log_scalar("loss", 1.0)
         assert shown.replay == b""
     assert len(shown.replay) > 100
     shown.close()
+
+
+def test_code_that_comes_later_is_handed_over_by_name_and_saved_with_the_recording(tape: Tape, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    (tmp_path / "graph").mkdir()
+    (tmp_path / "graph.js").write_text("export default {}")
+    (tmp_path / "graph" / "side-A1.js").write_text("export const café = 1;", encoding="utf-8")
+    (tmp_path / "secret.js").write_text("no part")
+    monkeypatch.setattr(parts, "BUNDLES", tmp_path)
+    said: list[dict[str, Any]] = []
+    for name in ("side-A1.js", "side-B2.js", "../secret.js", "*.js", None):
+        commands.put({"verb": "view.part", "args": {"name": name}}, said.append)
+    assert said[0] == {"ok": True, "result": "export const café = 1;"}
+    assert [s["ok"] for s in said[1:]] == [False] * 4
+    assert "side-B2.js" in said[1]["error"]
+    assert "Run the cell again" in said[1]["error"]
+    kept = widgets.GraphView(tape).parts
+    assert json.loads(zlib.decompress(kept)) == {"side-A1.js": "export const café = 1;"}
 
 
 def test_plotly(view: TapeView) -> None:
@@ -113,7 +134,7 @@ def test_the_tape_has_the_views(tape: Tape) -> None:
 
 
 def test_a_view_that_is_not_built_says_so(tape: Tape, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr(widgets, "BUNDLES", tmp_path)
+    monkeypatch.setattr(parts, "BUNDLES", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"metrics\.js is missing. Run `npm run build`"):
         widgets.MetricsView(tape)
 

@@ -1,10 +1,11 @@
 /** anywidget's model as a Host. One model is one way to the kernel, however often its output is shown. */
 
 import { hubOf } from '../hub';
-import { ReplayHost } from '../replay/host';
-import { unpack } from '../replay/packed';
+import type { ReplayHost } from '../replay/host';
+import { inflate } from '../replay/inflate';
 import { NOTHING } from '../selection';
 import type { Attachment, Host, Selection, View } from '../store/types';
+import { partsFrom } from '../parts';
 
 export interface Model {
   /** True while the kernel holds its end. anywidget hides it and passes on only the event, which then means that it closed. */
@@ -53,6 +54,7 @@ function withKept(model: Model, kernel: Host): Host {
   const replay = async (attach: object) => {
     const kept = model.get('replay') as DataView | undefined;
     if (answered || saved || !kept?.byteLength) return;
+    const [{ ReplayHost }, { unpack }] = await Promise.all([import('../replay/host'), import('../replay/packed')]);
     const packed = await unpack(new Uint8Array(kept.buffer, kept.byteOffset, kept.byteLength));
     if (answered) return;
     saved = new ReplayHost(packed, kernel.options);
@@ -79,6 +81,16 @@ function withKept(model: Model, kernel: Host): Host {
       const offSaved = saved?.listen(handler);
       return () => { off(); offSaved?.(); handlers.delete(handler); };
     },
+  };
+}
+
+/** Parts that were saved with the recording, else the kernel's. */
+function codeOf(model: Model, at: Attachment): (name: string) => Promise<string> {
+  let kept: Promise<Record<string, string>> | null = null;
+  return async name => {
+    const bytes = model.get('parts') as DataView | undefined;
+    if (bytes?.byteLength) kept ??= inflate(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)).then(text => JSON.parse(new TextDecoder().decode(text)));
+    return (await kept)?.[name] ?? at.command('view.part', { name });
   };
 }
 
@@ -111,6 +123,7 @@ export function widget(view: View, height: number) {
       el.style.width = '100%';
       const at = hubOf().attach(hostOf(model));         // outlives a change of options, so that the stream goes on
       const unshare = shareSelection(model, at);
+      partsFrom(codeOf(model, at));
       let stop = () => {};
       const show = () => {
         stop();

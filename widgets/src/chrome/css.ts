@@ -96,6 +96,7 @@ export const CSS = `
 .ts-dot[data-on] { background: var(--ts-forward); }
 .ts-dot[data-tone='trouble'] { background: var(--ts-trouble); border-radius: 1px; }
 .ts-dot[data-tone='backward'] { background: var(--ts-backward); border-radius: 1px; }
+.ts-later { padding: 10px 12px; color: var(--ts-muted); }
 .ts-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (prefers-reduced-motion: reduce) { .ts-view * { transition: none !important; animation: none !important; } }
 `;

@@ -1,5 +1,6 @@
 export * from './controls';
 export * from './hooks';
+export * from './later';
 export * from './number';
 export * from './offer';
 export * from './split';

@@ -2,6 +2,7 @@
 
 import { decodeColumn, WireError, type Frame } from '../wire/frame';
 import type { ColumnHeader, RecordingInfo } from '../wire/messages';
+import { inflate } from './inflate';
 
 export interface Index {
   format: number; version: string; recording: RecordingInfo;
@@ -36,12 +37,6 @@ export async function unpack(bytes: Uint8Array): Promise<Packed> {
   const starts: number[] = [4 + size];
   for (const n of index.sizes as number[]) starts.push(starts.at(-1)! + n);
   return new Packed(index, i => bytes.subarray(starts[i], starts[i + 1]));
-}
-
-export async function inflate(data: Uint8Array): Promise<Uint8Array> {
-  if (typeof DecompressionStream !== 'function') throw new WireError('This browser is too old for a packed recording: it has no DecompressionStream.');
-  const stream = new Blob([data as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream('deflate'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 export function framesOf(bytes: Uint8Array): Frame[] {

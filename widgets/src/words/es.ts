@@ -2,7 +2,7 @@
 export const es: Record<string, string> = {
   // Everywhere
   'No connection to the kernel': 'Sin conexión con el kernel', 'Nothing recorded yet': 'Aún no se ha grabado nada', 'Record a training loop, and it appears here while it runs.': 'Grabe un bucle de entrenamiento y aparecerá aquí mientras se ejecuta.',
-  'Connecting to the kernel': 'Conectando con el kernel', 'View': 'Vista', 'Step': 'Paso', 'step {0}': 'paso {0}', 'epoch {0}': 'época {0}', 'Help': 'Ayuda', 'Close help': 'Cerrar la ayuda', 'All': 'Todo', 'Size': 'Tamaño',
+  'Connecting to the kernel': 'Conectando con el kernel', 'View': 'Vista', 'Step': 'Paso', 'step {0}': 'paso {0}', 'epoch {0}': 'época {0}', 'Help': 'Ayuda', 'Loading…': 'Cargando…', 'This part could not be loaded': 'Esta parte no se pudo cargar', 'This part could not be loaded: {0}': 'Esta parte no se pudo cargar: {0}', 'Close help': 'Cerrar la ayuda', 'All': 'Todo', 'Size': 'Tamaño',
   'Filter': 'Filtrar', 'Filter tags': 'Filtrar etiquetas', 'Found': 'Encontrado', 'Legend': 'Leyenda', 'Pause': 'Pausa', 'recording': 'grabando', 'Sample': 'Muestra', 'Labels': 'Etiquetas', 'Play the steps': 'Reproducir los pasos', 'Play the recorded steps': 'Reproducir los pasos grabados',
   // Panel
   'Dashboard': 'Panel', 'Graph': 'Grafo', 'Backward': 'Retropropagación', 'Histograms': 'Histogramas', 'Projector': 'Proyector', 'Metrics': 'Métricas', 'Media': 'Medios', 'Findings': 'Hallazgos', 'Tensor': 'Tensor',

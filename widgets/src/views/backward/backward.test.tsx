@@ -18,6 +18,7 @@ async function mounted(options: DemoOptions) {
   let stop = () => {};
   await act(() => { stop = backward(el, host); });
   await wait();
+  for (let k = 0; k < 50 && el.querySelector('.ts-later'); k++) await wait(100);
   const press = async (key: string, more: KeyboardEventInit = {}) => {
     await act(() => void el.querySelector('canvas')!.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...more })));
     await wait(250);

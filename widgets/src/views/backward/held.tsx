@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { bytes, show, t } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
 import type { Breakpoint, DebugState, Host, Memory } from '../../store/types';
-import { BreakList } from '../../breaks/list';
+import { BreakList } from '../../breaks/later';
 import { placesOf, showOf } from '../../breaks/places';
 import { useToggle } from '../../breaks/toggle';
 import { told } from '../../breaks/words';

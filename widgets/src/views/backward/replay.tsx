@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { Button, show, Slider, t } from '../../chrome';
 import type { Breakpoint, DebugState } from '../../store/types';
-import { BreakList } from '../../breaks/list';
+import { BreakList } from '../../breaks/later';
 import { placesOf, showOf } from '../../breaks/places';
 import { useToggle } from '../../breaks/toggle';
 import { modulePath } from '../graph/describe';

@@ -1,25 +1,18 @@
 /** A held pass with its controls; without one, a replay of the gradients that were recorded. */
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Nothing, t, Tabs, useRun, useSelection } from '../../chrome';
+import { later, Nothing, Tabs, useAhead, useRun, useSelection } from '../../chrome';
 import { GraphModel } from '../../engines/graphmodel';
 import { emptyGraph } from '../../store/graph';
 import type { Attachment, DebugState, Graph, Host, RunStore, Selection } from '../../store/types';
 import { onTheme, readTheme, type Theme } from '../../theme';
-import { Help, type Keys } from '../graph/help';
 import type { Chosen } from '../graph/side';
 import { chosenOf, selectionOf } from '../graph/view';
-import { ALL } from './commands';
-import { Held } from './held';
 import { Replay } from './replay';
-import { Walk } from './walk';
 
 export const HOLD_CODE = 'dbg = ts.debug(loss)';
-const KEYS: Keys = [
-  ...ALL.map(c => [c.keys.map(key => key.replace('Shift+', 'Shift\u00a0')).join(' '), c.label] as const), ['k', 'play and pause'], ['b', 'breakpoint here'], ['B', 'in the forward pass'], ['1 … 6', 'what is shown'],
-  ['Space', 'fit'], ['Arrows', 'go along the graph'], ['Enter', 'open or close a module'], ['Esc', 'clear the selection'], ['?', 'this help'],
-];
-
+const held = () => import('./held'), walk = () => import('./walk');
+const Held = later(() => held().then(m => m.Held)), Walk = later(() => walk().then(m => m.Walk)), Help = later(() => import('./help').then(m => m.BackwardHelp));
 const NO_GRAPH = emptyGraph(-1);
 
 interface Props { at: Attachment; host: Host; root: HTMLElement }
@@ -45,6 +38,7 @@ function Shown({ at, host, root, store, graph, debug }: Props & { store: RunStor
   const back = graph.nodes.count > 0, forward = !debug && (way === 'forward' || !back);
   const box = useFocusKept(`${store.id} ${graph.id} ${debug === null} ${forward}`);
   useEffect(() => onTheme(root, setTheme), []);
+  useAhead(held, walk);                                      // a cell that stops at a breakpoint may have no time to hand it over
   const choose = (target: Chosen | null) => at.selection.set(selectionOf(target, model) as Partial<Selection>);
   const shared = { at, store, graph, model, chosen, theme, choose, help: () => setHelp(true), tab, setTab };
   const turn = back && <Tabs<'backward' | 'forward'> as="radio" label="Direction" value={way} options={[{ value: 'forward', label: 'Forward' }, { value: 'backward', label: 'Backward' }]} onChange={setWay} />;
@@ -57,7 +51,7 @@ function Shown({ at, host, root, store, graph, debug }: Props & { store: RunStor
   return (
     <div class="ts-back ts-column" ref={box} onKeyDown={onKey}>
       {debug ? <Held {...shared} host={host} debug={debug} /> : forward ? <Walk {...shared} host={host} turn={turn} /> : <Replay {...shared} turn={turn} />}
-      {help && <Help title={t('The backward pass')} keys={KEYS} onClose={() => setHelp(false)} />}
+      {help && <Help onClose={() => setHelp(false)} />}
     </div>
   );
 }

@@ -1,14 +1,14 @@
 /** Everything at once: findings left, timeline and graph in the middle, the chosen tensor right, metrics below. */
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { Badge, FoldingTabs, Nothing, Split, t, useRun, useSelection } from '../../chrome';
+import { Badge, FoldingTabs, Nothing, Split, t, useAhead, useRun, useSelection } from '../../chrome';
 import type { Host, View } from '../../store/types';
 import { addStyle } from '../../theme';
 import { findings } from '../findings';
 import { metrics } from '../metrics';
 import { viewOf, type ViewProps } from '../mount';
 import { tensor } from '../tensor';
-import { PARTS } from './parts';
+import { AHEAD, PARTS } from './parts';
 import { StatusLine } from './status';
 import { STYLE } from './style';
 import { Timeline } from './timeline';
@@ -26,6 +26,7 @@ function Dashboard({ at, host, root }: ViewProps) {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(1200);
   useEffect(() => addStyle(root, 'tapescope-dashboard', STYLE), []);
+  useAhead(...AHEAD);
   useLayoutEffect(() => {
     const look = () => setWidth(box.current!.clientWidth || 1200);
     look();

@@ -71,6 +71,7 @@ describe('the graph view', () => {
     const { el, at, key, stop } = await mounted();
     const row = [...el.querySelectorAll<HTMLElement>('[role=treeitem]')].at(-1)!;
     await act(() => row.click());
+    await wait(200);
     expect(at.selection.get()).toMatchObject({ op: 5, module: null, node: 11 });
     const side = el.querySelector('[aria-label="Properties of the selection"]')!;
     expect(side.textContent).toContain('CrossEntropyBackward0');
@@ -105,6 +106,7 @@ describe('the graph view', () => {
     expect(el.querySelector('[role=radio][aria-checked=true]')!.textContent).toBe('grad_fn');
     expect(el.querySelector('.ts-graph-legend')!.textContent).toContain('gradients flow up');
     await key('?');
+    await wait(200);
     expect(el.querySelector('[role=dialog]')!.textContent).toContain('search');
     await key('Escape', el.querySelector('[role=dialog]')!);
     expect(el.querySelector('[role=dialog]')).toBeNull();

@@ -5,10 +5,14 @@ import { Button, t } from '../../chrome';
 
 export type Keys = readonly (readonly [keys: string, does: string])[];
 
-export const GRAPH_KEYS: Keys = [
+const KEYS: Keys = [
   ['/', 'search'], ['Space', 'fit'], ['+ −', 'zoom'], ['Arrows', 'go along the graph'], ['Shift + arrows', 'pan'], ['Enter', 'open or close a module'], ['Double\u00a0click', 'the same'],
   ['t', 'trace up and down'], ['[ ]', 'fewer or more hops'], ['e', 'shapes on the lines'], ['1 to 9', 'go to a kept view'], ['Shift + digit', 'keep this view'], ['l', 'look at this tensor'], ['g', 'forward or grad_fn'], ['o', 'outline'], ['b', 'breakpoint here'], ['B', 'in the forward pass'], ['Esc', 'clear, close'], ['Wheel', 'zoom to the pointer'], ['?', 'this help'],
 ];
+
+export function GraphHelp({ onClose }: { onClose(): void }) {
+  return <Help title={t('The graph')} keys={KEYS} onClose={onClose} />;
+}
 
 export function Help({ title, keys, onClose }: { title: string; keys: Keys; onClose(): void }) {
   const box = useRef<HTMLDivElement>(null);

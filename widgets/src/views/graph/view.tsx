@@ -1,7 +1,7 @@
 /** The graph view: toolbar, outline, canvas, properties. */
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Button, Failure, offer, t, useKept, Nothing, Select, Tabs, Tree, useRun, useSelection } from '../../chrome';
+import { Button, Failure, later, offer, t, useKept, Nothing, Select, Tabs, Tree, useRun, useSelection } from '../../chrome';
 import { GraphModel } from '../../engines/graphmodel';
 import { foldsOf } from '../../engines/graphmodel_fold';
 import { KIND } from '../../engines/graphmodel_plan';
@@ -13,16 +13,15 @@ import { onTheme, readTheme, type Theme } from '../../theme';
 import { fieldsOf, listAt, placesOf } from '../../breaks/places';
 import { useToggle } from '../../breaks/toggle';
 import { cardOf, isParameter, spoken } from './describe';
-import { GRAPH_KEYS, Help } from './help';
 import { Legend } from './legend';
 import { lookOf, measureOf, OVERLAYS, type Flow, type Overlay, type Wish } from './look';
 import { outlineOf, parseId } from './outline';
 import { SearchBox } from './searchbox';
-import { Side, type Chosen } from './side';
-import { pngOf, svgOf } from './picture';
+import type { Chosen } from './side';
 import { Stage } from './stage';
 import { traceOf, type Trace } from './trace';
 
+const Side = later(() => import('./side').then(m => m.Side)), Help = later(() => import('./help').then(m => m.GraphHelp));
 const RECORD = 'with ts.record() as tape:\n    loss = F.cross_entropy(model(x), y)\n    loss.backward()';
 /** Below this width outline and properties lie over the canvas. */
 const NARROW = 760;
@@ -175,8 +174,10 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
   const save = (how: 'svg' | 'png') => {
     const seen = stage.current?.seen, doc = root.ownerDocument, name = store.name || 'graph';
     if (!seen) return;
-    if (how === 'png') { pngOf(seen, doc).then(blob => offer(doc, `${name}.png`, blob), (error: Error) => setNote(error.message)); return; }
-    try { offer(doc, `${name}.svg`, svgOf(seen, `graph of ${name}`, doc), 'image/svg+xml'); } catch { setNote(t('Too much is in sight for an SVG: zoom in, or take the PNG')); }
+    import('./picture').then(async ({ pngOf, svgOf }) => {
+      if (how === 'png') return offer(doc, `${name}.png`, await pngOf(seen, doc));
+      try { offer(doc, `${name}.svg`, svgOf(seen, `graph of ${name}`, doc), 'image/svg+xml'); } catch { setNote(t('Too much is in sight for an SVG: zoom in, or take the PNG')); }
+    }).catch((error: Error) => setNote(error.message));
   };
   useEffect(() => { if (!note) return; const timer = setTimeout(() => setNote(''), 2500); return () => clearTimeout(timer); }, [note]);
   const opened = useMemo(() => stage.current?.openness.of(model) ?? null, [model, version, changes]);
@@ -237,7 +238,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
         <Legend measure={measure} trace={trace} flow={flow} theme={theme} />
       </div>
       <span class="ts-hidden" role="status" aria-live="polite">{chosen ? spoken(model, chosen.kind, chosen.row) : ''}</span>
-      {help && <Help title="The graph" keys={GRAPH_KEYS} onClose={() => setHelp(false)} />}
+      {help && <Help onClose={() => setHelp(false)} />}
     </div>
   );
 }
