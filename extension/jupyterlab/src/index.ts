@@ -10,7 +10,7 @@ import { Links } from './link';
 import type { LineMark } from './mark';
 import type { TapescopePanel } from './panel';
 import { Preferences } from './preferences';
-import { openSource, Source } from './source';
+import type { Source } from './source';
 import { StatusItem } from './statusitem';
 import { tabs } from './views';
 import { Vigil } from './vigil';
@@ -90,7 +90,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const open = async (tab?: string) => {
       const { TapescopePanel } = await import('./panel');
       if (!panel || panel.isDisposed) {
-        panel = new TapescopePanel((source, notebook) => void openSource(source, notebook, app.commands), preferences);
+        panel = new TapescopePanel((source, notebook) => void import('./source').then(m => m.openSource(source, notebook, app.commands)), preferences);
         void tracker.add(panel);
       }
       if (!panel.isAttached) {

@@ -12,13 +12,18 @@ beforeEach(() => { delete (globalThis as any)[Symbol.for('tapescope.hub.1')]; do
 
 const wait = (ms = 400) => act(() => new Promise<void>(resolve => setTimeout(resolve, ms)));
 
+/** What comes later has come. */
+async function loaded(el: HTMLElement): Promise<void> {
+  for (let k = 0; k < 50 && (k < 2 || el.querySelector('.ts-later')); k++) await wait(100);
+}
+
 async function mounted(options: DemoOptions) {
   const el = document.createElement('div'), host = new DemoHost({ steps: 30, ...options });
   document.body.append(el);
   let stop = () => {};
   await act(() => { stop = backward(el, host); });
   await wait();
-  for (let k = 0; k < 50 && el.querySelector('.ts-later'); k++) await wait(100);
+  await loaded(el);
   const press = async (key: string, more: KeyboardEventInit = {}) => {
     await act(() => void el.querySelector('canvas')!.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...more })));
     await wait(250);
@@ -128,6 +133,7 @@ describe('without a held pass', () => {
     const asked: any[] = [], send = host.send.bind(host);
     host.send = (m: any) => { if (m.type === 'query' && m.kind === 'tensor') asked.push([m.id, m.steps]); send(m); };
     await act(() => button('Forward').click());
+    await loaded(el);
     await wait();
     const name = () => el.querySelector('h2')!.textContent, at = () => Number(/op (\d+) of/.exec(where()!)![1]), total = Number(/of (\d+)/.exec(where()!)![1]);
     expect([at(), el.querySelector('[role=status]')!.textContent]).toEqual([1, expect.stringContaining(`op 1 of ${total}`)]);
