@@ -77,7 +77,7 @@ def test_an_exported_page_is_alive_without_a_network(recording: Any, open_page: 
     timeline = page.locator(".ts-timeline canvas")
     timeline.focus()
     page.keyboard.press("Home")
-    until(page, lambda: "replay of step 0" in view.inner_text(), "the first step's gradients")
+    until(page, lambda: "replay, step 0" in view.inner_text(), "the first step's gradients")
     assert page.said == []
     assert [url for url in page.asked if not url.startswith(("file:", "blob:", "data:"))] == []
 
