@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(not torch.distributed.is_available() or not torc
 RANK = """
 import os
 import sys
+import time
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
@@ -33,6 +34,9 @@ ddp = DistributedDataParallel(model)
 ddp.register_comm_hook(None, tst.bucket_norms)
 opt = torch.optim.SGD(ddp.parameters(), 0.1)
 torch.manual_seed(10 + rank)
+if rank:
+    time.sleep(0.3)                # begins later: its clock is set by the exchanges
+began = time.monotonic()
 with tst.record(ddp, f"{folder}/runs", values="stats") as tape:
     for _ in range(3):
         opt.zero_grad()
@@ -60,6 +64,7 @@ dist.all_gather(both, total)
 assert both[0] == both[1]
 dist.destroy_process_group()
 sys.stdout.flush()
+open(f"{folder}/began{rank}", "w").write(repr(began))
 os._exit(0)                        # PyTorch's gloo threads now and then end the process with SIGABRT at its exit, without any recording, too
 """
 
@@ -87,3 +92,13 @@ def test_two_ranks(tmp_path: Path) -> None:
     assert a["bucket/0/norm"] == pytest.approx(b["bucket/0/norm"], rel=1e-6) and len(a["bucket/0/norm"]) == 3
     assert a["bucket/0/local_norm"] != b["bucket/0/local_norm"] and min(a["bucket/0/in_flight"]) > 0
     assert a["grad_norm"] == pytest.approx(a["bucket/0/norm"], rel=1e-4)
+    began = [float((tmp_path / f"began{rank}").read_text()) for rank in range(2)]
+    both = ts.load_tape(tmp_path / "runs")
+    assert both.offsets[1] == pytest.approx(began[1] - began[0], abs=0.15) and both.findings() == []
+    assert "rank 1 +" in both.status()["notes"][0] and "(by 3 exchanges of gradients, within" in both.status()["notes"][0]
+    tags: set[str] = set()
+    found, cursor = both.frames("scalars", max_bytes=1 << 30)
+    while found:
+        tags |= {both.strings[int(t)] for f in found for t in f.columns["tag"]}
+        found, cursor = both.frames("scalars", cursor, max_bytes=1 << 30)
+    assert {"bucket/0/local_norm", "rank1/bucket/0/local_norm", "rank1/bucket/0/in_flight"} <= tags

@@ -35,7 +35,8 @@ class HeldPass:
         with quietly():
             self.nodes, self.leaves = ordered(roots_of(self.roots), _ends(inputs, accumulate) if inputs else None)
         self.total = len(self.nodes)
-        self.retain = True                     # what has run is kept
+        self.once = donates(self.nodes)
+        self.retain = not self.once            # what has run is kept
         self.ran: list[Any] = []               # nodes that the pass has come to
         self.index = -1                        # nodes that have run
         self.furthest = -1                     # and had run at most, before it went back
@@ -209,6 +210,11 @@ class HeldPass:
                         grad.copy_(values)
                         p.grad = grad
         self.reached = []
+
+
+def donates(nodes: Sequence[Any]) -> bool:
+    """Whether the pass of a compiled model uses up what its forward pass has saved: it then refuses to be run with `retain_graph`."""
+    return any(n.name().startswith("CompiledFunctionBackward") for n in nodes) and bool(getattr(torch._functorch.config, "donated_buffer", False))
 
 
 def ordered(roots: list[Any], ends: dict[Any, bool] | None = None) -> tuple[list[Any], list[Any]]:

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from ...core.state import mode as _mode
 from ...debugger.ear import Ear
 from .backward import watched
+from .compiled import opaque
 from .mirror import version_of
 from .ops import OPS, SKIP, classify, function_op
 from .recorder import TorchRecorder
@@ -140,6 +141,8 @@ def _enter(module: Any, args: Any) -> None:
     if leaving:
         sweep()
     if not torch.compiler.is_compiling():
+        if ears.stance is None:
+            ears.eager()                       # compiled since
         r = recorder_here()
         if r is not None:
             if r.updating:
@@ -189,7 +192,8 @@ class _Ears:
         self.users = 0
         self.handles: list[Any] = []
         self.engine: Any = None
-        self.apply: Any = None
+        self.apply: Any = None                 # of autograd.Function: PyTorch's own, and ours
+        self.applied: Any = None
         self.patched: list[tuple[Any, str, Any]] = []
         self.stance: Any = None
         self.filter: Any = None
@@ -225,7 +229,7 @@ class _Ears:
                 self.patched.append((owner, name, getattr(owner, name)))
                 setattr(owner, name, ours)
             torch.autograd._engine_run_backward = run_backward
-            torch.autograd.Function.apply = classmethod(applied)
+            self.applied = torch.autograd.Function.apply = classmethod(applied)
 
     def close(self) -> None:
         with self.lock:
@@ -248,12 +252,26 @@ class _Ears:
 
     def eager(self) -> None:
         """Compiled models run their Python as long as they are listened to; nothing is compiled anew."""
-        if self.stance is None and "torch._dynamo" in sys.modules:
+        if self.stance is None and self.users and "torch._dynamo" in sys.modules:
             self.stance = torch.compiler.set_stance("force_eager")
             self.stance.__enter__()
+            module = torch._dynamo.eval_frame.OptimizedModule
+            theirs = module.__call__
+
+            def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+                return called(self, lambda *a, **k: theirs(self, *a, **k), args, kwargs)
+
+            self.patched.append((module, "__call__", theirs))
+            module.__call__ = call
 
 
 ears = _Ears()
+
+
+def called(module: Any, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call of a compiled module."""
+    r = recorder_here()
+    return call(*args, **kwargs) if r is None or not r.opaque or r.quiet or not r.listens else opaque(r, ears, module, call, args, kwargs)
 
 
 def _function(r: TorchRecorder, apply: Any, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -27,7 +27,8 @@ def bucket_norms(state: Any, bucket: Any) -> Any:
     """A communication hook for DistributedDataParallel: `ddp.register_comm_hook(None, tst.bucket_norms)`.
 
     Averages gradients as DDP itself does. While something is recorded, each bucket gives the series "bucket/<i>/local_norm" (this process's gradient),
-    "bucket/<i>/norm" (the average of all) and "bucket/<i>/in_flight" (ms). `state` is the process group, None for the default one.
+    "bucket/<i>/norm" (the average of all), "bucket/<i>/in_flight" (ms) and "bucket/<i>/arrived" (seconds since the recording began): the average comes to
+    all processes at nearly the same time, by which `tapescope.load_tape` sets their clocks. `state` is the process group, None for the default one.
     """
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 
@@ -40,7 +41,7 @@ def bucket_norms(state: Any, bucket: Any) -> Any:
     def arrived(future: Any) -> Any:
         buffer = future.value()
         try:
-            for name, value in (("local_norm", local), ("norm", _norm(buffer)), ("in_flight", (clock() - began) * 1e-6)):
+            for name, value in (("local_norm", local), ("norm", _norm(buffer)), ("in_flight", (clock() - began) * 1e-6), ("arrived", r.values.now())):
                 r.values.pending[r.strings.add(f"{tag}/{name}")] = value
         except Exception as e:
             r.fail(e)

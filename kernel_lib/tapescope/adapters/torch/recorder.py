@@ -67,6 +67,7 @@ class TorchRecorder(Recorder):
         self.optimizers = Optimizers(self.mirrors)
         self.scaling = Scaling(self)
         self.kernels: Any = None               # who hears what is under the ops
+        self.opaque = False                    # whether compiled modules stay compiled
         self.quiet = 0                         # > 0: what runs is inside of an op
         self.skipped: dict[str, int] = {}      # what was not recorded, by reason
         self.starts: list[int] = []            # number of the first node that each op of this pass may have made

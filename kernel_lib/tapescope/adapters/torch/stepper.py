@@ -302,14 +302,15 @@ class TorchDebugger(TorchAsks):
 
     def _may_run_again(self) -> None:
         """Going back runs the pass, and every hook, once more: refused where that is not the same again."""
-        why = self.cannot_run_again()
-        if why:
+        if why := self.cannot_run_again():
             raise RuntimeError(f"this pass cannot be run again to step back: {why}")
 
     def cannot_run_again(self) -> str:
         """Why the pass cannot go back, '' when it can."""
         if self.live and self.state == "done":
             return "backward() has returned; retain_graph=True and dbg = tst.debug(loss) hold one that can be walked again"
+        if self._pass.once:
+            return "a compiled model donates what it has saved to its backward pass; torch._functorch.config.donated_buffer = False, before it is compiled, keeps it"
         if not self._pass.retain:
             return ("what it had run before the breakpoint was met for the first time is freed; from now on passes keep it, or call "
                     "backward(retain_graph=True)")

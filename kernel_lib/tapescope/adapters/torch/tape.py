@@ -28,11 +28,14 @@ class TorchTape(Tape):
     recorder: TorchRecorder
 
     def __init__(self, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None, shown: bool = True,
-                 kernels: bool = False) -> None:
+                 kernels: bool = False, compiled: str = "eager") -> None:
+        if compiled not in ("eager", "opaque"):
+            raise ValueError(f"compiled is 'eager' (the ops of compiled models are seen) or 'opaque' (a call of one is one op), not {compiled!r}")
         self.shown = shown
         super().__init__(values, every, module, op, name)
         self.capabilities = dict(CAPABILITIES)
         self._listener: Listener | None = None
+        self.recorder.opaque = compiled == "opaque"
         if kernels:
             self.recorder.kernels = Kernels(self.recorder)
             self.capabilities["sees_kernels"] = True
@@ -101,12 +104,13 @@ class TorchTape(Tape):
 
 def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, values: str = "stats", every: int = 1, module: str | None = None,
            op: str | None = None, name: str | None = None, params: Mapping[str, Any] | None = None, fingerprints: bool = False,
-           kernels: bool = False) -> TorchTape:
+           kernels: bool = False, compiled: str = "eager") -> TorchTape:
     """Starts a recording of what PyTorch does on this thread: `with record(model) as tape: ...`, or `tape = record(model)` and later `tape.stop()`.
 
     `model` gives parameters and layers their names; without it, the first module that is called does. With `path` it is written to that folder while it
     goes on, for `tapescope.load_tape`. The other arguments are those of `tapescope.record`. Under `torch.distributed` every process has a recording of
-    its own, with its rank; a path gets one folder a rank. `kernels` lets `tape.kernels()` tell what each op calls of ATen, at some cost. Raises TypeError for a model that is no torch.nn.Module, ValueError for an unknown level.
+    its own, with its rank; a path gets one folder a rank. `kernels` lets `tape.kernels()` tell what each op calls of ATen, at some cost.
+    Models under `torch.compile(model)` run eagerly while they are recorded; with `compiled="opaque"` they run as compiled, and each call is one op. Raises TypeError for a model that is no torch.nn.Module, ValueError for an unknown level.
     """
     if model is not None and not isinstance(model, torch.nn.Module):
         raise TypeError(f"record() takes a torch.nn.Module, not {type(model).__name__}; leave it out to record without one")
@@ -119,7 +123,7 @@ def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, val
     if path is not None:
         path = os.path.join(path, f"rank{rank}") if rank is not None else path
         name = name or os.path.basename(os.path.normpath(path))
-    tape = TorchTape(values, every, module, op, name or registry.name_for(place), kernels=kernels)
+    tape = TorchTape(values, every, module, op, name or registry.name_for(place), kernels=kernels, compiled=compiled)
     tape.rank = rank or 0
     tape.log_params(params or {})
     if model is not None:

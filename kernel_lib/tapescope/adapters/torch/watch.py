@@ -62,7 +62,7 @@ def run(engine: Any, outputs: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _through(pass_: HeldPass, plan: TorchPlan, retain: bool) -> Any:
     """Runs a pass that may meet a breakpoint, and gives what the engine has given."""
-    pass_.retain = retain or not plan.unlikely                  # what has never been met lets go of the graph as backward() does
+    pass_.retain = retain or not (plan.unlikely or pass_.once)  # what has never been met lets go of the graph as backward() does
     failed: Exception | None = None
     try:
         stopped = pass_.start(plan.until, None if pass_.retain or plan.anywhere else plan.at)

@@ -37,17 +37,31 @@ class RanksTape(Replayed):
         self.intern = Strings()
         self.path, self.began, self.capabilities = folder, first.began, first.capabilities
         self.offsets = [t.began - first.began for t in self.tapes]
+        self.clocks: list[str] = ["the clock"] * len(self.tapes)                   # by what each rank's times are set
         self._maps: list[dict[int, int]] = [{} for _ in self.tapes]
+        self._set_clocks()
         self.refresh()
         self.params = dict(first.params)
 
     def refresh(self) -> bool:
         news = [t.refresh() for t in self.tapes]
+        if any(news):
+            self._set_clocks()
         state = "recording" if any(t.state == "recording" for t in self.tapes) else "stopped"
         if any(news) or state != self.state:
             self.state = state
             self.changed()
         return any(news)
+
+    def _set_clocks(self) -> None:
+        """Averaged gradients come to all ranks at nearly the same time: by those that a rank has in common with rank 0 its clock is set."""
+        known = _arrivals(self.tapes[0])
+        for i, tape in enumerate(self.tapes[1:], 1):
+            gaps = [at - other for key, at in _arrivals(tape).items() if (other := known.get(key)) is not None]
+            if len(gaps) >= 3:
+                gap = float(np.median(gaps))
+                self.offsets[i] = -gap
+                self.clocks[i] = f"{len(gaps)} exchanges of gradients, within {float(np.median(np.abs(np.array(gaps) - gap))) * 1e3:.1f} ms"
 
     # -- reading ----------------------------------------------------------------------------------------------------------------
 
@@ -130,7 +144,8 @@ class RanksTape(Replayed):
 
     def status(self) -> dict[str, Any]:
         known = self.tapes[0].status()
-        offsets = ", ".join(f"rank {self._number(i)} {o * 1e3:+.0f} ms" for i, o in enumerate(self.offsets) if i)
+        offsets = ", ".join(f"rank {self._number(i)} {o * 1e3:+.0f} ms" + (f" (by {c})" if "exchanges" in c else "")
+                            for i, (o, c) in enumerate(zip(self.offsets, self.clocks, strict=True)) if i)
         notes = [*known.get("notes", []), *(f"rank {self._number(i)}: {n}" for i, t in enumerate(self.tapes) if i for n in t.status().get("notes", [])), *self.notes.values()]
         return {**known, "id": self.id, "name": self.name, "state": self.state, "step": self.step_number, "path": str(self.path), "ranks": len(self.tapes),
                 "notes": [f"{len(self.tapes)} ranks; they began {offsets} from rank 0" if offsets else "1 rank", *notes]}
@@ -142,6 +157,17 @@ class RanksTape(Replayed):
     def __repr__(self) -> str:
         n = self.step_number
         return f"<Tape {self.id} {self.name!r} of {len(self.tapes)} ranks from {str(self.path)!r}: {self.state}, {n} step{'s' * (n != 1)}>"
+
+
+def _arrivals(tape: StoredTape) -> dict[tuple[int, float], float]:
+    """When the first bucket's average came, by step and norm: the same number on every rank tells that it is the same exchange."""
+    told: list[dict[int, float]] = []
+    for tag in ("bucket/0/norm", "bucket/0/arrived"):
+        rows: dict[int, float] = {}
+        for f in tape.frames("scalars", id=tag, max_bytes=1 << 20)[0]:
+            rows.update(zip(f.columns["step"].tolist(), f.columns["value"].tolist(), strict=True))
+        told.append(rows)
+    return {(step, norm): told[1][step] for step, norm in told[0].items() if step in told[1]}
 
 
 def _shape_of(tape: StoredTape) -> list[tuple[str, ...]]:
