@@ -25,16 +25,18 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
 
 WIDGETS   := $(shell find widgets -type f -not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/build/*' -not -name '*.generated.ts' 2>/dev/null)
+VSCODE    := $(shell find extension/vscode -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 EXTENSION := $(shell find extension/jupyterlab -type f -not -path '*/node_modules/*' -not -path '*/lib/*' 2>/dev/null)
 
-.PHONY: help lab test test-all check vitest pytest browser build wheel bench clean distclean
+.PHONY: help lab test test-all check vitest pytest browser build wheel vsix workbench bench clean distclean
 
 help:
 	@echo "make lab       build everything and open JupyterLab on examples/quickstart.ipynb (PORT=8888)"
 	@echo "make test      every test: types, style, vitest, pytest, real kernels, JupyterLab in Chromium, packaging, examples"
-	@echo "make test-all  the same and the slow ones"
+	@echo "make test-all  the same and the slow ones, and VS Code in Chromium"
 	@echo "make build     the TypeScript: views for cells, labextension"
 	@echo "make wheel     one wheel in dist/, with library, labextension and views"
+	@echo "make vsix      the extension of VS Code in dist/"
 	@echo "make bench     the benchmarks, side by side with NumPy and PyTorch where it is installed"
 	@echo "make clean     what was built;  make distclean  also what was installed"
 
@@ -57,7 +59,7 @@ $(STAMPS)/node: $(STAMPS)/venv
 	fi
 	@node --version && touch $@
 
-$(STAMPS)/npm: package.json package-lock.json widgets/package.json extension/jupyterlab/package.json $(STAMPS)/node
+$(STAMPS)/npm: package.json package-lock.json widgets/package.json extension/jupyterlab/package.json extension/vscode/package.json $(STAMPS)/node
 	npm ci --no-fund --no-audit --loglevel=error
 	@touch $@
 
@@ -101,7 +103,14 @@ $(STAMPS)/builder: $(STAMPS)/venv
 	@[ -x $(BIN)/jupyter-builder ] || $(BIN)/pip install -q 'jupyter-builder>=1.2,<2'
 	@touch $@
 
-build: $(STAMPS)/extension
+$(STAMPS)/vscode: $(VSCODE) $(STAMPS)/widgets
+	npm run build:prod -w tapescope --silent
+	@touch $@
+
+build: $(STAMPS)/extension $(STAMPS)/vscode
+
+vsix: $(STAMPS)/vscode
+	$(BIN)/python extension/vscode/pack.py dist/tapescope.vsix
 
 wheel: $(STAMPS)/npm $(STAMPS)/builder
 	rm -rf $(OUT)/labextension $(OUT)/static dist && rm -f $(STAMPS)/widgets $(STAMPS)/extension
@@ -126,20 +135,24 @@ vitest: $(STAMPS)/widgets
 pytest: $(STAMPS)/dev $(STAMPS)/torch $(STAMPS)/extension
 	$(BIN)/pytest tests -n 2 --dist loadgroup -m "not slow and not browser"
 
-browser: $(STAMPS)/dev $(STAMPS)/chromium $(STAMPS)/extension
+browser: $(STAMPS)/dev $(STAMPS)/chromium $(STAMPS)/extension $(STAMPS)/vscode
 	$(BIN)/pytest tests -m "browser and not slow"
 
 test: check vitest pytest browser
 
-test-all: check vitest $(STAMPS)/torch $(STAMPS)/chromium
+# A VS Code to test in. There is not one for every machine: without it its tests skip.
+workbench: $(STAMPS)/dev $(STAMPS)/vscode
+	$(BIN)/python tests/vscode/workbench.py
+
+test-all: check vitest $(STAMPS)/torch $(STAMPS)/chromium workbench
 	$(BIN)/pytest tests
 
 bench: $(STAMPS)/dev $(STAMPS)/torch $(STAMPS)/extension
 	$(BIN)/python -m tests.benchmarks
 
 clean:
-	rm -rf $(OUT)/labextension $(OUT)/static widgets/lib widgets/build extension/jupyterlab/lib dist build
-	rm -f $(STAMPS)/widgets $(STAMPS)/extension extension/jupyterlab/tsconfig.tsbuildinfo
+	rm -rf $(OUT)/labextension $(OUT)/static widgets/lib widgets/build extension/jupyterlab/lib extension/vscode/dist dist build
+	rm -f $(STAMPS)/widgets $(STAMPS)/extension $(STAMPS)/vscode extension/jupyterlab/tsconfig.tsbuildinfo
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
 
 distclean: clean

@@ -58,12 +58,12 @@ def _exactly(pipe: BinaryIO, n: int) -> bytes | None:
 
 
 def serve(inward: BinaryIO, outward: BinaryIO) -> None:
-    """Answers until the other side closes its end. There is no program behind these recordings, and `attached` says so."""
+    """Answers until the other side closes its end. `attached` says whether all of these recordings have ended, so that there is no program behind them."""
     lock = threading.Lock()
 
     def send(content: dict[str, Any], buffers: list[Any]) -> None:
         if content.get("type") == "attached":
-            content = {**content, "replay": True}
+            content = {**content, "replay": all(r["state"] != "recording" for r in content["recordings"])}
         data = encode(content, buffers)
         with lock:
             outward.write(data)

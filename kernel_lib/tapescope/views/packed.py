@@ -173,7 +173,7 @@ class Packed:
         from .. import __version__
 
         return {"format": VERSION, "version": __version__, "notes": self.notes, "parts": self.entries, "strings": self.texts, "keys": self.keys,
-                "recording": plain({"id": t.id, "name": t.name, "state": "stopped", "step": t.step_number,
+                "recording": plain({"id": t.id, "name": t.name, "state": "stopped", "step": t.step_number, "began": t.began,
                                     "capabilities": {**t.capabilities, "can_step": False, "can_rewind": False, "can_edit_grad": False}})}
 
     def to_bytes(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,35 @@ import anywidget
 import traitlets
 
 from ..link.widget import connect
+from ..link.wire import plain
 from ..tape import Tape
 from . import export, figures, parts, static
 from .packed import Packed
 
-KEPT = 200_000                     # bytes of a recording that each view leaves in a notebook whose widgets are saved
+MIME = "application/vnd.tapescope.view+json"         # a view that hosts without widgets draw from what its output carries
+
+
+class Settings:
+    """What views leave behind: `tapescope.views.widgets.settings`.
+
+    `saved_bytes`: bytes of a recording that each view may keep, in the widget's state and in its output; 0 keeps the picture only.
+    """
+
+    def __init__(self) -> None:
+        self.saved_bytes = 200_000
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "saved_bytes":
+            raise AttributeError(f"views have no setting {name!r}; they have saved_bytes")
+        if not isinstance(value, int) or value < 0:
+            raise ValueError(f"saved_bytes is a number of bytes, or 0, not {value!r}")
+        self.__dict__[name] = value
+
+    def __repr__(self) -> str:
+        return f"saved_bytes = {self.saved_bytes!r}"
+
+
+settings = Settings()
 
 
 class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
@@ -83,6 +108,8 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
         bundle, metadata = result if isinstance(result, tuple) else (result or {}, {})
         words = f"{self.view} of {self.tape!r}"
         svg = self.to_svg()
+        if self.tape.state == "stopped" and (data := kept(self.tape)):
+            bundle[MIME] = {"format": 1, "view": self.view, "options": plain(self.options), "data": base64.b64encode(data).decode()}
         return {**bundle, "text/html": static.html(svg, words), "image/svg+xml": svg, "text/plain": f"<{words}>"}, metadata
 
 
@@ -181,13 +208,13 @@ class DashboardView(TapeView):
 
 
 def kept(tape: Tape) -> bytes:
-    """A recording that has ended in at most KEPT bytes, the same for all its views; nothing where even the structure is larger."""
-    known = tape.memory.get("views.kept")
-    if known is None or known[0] != tape.version:
+    """A recording that has ended in at most `settings.saved_bytes`, the same for all its views; nothing where even the structure is larger."""
+    known, now = tape.memory.get("views.kept"), (tape.version, settings.saved_bytes)
+    if known is None or known[0] != now:
         try:
-            known = tape.version, Packed(tape, KEPT).to_bytes()
+            known = now, Packed(tape, settings.saved_bytes).to_bytes() if settings.saved_bytes else b""
         except ValueError:
-            known = tape.version, b""
+            known = now, b""
         tape.memory["views.kept"] = known
     return bytes(known[1])
 

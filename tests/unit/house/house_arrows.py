@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "kernel_lib" / "tapescope"
 WIDGETS = ROOT / "widgets" / "src"
 EXTENSION = ROOT / "extension" / "jupyterlab" / "src"
+VSCODE = ROOT / "extension" / "vscode" / "src"
 
 # ---- Python ----------------------------------------------------------------------------------------------------------
 
@@ -171,6 +172,7 @@ TS_ARROWS: Mapping[str, set[str]] = {
     "hub": {"room", "selection", "store", "ticker", "wire", "wire/link"},
     "probe": {"hub", "store"},
     "views/mount": {"chrome", "hub", "theme"},
+    "views/heights": set(),
     **dict.fromkeys(VIEWS, VIEW_STANDS_ON),
     "breaks": {"chrome", "engines", "store"},                                # breakpoints: where they stand, their list, a click on a place
     **dict.fromkeys(("views/findings", "views/graph", "views/histograms"), VIEW_STANDS_ON | {"breaks"}),
@@ -180,7 +182,7 @@ TS_ARROWS: Mapping[str, set[str]] = {
     "views/dashboard": VIEW_STANDS_ON | VIEWS - {"views/dashboard"},
     "replay": {"store", "wire"},                                             # a packed recording that answers as a kernel does
     "replay/page": {"parts", "replay", "views/dashboard"},
-    "anywidget": VIEWS | {"hub", "parts", "replay", "selection"},
+    "anywidget": VIEWS | {"hub", "parts", "replay", "selection", "views/heights"},
     "words": set(),                                                          # tables of other languages: loaded where they are spoken
     "index": VIEWS | {"chrome", "hub", "store", "theme", "wire"},
     "testing": VIEWS | {"hub", "store", "theme", "wire"},                    # what tests and the page for developing stand on; nobody else may
@@ -194,6 +196,8 @@ TS_OTHERS: Mapping[str, set[str]] = {
     **{view: {"preact", "preact/hooks"} for view in VIEWS},
 }
 EXTENSION_OTHERS = re.compile(r"@jupyterlab/|@lumino/|@codemirror/(state|view)$|@tapescope/widgets(/hub|/views/[a-z]+|/words/[a-z]+|/breaks/words|/chrome/words)?$")
+# The part that runs in a page has the views; the extension host has VS Code and Node.
+VSCODE_OTHERS = {"host": re.compile(r"vscode$|node:"), "page": re.compile(r"@tapescope/widgets(/heights|/replay/[a-z]+|/words/[a-z]+)?$")}
 
 _IMPORT = re.compile(r"""^\s*(?P<kind>import|export)\s+(?P<what>[^;'"()]*?)\s*\bfrom\s*['"](?P<from>[^'"]+)['"]"""
                      r"""|^\s*import\s*['"](?P<bare>[^'"]+)['"]|\bimport\(\s*['"](?P<later>[^'"]+)['"]""", re.MULTILINE)
@@ -266,6 +270,18 @@ def extension_breaches(source: str, file: PurePosixPath) -> list[str]:
     """The imports of a file of the extension that are neither its own, nor Jupyter's, nor the widgets' front door."""
     return [f"{file}:{line}: the extension may not import {name}" for line, name, _ in ts_imports(source)
             if not (name.startswith(".") and (".." not in inside(file, name).parts or re.fullmatch(r"\.\./style/[\w-]+\.css", name))) and not EXTENSION_OTHERS.match(name)]
+
+
+def vscode_breaches(source: str, file: PurePosixPath) -> list[str]:
+    """The imports of a file of VS Code's extension that its side, extension host or page, may not have; from the other side types alone."""
+    side = "page" if file.parts[0] == "page" else "host"
+    found = []
+    for line, name, types in ts_imports(source):
+        other = "page" if name.startswith(".") and inside(file, name).parts[0] == "page" else "host"
+        allowed = (other == side or types) if name.startswith(".") else bool(VSCODE_OTHERS[side].match(name))
+        if not allowed:
+            found.append(f"{file}:{line}: the {side} may not import {name}")
+    return found
 
 
 # ---- circles ---------------------------------------------------------------------------------------------------------

@@ -12,12 +12,14 @@ from house_arrows import (
     PACKAGE,
     ROOT,
     TS_ARROWS,
+    VSCODE,
     WIDGETS,
     circle,
     extension_breaches,
     python_breaches,
     python_imports,
     ts_breaches,
+    vscode_breaches,
 )
 
 from tapescope.core.site import PACKAGES
@@ -130,6 +132,13 @@ def test_the_extension_knows_jupyter_and_the_front_door_of_the_widgets():
     assert [breach for source, file in files(EXTENSION, "*.ts", "*.tsx") for breach in extension_breaches(source, file)] == []
     for wrong in ("preact", "uplot", "@tapescope/widgets/lib/hub", "../../../widgets/src/hub"):
         assert extension_breaches(f"import {{ x }} from '{wrong}';", PurePosixPath("panel.ts")) == [f"panel.ts:1: the extension may not import {wrong}"]
+
+
+def test_the_extension_of_vs_code_keeps_its_two_sides_apart():
+    sources = [(source, file) for source, file in files(VSCODE, "*.ts") if not file.name.endswith(".test.ts")]
+    assert [breach for source, file in sources for breach in vscode_breaches(source, file)] == []
+    for file, wrong in (("panel.ts", "@tapescope/widgets"), ("panel.ts", "./page/host"), ("page/panel.ts", "vscode"), ("page/panel.ts", "../framing"), ("page/host.ts", "preact")):
+        assert vscode_breaches(f"import {{ x }} from '{wrong}';", PurePosixPath(file)) == [f"{file}:1: the {file.split('/')[0] if '/' in file else 'host'} may not import {wrong}"]
 
 
 def test_the_arrows_make_no_circle():

@@ -77,7 +77,7 @@ def wrong_words(text: str) -> list[str]:
     """What a document tells to run or to read and what is not there: make targets, npm scripts, files and folders, links."""
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    packages = {data["name"]: data for path in ("widgets", "extension/jupyterlab") if (data := json.loads((ROOT / path / "package.json").read_text(encoding="utf-8")))}
+    packages = {data["name"]: data for path in ("widgets", "extension/jupyterlab", "extension/vscode") if (data := json.loads((ROOT / path / "package.json").read_text(encoding="utf-8")))}
     wrong = [f"make {name}" for words in re.findall(r"\bmake ((?:[A-Z]+=\S+ )*[a-z][\w\-]*(?: [\w\-]+)*)", code) for name in re.sub(r"[A-Z]+=\S+ ", "", words).split()
              if name not in targets]
     wrong += [f"npm run {script} -w {package}" for script, package in re.findall(r"npm run ([\w:]+) -w (\S+?)[`\s]", code + "\n") if script not in packages[package]["scripts"]]

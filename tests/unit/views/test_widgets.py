@@ -51,8 +51,28 @@ def test_mimebundle_has_the_live_view_and_a_picture(view: TapeView) -> None:
 
 def test_a_view_of_a_recording_that_has_ended_keeps_it_in_few_bytes(view: TapeView, tape: Tape) -> None:
     kept = view.get_state()["replay"]
-    assert 1000 < len(kept) <= widgets.KEPT + 4096
+    assert 1000 < len(kept) <= widgets.settings.saved_bytes + 4096
     assert kept is widgets.kept(tape)                            # packed once for all its views
+
+
+def test_an_output_carries_it_for_hosts_without_widgets(view: TapeView, tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, _ = view._repr_mimebundle_()
+    names = list(bundle)
+    assert names.index("application/vnd.jupyter.widget-view+json") < names.index(widgets.MIME)      # a host that has both takes the live one
+    carried = json.loads(json.dumps(bundle[widgets.MIME]))
+    assert (carried["format"], carried["view"], carried["options"]) == (1, view.view, view.options)
+    assert base64.b64decode(carried["data"]) == widgets.kept(tape)
+    monkeypatch.setitem(widgets.settings.__dict__, "saved_bytes", 0)
+    assert widgets.MIME not in view._repr_mimebundle_()[0]
+
+
+def test_the_size_that_views_keep_is_the_users(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = len(widgets.kept(tape))
+    monkeypatch.setitem(widgets.settings.__dict__, "saved_bytes", 9000)
+    assert 0 < len(widgets.kept(tape)) < min(whole, 13_096)
+    for name, value, error in (("saved_bytes", -1, ValueError), ("saved_bytes", "1 MB", ValueError), ("size", 1, AttributeError)):
+        with pytest.raises(error):
+            setattr(widgets.settings, name, value)
 
 
 def test_a_view_that_was_shown_before_keeps_it_when_the_recording_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

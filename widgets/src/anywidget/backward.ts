@@ -1,4 +1,5 @@
 import { backward } from '../views/backward';
+import { HEIGHTS } from '../views/heights';
 import { widget } from './host';
 
-export default widget(backward, 520);
+export default widget(backward, HEIGHTS.backward);

@@ -1,4 +1,5 @@
 import { dashboard } from '../views/dashboard';
+import { HEIGHTS } from '../views/heights';
 import { widget } from './host';
 
-export default widget(dashboard, 820);
+export default widget(dashboard, HEIGHTS.dashboard);

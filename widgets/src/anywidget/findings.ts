@@ -1,4 +1,5 @@
 import { findings } from '../views/findings';
+import { HEIGHTS } from '../views/heights';
 import { widget } from './host';
 
-export default widget(findings, 360);
+export default widget(findings, HEIGHTS.findings);

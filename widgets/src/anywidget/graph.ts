@@ -1,4 +1,5 @@
 import { graph } from '../views/graph';
+import { HEIGHTS } from '../views/heights';
 import { widget } from './host';
 
-export default widget(graph, 520);
+export default widget(graph, HEIGHTS.graph);

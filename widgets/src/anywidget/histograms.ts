@@ -1,4 +1,5 @@
 import { histograms } from '../views/histograms';
+import { HEIGHTS } from '../views/heights';
 import { widget } from './host';
 
-export default widget(histograms, 520);
+export default widget(histograms, HEIGHTS.histograms);

@@ -1,4 +1,5 @@
 import { media } from '../views/media';
+import { HEIGHTS } from '../views/heights';
 import { widget } from './host';
 
-export default widget(media, 420);
+export default widget(media, HEIGHTS.media);

@@ -1,4 +1,5 @@
 import { metrics } from '../views/metrics';
+import { HEIGHTS } from '../views/heights';
 import { widget } from './host';
 
-export default widget(metrics, 420);
+export default widget(metrics, HEIGHTS.metrics);

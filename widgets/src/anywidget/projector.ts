@@ -1,4 +1,5 @@
 import { projector } from '../views/projector';
+import { HEIGHTS } from '../views/heights';
 import { widget } from './host';
 
-export default widget(projector, 520);
+export default widget(projector, HEIGHTS.projector);

@@ -1,4 +1,5 @@
 import { tensor } from '../views/tensor';
+import { HEIGHTS } from '../views/heights';
 import { widget } from './host';
 
-export default widget(tensor, 420);
+export default widget(tensor, HEIGHTS.tensor);

@@ -40,7 +40,7 @@ export class ReplayHost implements Host {
     switch (m.type) {
       case 'attach':
         this.told = false;
-        return this.say({ type: 'attached', request: m.request, protocol: PROTOCOL, kernel: `packed-${recording.id}-${recording.name}`, version, recordings: [recording], replay: true });
+        return this.say({ type: 'attached', request: m.request, protocol: PROTOCOL, kernel: `packed-${recording.id}-${recording.name}-${recording.began ?? ''}`, version, recordings: [recording], replay: true });
       case 'ack':
         this.flying--;
         return this.waiting.shift()?.();

@@ -93,4 +93,8 @@ export const es: Record<string, string> = {
   'No graph: this pass is not recorded. This around it draws one:': 'Sin grafo: esta pasada no se graba. Esto a su alrededor lo dibuja:', 'Its range first jumped before that: {0}': 'Su rango saltó por primera vez antes: {0}', 'Nothing comes in here, and nothing is saved.': 'Aquí no llega nada y no se guarda nada.', 'By': 'Por', 'Values, as a nested list': 'Valores, como lista anidada',
   'Gradients of the pass itself edited: {0}': 'Gradientes de la propia pasada cambiados: {0}', 'The branch': 'La rama', 'Show where': 'Mostrar dónde', 'Take back: {0}': 'Retirar: {0}', 'Loss after the step': 'Pérdida tras el paso', 'Looks at the values of the forward pass': 'Mira los valores de la pasada hacia delante', 'Looks at the gradients of the pass': 'Mira los gradientes de la pasada', 'Stands before it': 'Se sitúa antes de él',
   'play and pause': 'reproducir y pausar', 'breakpoint here': 'punto de parada aquí', 'in the forward pass': 'en la pasada hacia delante', 'what is shown': 'qué se muestra', 'fit': 'ajustar', 'go along the graph': 'ir por el grafo', 'open or close a module': 'abrir o cerrar un módulo', 'clear the selection': 'borrar la selección', 'this help': 'esta ayuda',
+  // Outputs in VS Code
+  'what it carries is damaged. Run the cell again.': 'lo que contiene está dañado. Ejecute la celda de nuevo.', 'it is not what Tapescope writes.': 'no es lo que Tapescope escribe.',
+  'it was written by a newer Tapescope. Update the extension.': 'la escribió un Tapescope más reciente. Actualice la extensión.', 'there is no view {0} in this version.': 'en esta versión no hay ninguna vista {0}.',
+  'This Tapescope output cannot be shown: {0}': 'Esta salida de Tapescope no se puede mostrar: {0}',
 };

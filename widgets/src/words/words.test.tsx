@@ -7,7 +7,7 @@ import { metrics } from '../views/metrics';
 import { es } from './es';
 
 // @ts-expect-error: vitest's own
-const files = import.meta.glob(['../**/*.ts', '../**/*.tsx', '../../../extension/jupyterlab/src/*.ts', '!../**/*.test.*', '!../testing/**', '!../words/**', '!../generated/**'], { query: '?raw', import: 'default', eager: true }) as Record<string, string>;
+const files = import.meta.glob(['../**/*.ts', '../**/*.tsx', '../../../extension/jupyterlab/src/*.ts', '../../../extension/vscode/src/page/*.ts', '!../**/*.test.*', '!../testing/**', '!../words/**', '!../generated/**'], { query: '?raw', import: 'default', eager: true }) as Record<string, string>;
 const source = Object.values(files).join('\n');
 
 afterEach(() => speak('en', {}));

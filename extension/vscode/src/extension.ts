@@ -1,0 +1,65 @@
+import { basename, dirname } from 'node:path';
+import { commands, type ExtensionContext, QuickPickItemKind, type QuickPickItem, type Uri, type WebviewPanel, window, workspace } from 'vscode';
+import { Panel, TYPE } from './panel';
+import { Problems } from './problems';
+import { Runs } from './runs';
+import { say } from './words';
+
+const LEVELS = ['none', 'health', 'stats', 'histogram', 'full'];
+
+export function activate(context: ExtensionContext): void {
+  const problems = new Problems(), runs = new Runs();
+  const open = (path: string) => Panel.open(context, path, problems);
+  const stand = () => void commands.executeCommand('setContext', 'tapescope.control', Panel.active?.standing ?? 'none');
+  Panel.onMoved(stand);
+
+  /** Acts on the process that writes the recording of the panel in front; what it refuses is said in its words. */
+  const act = async (verb: string, args: object = {}, panel = Panel.active) => {
+    if (!panel?.control) return void window.showWarningMessage(say('No recording is open.'));
+    try {
+      return await panel.control.command(verb, args);
+    } catch (error) {
+      void window.showErrorMessage(`Tapescope: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+
+  context.subscriptions.push(
+    problems, runs,
+    window.registerTreeDataProvider('tapescope.runs', runs),
+    window.registerWebviewPanelSerializer(TYPE, {
+      async deserializeWebviewPanel(view: WebviewPanel, state: { path?: unknown } | undefined) {
+        if (typeof state?.path === 'string' && !Panel.all.has(state.path)) new Panel(context, state.path, view, problems);
+        else view.dispose();
+      },
+    }),
+    commands.registerCommand('tapescope.open', async (uri?: Uri | { path?: string }) => {
+      const given = uri && 'fsPath' in uri ? uri.fsPath : await choose(runs);
+      if (given) open(basename(given) === 'tape.db' ? dirname(given) : given);
+    }),
+    commands.registerCommand('tapescope.refresh', () => runs.refresh()),
+    commands.registerCommand('tapescope.pause', () => act('control.pause')),
+    commands.registerCommand('tapescope.step', () => act('control.step')),
+    commands.registerCommand('tapescope.continue', () => act('control.continue')),
+    commands.registerCommand('tapescope.setLevel', async () => {
+      const values = await window.showQuickPick(LEVELS, { placeHolder: say('What is read of values from the next step on') });
+      if (values) await act('control.level', { values });
+    }),
+    commands.registerCommand('tapescope.breakOn', async (path: string, finding: string) => {
+      if ((await act('debug.break_on', { finding }, Panel.all.get(path))) !== undefined) void window.setStatusBarMessage(say('The next backward pass stops where this happens again.'), 5000);
+    }),
+    workspace.onDidGrantWorkspaceTrust(() => { for (const panel of Panel.all.values()) void panel.start(); }),
+    { dispose: () => { for (const panel of [...Panel.all.values()]) panel.dispose(); } },
+  );
+}
+
+/** One of the workspace's recordings, or any folder. */
+async function choose(runs: Runs): Promise<string | undefined> {
+  const known = await runs.paths();
+  const browse = async () => (await window.showOpenDialog({ canSelectFolders: true, canSelectFiles: false, openLabel: say('Open Recording') }))?.[0]?.fsPath;
+  if (!known.length) return browse();
+  const items: (QuickPickItem & { path?: string })[] = known.map(path => ({ label: workspace.asRelativePath(path), description: path, path }));
+  items.push({ label: '', kind: QuickPickItemKind.Separator }, { label: say('Another Folder…') });
+  const chosen = await window.showQuickPick(items, { placeHolder: say('A recording') });
+  return chosen && (chosen.path ?? browse());
+}
