@@ -122,11 +122,19 @@ def compare(a: Any, b: Any, tolerance: float | None = None) -> Any:
     """How two recordings differ: in structure, and in the first value where they part by more than rounding.
 
     `a` and `b` are tapes or paths. Values are compared where both were recorded with `record(fingerprints=True)`; `tolerance` is relative to the norm of a value,
-    by default a thousand units in the last place of the coarser dtype, times the steps so far.
+    by default a thousand units in the last place of the coarser dtype, times the steps so far. `.graph()` of what is found draws the difference on the graph of `b`.
     """
-    from .tape.compare import compare
+    from .tape.compare import Comparison, compare
 
+    setattr(Comparison, "graph", _difference_view)
     return compare(a if isinstance(a, Tape) else load_tape(a), b if isinstance(b, Tape) else load_tape(b), tolerance)
+
+
+def _difference_view(self: Any, **options: Any) -> Any:
+    """The graph of the second recording: what was added, changed and removed since the first is marked on it."""
+    from .views.difference import DifferenceView
+
+    return DifferenceView(self, **options)
 
 
 def runs(path: Any = "runs") -> Any:

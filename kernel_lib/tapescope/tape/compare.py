@@ -72,6 +72,7 @@ class Comparison(NamedTuple):
     growth: list[Divergence]
     steps: int
     names: tuple[str, str]
+    tapes: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         s, lines = self.structure, [f"{self.names[0]} and {self.names[1]}"]
@@ -93,7 +94,7 @@ def compare(a: Any, b: Any, tolerance: float | None = None) -> Comparison:
     Ops are paired by module, name and order. With fingerprints (`record(fingerprints=True)`) their values are compared too: a difference, relative to the norm of
     the value, is more than rounding beyond `tolerance` (of each dtype: a thousand units in the last place, times the steps so far).
     """
-    ga, gb = _main(a), _main(b)
+    ga, gb = main_graph(a), main_graph(b)
     structure = align(ga, gb) if ga is not None and gb is not None else Structure()
     prints = [_prints(t) for t in (a, b)]
     shared = sorted(set(prints[0]) & set(prints[1]))
@@ -120,13 +121,13 @@ def compare(a: Any, b: Any, tolerance: float | None = None) -> Comparison:
         if first is not None:
             break
     growth.sort(key=lambda d: -d.difference / max(d.before, 1e-300))
-    return Comparison(structure, first, bits, growth[:8], compared, (a.name, b.name))
+    return Comparison(structure, first, bits, growth[:8], compared, (a.name, b.name), (a, b))
 
 
 # -- structures ---------------------------------------------------------------------------------------------------------------
 
 
-def _main(tape: Any) -> Graph | None:
+def main_graph(tape: Any) -> Graph | None:
     """The structure that trains: of those with grad_fn nodes the one that ran most often."""
     graphs = list(tape.graphs.values())
     return max(graphs, key=lambda g: (bool(g.node_name), g.count, g.number)) if graphs else None

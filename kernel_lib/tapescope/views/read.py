@@ -127,8 +127,8 @@ _TEXTS = ("op_name", "op_label", "op_shape", "src_name", "src_shape", "mod_path"
 _NUMBERS = ("op_module", "op_flags", "src_kind", "mod_parent", "node_op", "node_src")
 
 
-def structure(tape: Tape) -> Structure | None:
-    """The current graph of a tape, or the last one that was; None when nothing was recorded."""
+def structure(tape: Tape, wanted: int | None = None) -> Structure | None:
+    """The wanted graph of a tape, else the current one, or the last one that was; None when nothing was recorded."""
     graphs: dict[int, Structure] = {}
     current = -1
     for f in gather(tape, "graph"):
@@ -147,7 +147,7 @@ def structure(tape: Tape) -> Structure | None:
             start += int(n)
     if not graphs:
         return None
-    return graphs.get(current) or max(graphs.values(), key=lambda g: len(g.op_name))
+    return graphs.get(current if wanted is None else wanted) or graphs.get(current) or max(graphs.values(), key=lambda g: len(g.op_name))
 
 
 # -- probed values --------------------------------------------------------------------------------------------------------

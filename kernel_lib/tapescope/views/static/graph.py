@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...tape import Tape
 from ..read import Structure, structure
-from .svg import FORWARD, INK, MUTED, document, empty, rect, text
+from .svg import BACKWARD, FORWARD, INK, MUTED, document, empty, rect, text
 
 WIDE, HIGH, GAP_X, GAP_Y, MOST = 164, 36, 18, 24, 60
 EDGE = "#98a2b3"
@@ -21,12 +21,13 @@ class Box(NamedTuple):
     faint: bool                        # off the way to the loss
 
 
-def graph_svg(tape: Tape) -> str:
-    """At most 60 boxes: module calls one level below the root, and ops outside of modules."""
-    g = structure(tape)
+def graph_svg(tape: Tape, difference: dict[str, Any] | None = None) -> str:
+    """At most 60 boxes: module calls one level below the root, and ops outside of modules; `difference` (of `views.difference`) is marked on them."""
+    g = structure(tape, None if difference is None else difference["graph"])
     if g is None or not g.op_name:
         return empty("No graph yet", "with ts.record() as tape: loss = criterion(model(x), y); loss.backward(); opt.step()")
-    boxes, links = _level(g)
+    boxes, links, owner = _level(g)
+    told = _told(difference, owner) if difference is not None and g.number == difference["graph"] else {}
     rank = _ranks(boxes, links)
     shown = sorted(boxes, key=lambda b: (rank[b], boxes[b].first))[:MOST]
     place, width, height = _places(shown, rank)
@@ -38,14 +39,30 @@ def graph_svg(tape: Tape) -> str:
     for b, (x, y) in place.items():
         box = boxes[b]
         shade, line = ("#e8effc", FORWARD) if box.module else ("#ffffff", EDGE)
+        if b in told:
+            shade, line = "#fdf1dc", BACKWARD
         parts += [rect(x, y, WIDE, HIGH, shade, stroke=line, radius=6),
                   text(x + WIDE / 2, y + 15.5, box.title, anchor="middle", weight=600 if box.module else 400, fill=MUTED if box.faint else INK, width=24),
-                  text(x + WIDE / 2, y + 29, box.detail, anchor="middle", size=9.5, fill=MUTED, width=30)]
+                  text(x + WIDE / 2, y + 29, told.get(b, box.detail), anchor="middle", size=9.5, fill=MUTED, width=30)]
     foot = f"{len(g.op_name)} ops, {len(g.mod_path)} module calls, {sum(k == 1 for k in g.src_kind)} parameters"
+    if difference is not None:
+        foot += f"; against {difference['against']}: {len(difference['added'])} added, {len(difference['gone'])} removed, {len(difference['changed'])} changed"
     if len(boxes) > len(shown):
         foot += f"; {len(boxes) - len(shown)} more boxes"
     parts.append(text(14, height + 6, foot, size=10, fill=MUTED))
     return document(width, height + 18, parts, f"graph of {foot}")
+
+
+def _told(difference: dict[str, Any], owner: list[int]) -> dict[int, str]:
+    """What happened in each box, in words: `+2 -1 ~3`, or of a single change what it was."""
+    found: dict[int, list[list[str]]] = {}
+    for k, rows in enumerate(([[r, ""] for r in difference["added"]], difference["gone"], difference["changed"])):
+        for row, words in rows:
+            if 0 <= row < len(owner):
+                found.setdefault(owner[row], [[], [], []])[k].append(words)
+    return {b: (f"~ {changed[0]}" if len(changed) == 1 and not added and not gone else
+                "  ".join(f"{sign}{len(what)} {word}" for sign, what, word in (("+", added, "added"), ("−", gone, "removed"), ("~", changed, "changed")) if what))
+            for b, (added, gone, changed) in found.items()}
 
 
 def _places(shown: list[int], rank: dict[int, int]) -> tuple[dict[int, tuple[float, float]], float, float]:
@@ -84,8 +101,8 @@ def _ranks(boxes: dict[int, Box], links: set[tuple[int, int]]) -> dict[int, int]
     return rank
 
 
-def _level(g: Structure) -> tuple[dict[int, Box], set[tuple[int, int]]]:
-    """Boxes (module call -(row + 1), or op row) and the links between them."""
+def _level(g: Structure) -> tuple[dict[int, Box], set[tuple[int, int]], list[int]]:
+    """Boxes (module call -(row + 1), or op row), the links between them, and the box of every op."""
     roots = [i for i, p in enumerate(g.mod_parent) if p < 0]
     # a single root call, or a few with children of their own, are opened once
     opened = {r for r in roots if any(p == r for p in g.mod_parent)} if len(roots) <= 4 else set()
@@ -109,4 +126,4 @@ def _level(g: Structure) -> tuple[dict[int, Box], set[tuple[int, int]]]:
             label = g.op_label[i]
             boxes[b] = Box(f"{label} = {g.op_name[i]}" if label and label != g.op_name[i] else g.op_name[i], shape, i, False, bool(g.op_flags[i] & NO_GRAD))
         links |= {(owner[a], b) for a in g.op_in[i] if a >= 0 and owner[a] != b}
-    return boxes, links
+    return boxes, links, owner

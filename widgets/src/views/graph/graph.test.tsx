@@ -16,7 +16,7 @@ import { between, fit, kept, open as openCamera, reveal, toScreen, toWorld, zoom
 import { logScale, lookOf, measureOf, threadOf } from './look';
 import { Openness } from './opened';
 import { outlineOf } from './outline';
-import { beforeOf, changesOf } from './changes';
+import { beforeOf, changeAt, changesFrom, changesOf } from './changes';
 import { svgOf } from './picture';
 import { search } from './search';
 import { prefixOf, traceOf } from './trace';
@@ -201,6 +201,30 @@ describe('another structure', () => {
     expect(changesOf(cut, a, text)).toMatchObject({ added: 0, gone: 3 });
     expect(beforeOf({ graphs: new Map([[0, a], [9, cut]]) }, a)).toBe(cut);
     expect(beforeOf({ graphs: new Map([[0, a]]) }, a)).toBeNull();
+  });
+
+  it('of another recording is drawn as Python has aligned it: new, changed, and what stood there', () => {
+    const c = changesFrom({ graph: 0, against: 'base', added: [2, 3], changed: [[5, '64×32 → 64×48']], gone: [[0, 'relu'], [7, 'tanh'], [7, 'relu'], [7, 'mul']] }, 10);
+    expect(c).toMatchObject({ added: 2, gone: 4, names: ['relu ×2', 'tanh', 'mul'], against: 'base' });
+    expect([[0, 0], [1, 1], [2, 2], [5, 5], [7, 7], [0, 9]].map(([a, z]) => changeAt(c, a!, z!))).toEqual([
+      { how: 'gone', words: '−relu' }, null, { how: 'new', words: 'new' }, { how: 'changed', words: '64×32 → 64×48' }, { how: 'gone', words: '3 gone' }, { how: 'new', words: '2 of 10 new, 64×32 → 64×48, 4 gone' },
+    ]);
+    const model = decoded(), scene = sceneOf(model), store: any = { graphs: new Map([[0, model.graph]]) };
+    const look = (difference: any) => lookOf(scene, { flow: 'forward', overlay: measureOf(store, model, 'changes', 'forward', null, difference), trace: null });
+    const d = { graph: model.graph.id, against: 'base', added: [model.ops - 1], changed: [], gone: [[0, 'relu']] }, drawn = look(d);
+    const boxes = [...Array(scene.count).keys()].filter(i => drawn.note?.(i));
+    expect(boxes.some(i => drawn.note!(i)!.includes('new') && drawn.mark[i])).toBe(true);
+    expect(boxes.some(i => drawn.note!(i)!.includes('−relu'))).toBe(true);
+    expect(look({ ...d, graph: 99 }).note).toBeUndefined();
+  });
+
+  it('is what the view shows when it is asked to, and the legend says against what', async () => {
+    const v = await mounted({ steps: 20 }, { overlay: 'changes', difference: { graph: 0, against: 'the run before', added: [1], changed: [[0, 'a → b']], gone: [] } });
+    const legend = v.el.querySelector('[aria-label=Legend]')!.textContent!;
+    expect(legend).toContain('1 new');
+    expect(legend).toContain('1 changed');
+    expect(legend).toContain('against the run before');
+    await v.stop();
   });
 });
 

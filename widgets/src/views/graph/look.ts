@@ -1,6 +1,6 @@
 /** From data to how boxes and lines look: base kinds, a trace, or an overlay of measured values. */
 
-import { show, t } from '../../chrome';
+import { show } from '../../chrome';
 import { FLAG, SOURCE, type GraphModel } from '../../engines/graphmodel';
 import { shapeText } from '../../engines/graphmodel_label';
 import { KIND } from '../../engines/graphmodel_plan';
@@ -10,7 +10,7 @@ import { LINE, MARK, STEPS, STYLE } from '../../engines/painter_style';
 import type { Scene } from '../../engines/scene';
 import type { RunStore } from '../../store/types';
 import { dotsOf, type Places } from '../../breaks/places';
-import { beforeOf, changesOf, type Changes } from './changes';
+import { beforeOf, changeAt, changesFrom, changesOf, type Changes, type Difference } from './changes';
 import { prefixOf, type Trace } from './trace';
 
 export const OVERLAYS = [
@@ -27,6 +27,7 @@ export interface Measure { kind: Overlay; ops: Float32Array; sources: Float32Arr
 export interface Wish { flow: Flow; overlay: Measure | null; trace: Trace | null; places?: Places; /** Shapes stand beside the lines. */ threads?: boolean }
 
 let versions = 0;
+const CHANGED = { new: [STYLE.chosen, MARK.arrow], changed: [STYLE.upstream, MARK.ring], gone: [STYLE.downstream, MARK.cross] } as const;
 
 export function lookOf(scene: Scene, { flow, overlay, trace, places, threads }: Wish): Look {
   const n = scene.count, style = new Uint8Array(n), mark = new Uint8Array(n), line = new Uint8Array(scene.edges);
@@ -118,11 +119,10 @@ function applyMeasure(scene: Scene, m: Measure, style: Uint8Array, mark: Uint8Ar
     const [first, last] = scene.opsOf(i), value = source ? m.sources[scene.row[i]!] ?? NaN : aggregate(m, first, last);
     const bad = m.kind !== 'changes' && !source && some(m.bad, first, last);
     if (m.kind === 'changes') {
-      const fresh = source ? 0 : count(m.bad, first, last);
-      if (!fresh) { style[i] = STYLE.ghost; continue; }
-      style[i] = STYLE.chosen;
-      mark[i] = MARK.arrow;
-      notes.set(i, last > first ? t('{0} of {1} new', fresh, last - first + 1) : t('new'));
+      const change = source || !m.changes ? null : changeAt(m.changes, first, last);
+      if (!change) { style[i] = STYLE.ghost; continue; }
+      [style[i], mark[i]] = CHANGED[change.how];
+      notes.set(i, change.words);
       continue;
     }
     if (m.kind === 'nonfinite') {
@@ -146,12 +146,6 @@ function aggregate(m: Measure, first: number, last: number): number {
   return value;
 }
 
-function count(bad: Uint8Array, first: number, last: number): number {
-  let n = 0;
-  for (let op = first; op <= last; op++) n += bad[op] ?? 0;
-  return n;
-}
-
 function some(bad: Uint8Array, first: number, last: number): boolean {
   for (let op = first; op <= last; op++) if (bad[op]) return true;
   return false;
@@ -162,12 +156,13 @@ export function logScale(low: number, high: number): (value: number) => number {
   return value => (value <= 0 ? 0 : b > a ? Math.min(1, Math.max(0, (Math.log(value) - a) / (b - a))) : 0.5);
 }
 
-export function measureOf(store: RunStore, model: GraphModel, kind: Overlay, flow: Flow, at: number | null = null): Measure | null {
+export function measureOf(store: RunStore, model: GraphModel, kind: Overlay, flow: Flow, at: number | null = null, difference?: Difference): Measure | null {
   if (kind === 'none') return null;
   const ops = new Float32Array(model.ops).fill(NaN), sources = new Float32Array(model.sources).fill(NaN), bad = new Uint8Array(model.ops), { nodes } = model.graph;
   const place = (node: number, value: number) => { const op = nodes.op[node]!, source = nodes.source[node]!; if (op >= 0) ops[op] = value; else if (source >= 0) sources[source] = value; };
   if (kind === 'changes') {
-    const other = beforeOf(store, model.graph), changes = other ? changesOf(model.graph, other, i => model.text(i)) : undefined;
+    const other = beforeOf(store, model.graph);
+    const changes = difference?.graph === model.graph.id ? changesFrom(difference, model.ops) : other ? changesOf(model.graph, other, i => model.text(i)) : undefined;
     if (changes) bad.set(changes.fresh.subarray(0, model.ops));
     return { kind, ops, sources, low: Infinity, high: -Infinity, unit: '', step: changes?.since ?? -1, what: '', bad, found: changes?.added ?? 0, changes };
   }

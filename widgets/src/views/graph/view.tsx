@@ -12,6 +12,7 @@ import type { Attachment, Breakpoint, Host, RunStore, Selection } from '../../st
 import { onTheme, readTheme, type Theme } from '../../theme';
 import { fieldsOf, listAt, placesOf } from '../../breaks/places';
 import { useToggle } from '../../breaks/toggle';
+import type { Difference } from './changes';
 import { cardOf, isParameter, spoken } from './describe';
 import { Legend } from './legend';
 import { lookOf, measureOf, OVERLAYS, type Flow, type Overlay, type Wish } from './look';
@@ -26,7 +27,7 @@ const RECORD = 'with ts.record() as tape:\n    loss = F.cross_entropy(model(x), 
 /** Below this width outline and properties lie over the canvas. */
 const NARROW = 760;
 
-export interface GraphWish { flow: Flow; overlay: Overlay; threads: boolean }
+export interface GraphWish { flow: Flow; overlay: Overlay; threads: boolean; difference?: Difference }
 
 export function GraphView({ at, host, root, wish }: { at: Attachment; host: Host; root: HTMLElement; wish: GraphWish }) {
   const store = useRun(at, ['graph', 'clocks', 'gradients', 'findings', 'status', 'debug']);
@@ -38,7 +39,7 @@ export function GraphView({ at, host, root, wish }: { at: Attachment; host: Host
 function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; root: HTMLElement; store: RunStore; wish: GraphWish }) {
   const place = useRef<HTMLDivElement>(null), box = useRef<HTMLDivElement>(null), input = useRef<HTMLInputElement>(null), stage = useRef<Stage | null>(null);
   const selection = useSelection(at);
-  const [picked, setPicked] = useState<number | null>(null);          // a structure chosen by the reader; else the current one
+  const [picked, setPicked] = useState<number | null>(wish.difference?.graph ?? null);          // a structure chosen by the reader; else the current one
   const [flow, setFlow] = useState<Flow>(wish.flow);
   const [overlay, setOverlay] = useState<Overlay>(wish.overlay);
   const [tracing, setTracing] = useState(false);
@@ -69,7 +70,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
     const offs = [store.on(kind, () => setArrived(n => n + 1)), at.need(kind)];
     return () => offs.forEach(off => off());
   }, [at, store, overlay]);
-  const measure = useMemo(() => measureOf(store, model, overlay, flow, selection.step), [store, model, version, overlay, flow, store.clocks, store.gradients, store.findings, arrived, selection.step]);
+  const measure = useMemo(() => measureOf(store, model, overlay, flow, selection.step, wish.difference), [store, model, version, overlay, flow, store.clocks, store.gradients, store.findings, arrived, selection.step]);
   const breakpoints = store.debug?.breakpoints ?? NONE, places = useMemo(() => placesOf(model, breakpoints), [model, version, breakpoints]);
   const { toggle, problem: refused } = useToggle(at, model, places);
   const narrow = width < NARROW, showOutline = outlined ?? width >= 1000;
