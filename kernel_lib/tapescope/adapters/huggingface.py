@@ -14,17 +14,17 @@ class TapescopeCallback(TrainerCallback):  # type: ignore[misc]
     """Records a Trainer's training, from its begin to its end; `tape` is the recording, live while it trains and kept afterwards.
 
     The arguments are those of `tapescope.adapters.torch.record`. A step is an optimizer step: with gradient accumulation its batches are one.
-    What the Trainer logs becomes series "train/loss", "train/learning_rate", "eval/loss" ... When training raises, `callback.tape.stop()` ends the recording.
+    The Trainer's tokenizer, where it has one (`processing_class`), names what the model reads. What the Trainer logs becomes series "train/loss", "train/learning_rate", "eval/loss" ... When training raises, `callback.tape.stop()` ends the recording.
     """
 
     def __init__(self, *, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None, name: str | None = None) -> None:
         self._options: dict[str, Any] = {"values": values, "every": every, "module": module, "op": op, "name": name}
         self.tape: TorchTape | None = None
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, processing_class: Any = None, **kwargs: Any) -> None:
         if self.tape is not None:
             self.tape.stop()
-        self.tape = record(model, **self._options)
+        self.tape = record(model, tokenizer=processing_class if hasattr(processing_class, "get_vocab") else None, **self._options)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         if self.tape is None:

@@ -48,7 +48,8 @@ def frames(tape: Tape, key: str, cursor: Any = None, most: int | None = None,
     found = []
     for item in items:
         copy, shape, _ = item.data
-        x = rows_of(copy)
+        named = tape.rows_of(key, item.step, shape) if copy.shape == tuple(shape) else None
+        x = rows_of(copy if named is None else copy.reshape(len(named[0]), -1))
         good = np.isfinite(x).all(1)
         if not good.any():
             continue
@@ -60,11 +61,12 @@ def frames(tape: Tape, key: str, cursor: Any = None, most: int | None = None,
         basis.add(x)
         xyz = (x - basis.mean) @ basis.basis
         columns = {"xyz": xyz.astype(np.float32).ravel(), "row": pick.astype(np.int32)}
-        labels = tape.labels_of(item.step)
-        if labels is not None and len(labels) == shape[0] == len(copy):
+        labels = tape.labels_of(item.step) if named is None else named[0]
+        if named is not None or (labels is not None and len(labels) == shape[0] == len(copy)):
             columns["label"] = np.asarray(labels)[pick].astype(np.int32)
+        about = {} if named is None else {"names": {str(i): named[1][i] for i in np.unique(columns["label"]).tolist() if i in named[1]}}
         found.append(Frame("projection", {"key": key, "step": item.step, "n": len(pick), "method": "PCA", "explained": [float(s) for s in basis.share],
-                                          "width": int(x.shape[1])}, columns))
+                                          "width": int(x.shape[1]), **about}, columns))
     return found, after
 
 

@@ -480,6 +480,10 @@ class Tape:
         """The classes of a step's rows, or None."""
         return self.recorder.values.labels.get(step)
 
+    def rows_of(self, key: str, step: int, shape: tuple[int, ...]) -> tuple[Any, dict[int, str]] | None:
+        """Where the rows of a copied value are not those of its first axis: a number for each, and words for the numbers. An adapter may know."""
+        return None
+
     def kept_findings(self) -> list[dict[str, Any]] | None:
         """Findings that came with the recording; None where the rules can look themselves."""
         return None

@@ -151,6 +151,43 @@ def test_fine_tuned_for_classification(tmp_path, tokenizer, name):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_tokens_name_rows_and_axes(tokenizer):
+    torch.manual_seed(0)
+    model = classifiers(len(tokenizer))["bert"]()
+    data = tokenizer(SENTENCES[:3], return_tensors="pt", padding=True)
+    layer = "bert.encoder.layer.0"
+    opt = torch.optim.SGD(model.parameters(), 0.1)
+    with tst.record(model, tokenizer=tokenizer) as tape:
+        for key in (f"activation/{layer}", f"attention/{layer}.attention.self", "weight/bert.embeddings.word_embeddings.weight", "activation/classifier"):
+            tape.probe(key)
+        for _ in range(2):
+            opt.zero_grad()
+            model(**data, labels=torch.tensor([0, 1, 0])).loss.backward()
+            opt.step()
+        attention = min(tape.recorder.values.attentions)
+        tape.probe("attention/" + attention)
+        model(**data)
+    assert tape.error is None, tape.error_text
+    words = [tokenizer.convert_ids_to_tokens(row) for row in data["input_ids"]]
+    axes = {f.meta["key"]: f.meta["axes"] for f in tape.frames("tensor", max_bytes=1 << 30)[0]}
+    assert axes[f"activation/{layer}"] == [{"axis": 1, "by": 0, "words": words}] and axes["activation/classifier"] == []
+    assert axes["attention/" + attention] == [{"axis": 2, "by": 0, "words": words}, {"axis": 3, "by": 0, "words": words}]
+    table, = axes["weight/bert.embeddings.word_embeddings.weight"]
+    assert table["axis"] == 0 and table["words"] == tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    projected = {}
+    for key in (f"activation/{layer}", "weight/bert.embeddings.word_embeddings.weight"):
+        f = tape.frames("projection", id=key, max_bytes=1 << 30)[0][-1]
+        projected[key] = [f.meta["names"][str(i)] for i in f.columns["label"].tolist()]
+    assert projected[f"activation/{layer}"] == [w for row in words for w in row]
+    assert projected["weight/bert.embeddings.word_embeddings.weight"] == table["words"]
+    from tapescope.views.static.projector import projector_svg
+
+    assert tape.projector(layer) is not None and ">the<" in projector_svg(tape, f"activation/{layer}").replace("\u0120", "")
+    with pytest.raises(TypeError, match="tokenizer is one of transformers', a mapping"):
+        tape.tokens(3)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_attention_maps_and_a_pipeline(tokenizer):
     torch.manual_seed(0)
     model = classifiers(len(tokenizer))["bert"]().eval()

@@ -113,13 +113,13 @@ export class Run implements RunStore {
       case 'tensor':
         keepNewest(this.tensors, {
           key: meta.key, step: meta.step, shape: meta.shape ?? [], dtype: meta.dtype ?? '', strided: meta.strided ?? 1, stats: meta.stats ?? {}, values: f4(columns, 'values'),
-          ...(Array.isArray(meta.part) && { part: meta.part, every: meta.every ?? 1 }),
+          ...(Array.isArray(meta.part) && { part: meta.part, every: meta.every ?? 1 }), ...(Array.isArray(meta.axes) && meta.axes.length && { axes: meta.axes }),
         });
         break;
       case 'projection':
         keepNewest(this.projections, {
           key: meta.key, step: meta.step, n: meta.n, method: meta.method ?? '', explained: meta.explained ?? [], xyz: f4(columns, 'xyz'),
-          label: columns.label ? pick(columns, 'label', Int32Array) : null, ...(columns.row && { row: pick(columns, 'row', Int32Array) }),
+          label: columns.label ? pick(columns, 'label', Int32Array) : null, ...(columns.row && { row: pick(columns, 'row', Int32Array) }), ...(meta.names && { names: meta.names }),
         });
         break;
       case 'media': {

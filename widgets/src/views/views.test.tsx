@@ -8,7 +8,7 @@ import { DemoHost, type DemoOptions } from '../testing/demo';
 import { encodeFrame } from '../wire/encode';
 import { lifeOf } from './dashboard/status';
 import { findings } from './findings';
-import { tensor } from './tensor';
+import { tensor, wordsAt, wordsOf } from './tensor';
 
 beforeEach(() => { delete (globalThis as any)[Symbol.for('tapescope.hub.1')]; document.body.replaceChildren(); });
 
@@ -95,6 +95,27 @@ describe('tensor', () => {
     const other = await mounted(tensor, { steps: 30 }, { key: 'weight/absent' });
     expect(other.el.textContent).toContain('Waiting for its next occurrence');
     await other.stop();
+  });
+});
+
+describe('words along the axes of a tensor', () => {
+  const axes = [{ axis: 2, by: 0, words: [['the', 'house'], ['a', 'river']] }, { axis: 3, by: 0, words: [['the', 'house'], ['a', 'river']] }];
+  it('are those of the row of the batch that is shown', () => {
+    expect(wordsAt(axes, [1, 0, 0, 1])).toBe('  a \u2192 river');
+    expect(wordsAt(undefined, [0, 0])).toBe('');
+    expect(wordsOf(axes, 3, [1, 0, 0, 0])).toEqual(['a', 'river']);
+    expect(wordsOf(axes, 1, [1, 0, 0, 0])).toBeNull();
+    expect(wordsOf([{ axis: 0, words: ['x', 'y'] }], 0, [0, 0])).toEqual(['x', 'y']);
+  });
+
+  it('stand over the picture, and come with the store', async () => {
+    const { el, host, stop } = await mounted(tensor, { steps: 3 }, { key: 'attention/layer' });
+    const at = hubOf().attach(host);
+    await act(() => { (at.store() as any).apply({ kind: 'tensor', meta: { key: 'attention/layer', step: 2, shape: [2, 1, 2, 2], dtype: 'float32', strided: 1, stats: {}, axes }, columns: { values: new Float32Array(8) } }); });
+    at.release();
+    await wait(200);
+    expect([...el.querySelectorAll('.ts-words')].map(e => e.textContent)).toEqual(['dim 2 the \u00b7 house', 'dim 3 the \u00b7 house']);
+    await stop();
   });
 });
 

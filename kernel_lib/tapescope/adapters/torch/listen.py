@@ -222,8 +222,8 @@ class _Ears:
             def applied(cls: type, *args: Any, **kwargs: Any) -> Any:
                 r = recorder_here()
                 if r is None or r.quiet or cls.__name__ == "_NoopSaveInputs":      # a checkpoint's own, which computes nothing
-                    return apply.__func__(cls, *args, **kwargs)
-                return _function(r, apply.__func__, cls, args, kwargs)
+                    return apply.__get__(None, cls)(*args, **kwargs)
+                return _function(r, apply.__get__(None, cls), cls, args, kwargs)
 
             for owner, name, ours in patches(recorder_here):
                 self.patched.append((owner, name, getattr(owner, name)))
@@ -274,14 +274,14 @@ def called(module: Any, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     return call(*args, **kwargs) if r is None or not r.opaque or r.quiet or not r.listens else opaque(r, ears, module, call, args, kwargs)
 
 
-def _function(r: TorchRecorder, apply: Any, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _function(r: TorchRecorder, apply: Callable[..., Any], cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A user's autograd.Function is one op; what its forward computes is its own affair. A checkpoint's forward is the model's."""
     op = function_op(cls)
     first, t0 = _sequence(), clock()
     if not op.through:
         r.quiet += 1
     try:
-        out = apply(cls, *args, **kwargs)
+        out = apply(*args, **kwargs)
     finally:
         if not op.through:
             r.quiet -= 1

@@ -12,8 +12,9 @@ import torch
 from ...core.state import mode
 from ...tape.names import Call, Names
 from ...tape.recorder import Recorder
+from ...tape.reduce import host
 from ...tape.walk import Step
-from .arrays import quietly
+from .arrays import array_of, quietly
 from .mirror import Held, Mirrors, version_of
 from .nodes import LEAF, OpNode
 from .ops import TorchOp
@@ -220,6 +221,9 @@ class TorchRecorder(Recorder):
                 self._root_call(module)
             if not self.listens:
                 return
+            tokens = self.values.tokens
+            if tokens is not None and self.values.probes.keys and isinstance(module, torch.nn.Embedding) and args:
+                tokens.embedded(self.step_no, module.num_embeddings, host(array_of(args[0])))
             call = self.names.call(module, top)
             self.open.append(self._event(call.sig if _grad_enabled() else call.quiet, module))
         except Exception as e:

@@ -12,12 +12,14 @@ import torch
 
 from ...core.site import user_frame
 from ...tape.fingerprint import attach
+from ...tape.frame import Frame
 from ...tape.recorder import Recorder
 from ...tape.recordings import registry
 from ...tape.tape import Tape
 from .kernels import Kernels, OpKernels
 from .listen import Listener, ears, hearing, leaving, local, sweep
 from .recorder import TorchRecorder
+from .tokens import Tokens, vocabulary
 
 CAPABILITIES = {"can_step": True, "can_rewind": True, "can_break": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
 
@@ -81,6 +83,24 @@ class TorchTape(Tape):
         super().failed(error)
         self._detach()
 
+    def tokens(self, tokenizer: Any) -> None:
+        """Says what the numbers that the model reads stand for: a tokenizer of transformers, a mapping or a sequence of tokens. They then name the rows
+        of activations in the projector, and the axes of activations, attention maps and embeddings in the tensor view."""
+        self.recorder.values.tokens = Tokens(vocabulary(tokenizer))
+        self.changed()
+
+    def rows_of(self, key: str, step: int, shape: tuple[int, ...]) -> tuple[Any, dict[int, str]] | None:
+        known = self.recorder.values.tokens
+        return None if known is None else known.labels(key, step, shape)
+
+    def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
+        found, cursor = super()._read_tensor(cursor, id, steps, max_bytes, most)
+        known = self.recorder.values.tokens
+        if known is not None:
+            for f in found:
+                f.meta["axes"] = known.axes(f.meta["key"], f.meta["step"], f.meta["shape"])
+        return found, cursor
+
     def _probed(self) -> None:
         super()._probed()
         self.recorder.attend()
@@ -104,13 +124,14 @@ class TorchTape(Tape):
 
 def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, values: str = "stats", every: int = 1, module: str | None = None,
            op: str | None = None, name: str | None = None, params: Mapping[str, Any] | None = None, fingerprints: bool = False,
-           kernels: bool = False, compiled: str = "eager") -> TorchTape:
+           kernels: bool = False, compiled: str = "eager", tokenizer: Any = None) -> TorchTape:
     """Starts a recording of what PyTorch does on this thread: `with record(model) as tape: ...`, or `tape = record(model)` and later `tape.stop()`.
 
     `model` gives parameters and layers their names; without it, the first module that is called does. With `path` it is written to that folder while it
     goes on, for `tapescope.load_tape`. The other arguments are those of `tapescope.record`. Under `torch.distributed` every process has a recording of
     its own, with its rank; a path gets one folder a rank. `kernels` lets `tape.kernels()` tell what each op calls of ATen, at some cost.
-    Models under `torch.compile(model)` run eagerly while they are recorded; with `compiled="opaque"` they run as compiled, and each call is one op. Raises TypeError for a model that is no torch.nn.Module, ValueError for an unknown level.
+    Models under `torch.compile(model)` run eagerly while they are recorded; with `compiled="opaque"` they run as compiled, and each call is one op.
+    `tokenizer` names what the model reads (see `TorchTape.tokens`). Raises TypeError for a model that is no torch.nn.Module, ValueError for an unknown level.
     """
     if model is not None and not isinstance(model, torch.nn.Module):
         raise TypeError(f"record() takes a torch.nn.Module, not {type(model).__name__}; leave it out to record without one")
@@ -126,6 +147,8 @@ def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, val
     tape = TorchTape(values, every, module, op, name or registry.name_for(place), kernels=kernels, compiled=compiled)
     tape.rank = rank or 0
     tape.log_params(params or {})
+    if tokenizer is not None:
+        tape.tokens(tokenizer)
     if model is not None:
         tape.recorder.names.add_root(model)
     if fingerprints:

@@ -25,12 +25,13 @@ def projector_svg(tape: Tape, key: str = "") -> str:
     at = (xyz[pick, :2] - (low + high) / 2) * scale + SIDE / 2
     radius = 3.2 if len(pick) < 200 else 2.2
     known = sorted({int(c) for c in label if c >= 0})
+    names = frame.meta.get("names", {})
     wide = SIDE + 24 + (46 if known else 0)
     parts = [text(12, 20, frame.meta.get("key", key), weight=600, width=34), text(wide - 12, 20, f"step {frame.meta['step']}", anchor="end", fill=MUTED)]
     for (x, y), c in zip(at, label[pick], strict=True):
         parts.append(f'<circle cx="{x + 12:.1f}" cy="{SIDE - y + 30:.1f}" r="{radius}" fill="{SERIES[int(c) % len(SERIES)] if c >= 0 else SERIES[0]}" fill-opacity="0.75"/>')
     for i, c in enumerate(known[:16]):
-        parts += [f'<circle cx="{SIDE + 28}" cy="{44 + i * 17}" r="4" fill="{SERIES[c % len(SERIES)]}"/>', text(SIDE + 38, 48 + i * 17, c, size=10.5)]
+        parts += [f'<circle cx="{SIDE + 28}" cy="{44 + i * 17}" r="4" fill="{SERIES[c % len(SERIES)]}"/>', text(SIDE + 38, 48 + i * 17, names.get(str(c), c), size=10.5, width=6)]
     explained = [float(e) for e in frame.meta.get("explained", [])][:2]
     share = f", {sum(explained):.0%} of the variance in these two axes" if explained else ""
     parts.append(text(12, SIDE + 48, f"{frame.meta.get('method', '')}, {len(xyz):,} points{share}", size=10.5, fill=MUTED))

@@ -82,8 +82,11 @@ export interface Near {
   label: number | null;
 }
 
+/** A label as it is read: its word, where it has one. */
+export const wordOf = (label: number, names?: Record<string, string>): string => names?.[label] ?? String(label);
+
 /** "8 of 10 share label 7", or "" without labels. */
-export function agreement(near: readonly Near[], label: number | null): string {
+export function agreement(near: readonly Near[], label: number | null, names?: Record<string, string>): string {
   if (label === null || !near.length) return '';
-  return `${near.filter((n) => n.label === label).length} of ${near.length} share label ${label}`;
+  return `${near.filter((n) => n.label === label).length} of ${near.length} share label ${wordOf(label, names)}`;
 }

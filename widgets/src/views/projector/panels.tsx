@@ -5,11 +5,11 @@ import { css } from '../../engines/heatmap_lut';
 import { percent, short } from '../../engines/bins_ticks';
 import { VALUES, type Colouring, type Palette } from '../../engines/points_palette';
 import type { Projection } from '../../store/types';
-import { agreement, axisName, nameOf, type Layer, type Near } from './model';
+import { agreement, axisName, nameOf, wordOf, type Layer, type Near } from './model';
 
 /** Labels with their colours and counts; a pressed one stays bright alone. With a selection the counts are those inside it. */
-export function Legend({ what, colours, palette, alone, inside, onAlone }: {
-  what: string; colours: Colouring; palette: Palette; alone: number | null; inside: Map<number, number> | null; onAlone(label: number | null): void;
+export function Legend({ what, colours, palette, alone, inside, names, onAlone }: {
+  what: string; names?: Record<string, string> | undefined; colours: Colouring; palette: Palette; alone: number | null; inside: Map<number, number> | null; onAlone(label: number | null): void;
 }) {
   if (colours.kind === 'none') return null;
   if (colours.kind === 'value') {
@@ -22,7 +22,7 @@ export function Legend({ what, colours, palette, alone, inside, onAlone }: {
       </div>
     );
   }
-  const long = colours.labels.some((l) => String(l.label).length > 4);
+  const long = colours.labels.some((l) => wordOf(l.label, names).length > 4);
   return (
     <div class="ts-proj-card" role="group" aria-label="Labels">
       <h3>{what}</h3>
@@ -32,7 +32,7 @@ export function Legend({ what, colours, palette, alone, inside, onAlone }: {
             title={alone === label ? 'Show all labels' : 'Show this label alone'}>
             <i style={{ borderColor: css(palette.colours[colour]!), background: palette.hollow[colour] ? 'transparent' : css(palette.colours[colour]!) }} />
             <span class="ts-hidden">label </span>
-            <span class="ts-clip">{label < 0 ? 'none' : label}</span>
+            <span class="ts-clip">{label < 0 ? 'none' : wordOf(label, names)}</span>
             <span class="ts-hidden">, points: </span>
             <span>{inside ? inside.get(label) ?? 0 : count}</span>
           </button>
@@ -57,24 +57,24 @@ export function Variance({ projection }: { projection: Projection }) {
   );
 }
 
-export function Picked({ row, label, near, colours, palette, onRow, onClose }: {
-  row: number; label: number | null; near: readonly Near[]; colours: Colouring; palette: Palette; onRow(row: number): void; onClose(): void;
+export function Picked({ row, label, near, colours, palette, names, onRow, onClose }: {
+  row: number; names?: Record<string, string> | undefined; label: number | null; near: readonly Near[]; colours: Colouring; palette: Palette; onRow(row: number): void; onClose(): void;
 }) {
   const swatch = (r: number) => css(palette.colours[colours.index[r]! & 127]!);
   return (
     <div class="ts-proj-card" role="group" aria-label={`Row ${row} and its neighbours`} style={{ marginTop: 'auto' }}>
       <h3>
         <i class="ts-proj-swatch" style={{ background: swatch(row) }} />
-        <span class="ts-proj-row ts-clip">row {row}{label !== null && ` \u00b7 label ${label}`}</span>
+        <span class="ts-proj-row ts-clip">row {row}{label !== null && ` \u00b7 ${names ? wordOf(label, names) : `label ${label}`}`}</span>
         <span class="ts-proj-end"><Button quiet icon label="Let go of the point" onPress={onClose}>{'\u00d7'}</Button></span>
       </h3>
-      {agreement(near, label) && <p class="ts-proj-agree">{agreement(near, label)}</p>}
+      {agreement(near, label, names) && <p class="ts-proj-agree">{agreement(near, label, names)}</p>}
       <div class="ts-proj-near">
         {near.map((n) => (
           <button type="button" key={n.row} class="ts-proj-label" onClick={() => onRow(n.row)}>
             <i style={{ borderColor: swatch(n.row), background: swatch(n.row) }} />
             <span class="ts-hidden">row </span>
-            <span>{n.row}{n.label !== null && <span class="ts-muted"><span class="ts-hidden">, label</span> <span aria-hidden="true">{'\u00b7'}</span> {n.label}</span>}</span>
+            <span>{n.row}{n.label !== null && <span class="ts-muted"><span class="ts-hidden">, label</span> <span aria-hidden="true">{'\u00b7'}</span> {wordOf(n.label, names)}</span>}</span>
             <span class="ts-hidden">, distance </span>
             <span>{short(n.distance, 2)}</span>
           </button>

@@ -78,6 +78,7 @@ describe('the model', () => {
   it('counts labels and neighbours', () => {
     expect([...tally(Int32Array.from([3, 1, 3]), [0, 1, 2])]).toEqual([[1, 1], [3, 2]]);
     expect(agreement([{ row: 1, distance: 0, label: 7 }, { row: 2, distance: 0, label: 1 }], 7)).toBe('1 of 2 share label 7');
+    expect(agreement([{ row: 1, distance: 0, label: 7 }], 7, { 7: 'the' })).toBe('1 of 1 share label the');
     expect(agreement([], 7)).toBe('');
   });
 

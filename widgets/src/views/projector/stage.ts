@@ -15,7 +15,7 @@ import { DepthOrder, drawSoft } from '../../engines/points_soft';
 import type { Projection } from '../../store/types';
 import type { Theme } from '../../theme';
 import type { Ticker } from '../../ticker';
-import { axisName } from './model';
+import { axisName, wordOf } from './model';
 import { paintOverlay } from './overlay';
 import { ease, Tweens } from './tweens';
 
@@ -388,7 +388,7 @@ export class Stage {
       background: colour(theme.bg), ink: colour(theme.fg), faint: colour(theme.faint), accent: colour(theme.forward), font: theme.font,
       axes: [0, 1, 2].map((d) => ({ name: axisName(projection.method, d), share: projection.explained[d] ?? null })), depth: this.camera.depth,
       palette: this.palette, colour: this.#colour, hover: this.hover, picked: this.picked, near: this.near,
-      names: this.named && this.colours.kind === 'label' ? this.colours.labels.filter((l) => l.label >= 0).map((l) => ({ text: String(l.label), colour: l.colour })) : [],
+      names: this.named && this.colours.kind === 'label' ? this.colours.labels.filter((l) => l.label >= 0).map((l) => ({ text: wordOf(l.label, projection.names), colour: l.colour })) : [],
       lasso: this.lasso, box: this.box,
     });
   };

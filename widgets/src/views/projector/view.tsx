@@ -11,7 +11,7 @@ import { onTheme, readTheme } from '../../theme';
 import { Scrubber } from '../histograms/scrubber';
 import { density } from '../histograms/tiles';
 import { gestures, type Tool } from './gestures';
-import { at as projectionAt, boundsAll, keyOf, layers as layersOf, tally, type Near } from './model';
+import { at as projectionAt, boundsAll, keyOf, layers as layersOf, tally, wordOf, type Near } from './model';
 import { Choose, Legend, Picked, Variance, Waiting } from './panels';
 import { Stage } from './stage';
 
@@ -143,7 +143,7 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
         if (slot < 0) return note.hide();
         const row = s.rowOf(slot);
         const label = now.current.shown.label?.[row];
-        note.show([`row ${row}`, ...(label === undefined ? [] : [`label ${label}`]), `step ${now.current.shown.step}`].join('\n'), x, y);
+        note.show([`row ${row}`, ...(label === undefined ? [] : [now.current.shown.names ? wordOf(label, now.current.shown.names) : `label ${label}`]), `step ${now.current.shown.step}`].join('\n'), x, y);
       },
       pick: (slot) => at.selection.set({ point: slot < 0 ? null : s.rowOf(slot) }),
       enclose: rows => encloseRows(rows),
@@ -214,12 +214,12 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
             <Button quiet icon label="Clear the selection" onPress={() => at.selection.set({ points: null })}>{'\u00d7'}</Button></div>
         )}
         <div class="ts-proj-side">
-          {s && <Legend what={by === 'label' ? 'Label' : 'Row'} colours={s.colours} palette={s.palette} alone={alone} inside={counts} onAlone={setAlone} />}
+          {s && <Legend what={by === 'label' ? 'Label' : 'Row'} colours={s.colours} palette={s.palette} alone={alone} inside={counts} names={by === 'label' ? shown.names : undefined} onAlone={setAlone} />}
           {(!small || picked === null) && <Variance projection={shown} />}
-          {s && picked !== null && <Picked row={picked} label={labelOf(picked)} near={small ? near.slice(0, 4) : near} colours={s.colours} palette={s.palette}
+          {s && picked !== null && <Picked row={picked} label={labelOf(picked)} near={small ? near.slice(0, 4) : near} names={shown.names} colours={s.colours} palette={s.palette}
             onRow={(row) => at.selection.set({ point: row })} onClose={() => at.selection.set({ point: null })} />}
         </div>
-        <span class="ts-hidden" role="status">{picked === null ? '' : `row ${picked}${labelOf(picked) === null ? '' : `, label ${labelOf(picked)}`}`}</span>
+        <span class="ts-hidden" role="status">{picked === null ? '' : `row ${picked}${labelOf(picked) === null ? '' : `, label ${wordOf(labelOf(picked)!, shown.names)}`}`}</span>
       </div>
       <Scrubber steps={Int32Array.from(list, (p) => p.step)} step={selection.step} live={live} slow={5} onStep={(step) => at.selection.set({ step })} />
     </>

@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import { bytes, Empty, makeTip, Nothing, Select, show, Slider, useRedraw, useRun, useSelection, type Tip } from '../../chrome';
 import { defaultChoice, fitChoice, sliceOf, sparkBins, type Choice } from '../../engines/slice';
 import { probe } from '../../probe';
-import type { Attachment, RunStore, TensorValue, View } from '../../store/types';
+import type { Attachment, NamedAxis, RunStore, TensorValue, View } from '../../store/types';
 import { addStyle, onTheme, readTheme } from '../../theme';
 import { viewOf, type ViewProps } from '../mount';
 import { paintSlice, paletteOf, rampCss, type Placed } from './heat';
@@ -69,7 +69,7 @@ function Shown({ list, step, palette, onStep }: { list: TensorValue[]; step: num
 
   const say = (r: number, c: number): string => {
     const flat = slice.offset(r, c);
-    return flat < 0 ? '' : `[${slice.index(r, c).join(', ')}]  ${values[flat] === undefined ? '' : show(values[flat]!, 6)}`;
+    return flat < 0 ? '' : `[${slice.index(r, c).join(', ')}]${wordsAt(tensor.axes, slice.index(r, c))}  ${values[flat] === undefined ? '' : show(values[flat]!, 6)}`;
   };
   const point = (r: number, c: number) => {
     const p = placed.current;
@@ -101,6 +101,10 @@ function Shown({ list, step, palette, onStep }: { list: TensorValue[]; step: num
           ))}
         </div>
       )}
+      {[chosen.row, chosen.column].filter((d, i, all) => all.indexOf(d) === i).map(d => {
+        const words = wordsOf(tensor.axes, d, chosen.at);
+        return words && <p key={d} class="ts-words ts-mono ts-clip" title={words.join(' ')}><span class="ts-faint">dim {d}</span> {words.join(' \u00b7 ')}</p>;
+      })}
       <div class="ts-heat ts-grow" ref={box}>
         {shape.length === 0
           ? <div class="ts-scalar ts-mono">{show(values[0], 8)}</div>
@@ -156,6 +160,18 @@ function useTensor(at: Attachment, store: RunStore | null, key: string | null): 
   return { list: (key && store?.tensors.get(key)) || [], problem };
 }
 
+/** The words along an axis, for the slice that is shown. */
+export function wordsOf(axes: readonly NamedAxis[] | undefined, axis: number, at: readonly number[]): string[] | null {
+  const named = axes?.find(a => a.axis === axis), words = named && (named.by === undefined ? named.words : named.words[at[named.by] ?? 0]);
+  return words?.length ? words as string[] : null;
+}
+
+/** ' the → garden': what stands at a place, along each axis that has words. */
+export function wordsAt(axes: readonly NamedAxis[] | undefined, index: readonly number[]): string {
+  const words = (axes ?? []).map(a => (a.by === undefined ? a.words[index[a.axis]!] : a.words[index[a.by]!]?.[index[a.axis]!]) as string | undefined);
+  return words.some(w => w !== undefined) ? `  ${words.map(w => w ?? '?').join(' \u2192 ')}` : '';
+}
+
 const describe = (t: TensorValue) => `${t.dtype} (${t.shape.join(', ')})  ${bytes(t.shape.reduce((a, b) => a * b, 1) * itemSize(t.dtype))}`;
 const itemSize = (dtype: string) => (/(\d+)/.exec(dtype) ? Number(/(\d+)/.exec(dtype)![1]) / 8 : 1);
 
@@ -177,8 +193,8 @@ function keyOf(store: RunStore | null, s: { key: string | null; op: number | nul
 function keysOf(store: RunStore | null): string[] {
   return store ? [...new Set([...store.stats.keys(), ...store.tensors.keys()])].filter(key => PROBED.test(key)).sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1)) : [];
 }
-const PROBED = /^(weight|grad|activation|output)\//;
-const ORDER = ['weight', 'grad', 'activation', 'output'];
+const PROBED = /^(weight|grad|activation|output|attention)\//;
+const ORDER = ['weight', 'grad', 'activation', 'attention', 'output'];
 const rank = (key: string) => { const at = ORDER.indexOf(key.split('/')[0]!); return at < 0 ? ORDER.length : at; };
 
 export const tensor: View = viewOf(TensorView);

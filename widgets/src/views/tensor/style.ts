@@ -1,4 +1,5 @@
 export const STYLE = `
+.ts-words { margin: 0; padding: 2px 8px; font-size: 11px; }
 .ts-tensor .ts-slices { background: var(--ts-panel); }
 .ts-summary { display: flex; align-items: center; gap: 14px; padding: 7px 10px 6px; border-bottom: 1px solid var(--ts-line); flex: none; }
 .ts-summary svg { flex: none; }
