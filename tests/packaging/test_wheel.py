@@ -97,9 +97,9 @@ def test_library_views_and_labextension_are_in_it(content):
 
 def test_nothing_else_is_in_it(content):
     record = f"tapescope-{VERSION}.dist-info/"
-    kinds = (r"tapescope/[\w/]+\.py", r"tapescope/static/\w+\.js", re.escape(LABEXTENSION) + r"/static/[\w.\-]+\.(js|json)",
+    kinds = (r"tapescope/[\w/]+\.py", r"tapescope/static/\w+(/[\w\-]+)?\.js", re.escape(LABEXTENSION) + r"/static/[\w.\-]+\.(js|json)",
              re.escape(LABEXTENSION) + r"/(package|install)\.json", re.escape(LABEXTENSION) + r"/schemas/@tapescope/labextension/(\w+\.json|package\.json\.orig)",
-             re.escape(record) + r"(METADATA|WHEEL|RECORD|licenses/LICENSE)")
+             re.escape(record) + r"(METADATA|WHEEL|RECORD|entry_points\.txt|licenses/LICENSE)")
     assert [name for name in content if not any(re.fullmatch(kind, name) for kind in kinds)] == []
     assert [name for name in content if "test" in name.lower() or name.endswith((".map", ".ts", ".tsx"))] == []
     assert not any(name.startswith("tapescope/labextension") for name in content), "the labextension travels twice"
@@ -120,6 +120,11 @@ def test_licence_name_and_needs(content, wheel):
     needs = {re.split(r"[^\w-]", need)[0] for need in data.get_all("Requires-Dist") if "extra ==" not in need}
     assert needs == {"numpy", "ipywidgets", "anywidget", "plotly"}
     assert {"cuda12", "cuda13", "examples", "test"} <= set(data.get_all("Provides-Extra"))
+
+
+def test_nbconvert_finds_the_exporter(installed):
+    code = "import warnings; warnings.simplefilter('ignore'); from importlib.metadata import entry_points; print(entry_points(group='nbconvert.exporters')['tapescope'].load().export_from_notebook)"
+    assert say(installed, code) == ["HTML with live Tapescope views"]
 
 
 def test_one_version_everywhere(content):

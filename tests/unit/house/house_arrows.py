@@ -70,7 +70,7 @@ LATER: Mapping[str, set[str]] = {
 }
 
 # Packages of others: NumPy anywhere, these when the room is loaded, and those only inside functions.
-OTHERS: Mapping[str, set[str]] = {"views": {"anywidget", "traitlets"}, "adapters": {"torch", "transformers"}}
+OTHERS: Mapping[str, set[str]] = {"views": {"anywidget", "nbconvert", "traitlets"}, "adapters": {"torch", "transformers"}}
 OTHERS_LATER: Mapping[str, set[str]] = {
     "safetensors": {"safetensors"},
     "serialization": {"cupy"},
