@@ -10,7 +10,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 
 for _v in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_v] = "1"
@@ -19,12 +18,11 @@ import gc  # noqa: E402
 from time import process_time  # noqa: E402
 from typing import Any  # noqa: E402
 
-from . import models  # noqa: E402
+from . import models, torch_peers  # noqa: E402
 
 WAYS: dict[str, dict[str, Any] | None] = {
     "bare": None, "structure": {"values": "none"}, "health": {"values": "health"}, "stats": {"values": "stats"},
-    "statistics and histograms, every step": {"values": "histogram"}, "the same, every 10th step": {"values": "histogram", "every": 10}, "detached": None,
-    "TensorBoard, histograms of the same": None}
+    "statistics and histograms, every step": {"values": "histogram"}, "the same, every 10th step": {"values": "histogram", "every": 10}, "detached": None}
 GOALS = {"structure": 1.15, "statistics and histograms, every step": 1.40, "the same, every 10th step": 1.05, "detached": 1.00}
 
 
@@ -41,7 +39,6 @@ def main(quick: bool = False) -> None:
     for name, (make, n) in cases.items():
         torch.manual_seed(0)
         step = make(torch)
-        model = next((c.cell_contents for c in step.__closure__ or () if isinstance(c.cell_contents, torch.nn.Module)), None)
         for _ in range(10):
             step()
         times: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -50,21 +47,16 @@ def main(quick: bool = False) -> None:
         for round_ in range(3 if quick else 8):
             for way, options in WAYS.items():
                 gc.collect()
-                if way.startswith("TensorBoard") and (model is None or not _writes()):
-                    continue
                 tape = None if options is None else tst.record(**options)
                 before = process_time()
                 step()
                 first = process_time() - before
                 for _ in range(2):
                     step()
-                writer = _Writer(model) if way.startswith("TensorBoard") else None
                 before = process_time()
-                for _ in range(n if writer is None else 3):
+                for _ in range(n):
                     step()
-                    if writer is not None:
-                        writer.write()
-                took = (process_time() - before) / (n if writer is None else 3)
+                took = (process_time() - before) / n
                 if tape is not None:
                     tape.stop()
                     if tape.error is not None:
@@ -76,40 +68,14 @@ def main(quick: bool = False) -> None:
         bare = statistics.median(times["bare"])
         print(f"  {name}: {bare * 1e3:.2f} ms a step, {ops} ops, {n} steps a turn")
         for way, found in times.items():
-            if not found:
-                continue
             ratio = min(found) / min(times["bare"])
             goal = GOALS.get(way)
             print(f"    {way:40}{statistics.median(found) * 1e3:9.3f} ms  x{ratio:.3f}" + (f"  (goal {goal:.2f})" if goal else "      " + " " * 7)
                   + f"  begins {statistics.median(firsts[way]) * 1e3:8.2f} ms", flush=True)
 
-
+    torch_peers.main(quick)
     if not quick:
         subprocess.run([sys.executable, "-m", "tests.benchmarks.torch_adapter", "memory"], check=True)
-
-
-def _writes() -> bool:
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-class _Writer:
-    """TensorBoard's way to the same pictures: a histogram of every parameter and its gradient."""
-
-    def __init__(self, model: Any) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.model, self.folder, self.n = model, tempfile.TemporaryDirectory(), 0
-        self.writer = SummaryWriter(self.folder.name)
-
-    def write(self) -> None:
-        self.n += 1
-        for name, p in self.model.named_parameters():
-            self.writer.add_histogram(name, p.detach(), self.n)
-            self.writer.add_histogram(f"{name}/grad", p.grad, self.n)
 
 
 def memory() -> None:
