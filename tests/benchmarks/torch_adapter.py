@@ -1,7 +1,7 @@
 """What listening to PyTorch costs: `python -m tests.benchmarks torch_adapter [quick]`.
 
 Whole training steps of one PyTorch model, unrecorded, recorded in several ways, and after a recording has ended, taking turns in one process on one thread;
-process CPU time per step, medians of rounds. Ratios of the least to the least of the bare step are what to read. "begins" is the recording's first step, in which everything is new.
+process CPU time per step (on a GPU the wall's, synchronised), medians of rounds. Ratios of the least to the least of the bare step are what to read. "begins" is the recording's first step, in which everything is new.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ for _v in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_v] = "1"
 
 import gc  # noqa: E402
-from time import process_time  # noqa: E402
+from time import perf_counter, process_time  # noqa: E402
 from typing import Any  # noqa: E402
 
 from . import models, torch_peers  # noqa: E402
@@ -35,6 +35,24 @@ def main(quick: bool = False) -> None:
     from tapescope.adapters import torch as tst
 
     torch.set_num_threads(1)
+    _table(torch, tst, "cpu", quick)
+    if torch.cuda.is_available():
+        with torch.device("cuda"):
+            _table(torch, tst, "cuda", quick)
+    else:
+        print("  no CUDA device: the table of the GPU is not measured")
+    torch_peers.main(quick)
+    if not quick:
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.torch_adapter", "memory"], check=True)
+
+
+def _table(torch: Any, tst: Any, device: str, quick: bool) -> None:
+    def now() -> float:
+        if device == "cpu":
+            return process_time()
+        torch.cuda.synchronize()
+        return perf_counter()
+
     cases = {"GPT-mini": (models.gpt, 30), "MLP": (models.mlp, 200)}
     for name, (make, n) in cases.items():
         torch.manual_seed(0)
@@ -48,15 +66,15 @@ def main(quick: bool = False) -> None:
             for way, options in WAYS.items():
                 gc.collect()
                 tape = None if options is None else tst.record(**options)
-                before = process_time()
+                before = now()
                 step()
-                first = process_time() - before
+                first = now() - before
                 for _ in range(2):
                     step()
-                before = process_time()
+                before = now()
                 for _ in range(n):
                     step()
-                took = (process_time() - before) / n
+                took = (now() - before) / n
                 if tape is not None:
                     tape.stop()
                     if tape.error is not None:
@@ -66,17 +84,12 @@ def main(quick: bool = False) -> None:
                     times[way].append(took)
                     firsts[way].append(first)
         bare = statistics.median(times["bare"])
-        print(f"  {name}: {bare * 1e3:.2f} ms a step, {ops} ops, {n} steps a turn")
+        print(f"  {name} on {device}: {bare * 1e3:.2f} ms a step, {ops} ops, {n} steps a turn")
         for way, found in times.items():
             ratio = min(found) / min(times["bare"])
             goal = GOALS.get(way)
             print(f"    {way:40}{statistics.median(found) * 1e3:9.3f} ms  x{ratio:.3f}" + (f"  (goal {goal:.2f})" if goal else "      " + " " * 7)
                   + f"  begins {statistics.median(firsts[way]) * 1e3:8.2f} ms", flush=True)
-
-    torch_peers.main(quick)
-    if not quick:
-        subprocess.run([sys.executable, "-m", "tests.benchmarks.torch_adapter", "memory"], check=True)
-
 
 def memory() -> None:
     """GPT-2 with 124 million parameters, from its config: what attaching, one step and the graph of it add to the peak of the process."""

@@ -7,6 +7,7 @@ last of them. Parameters are not counted, they stay anyway. A pass that is held 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,28 +16,25 @@ from ..core.node import AccumulateGrad, Node, meta_of, title
 from ..core.tensor import Tensor, accumulator
 
 if TYPE_CHECKING:
-    from .passes import Pass
     from .sight import Sight
 
 
 class Lens:
     """What a pass holds, by index; worked out once for a pass."""
 
-    def __init__(self, pass_: Pass) -> None:
+    def __init__(self, pass_: Any) -> None:
         self.sequence = pass_.sequence
-        leaves = {id(root(n.variable._array)) for n in pass_.leaves if isinstance(n, AccumulateGrad)}
+        leaves = self._leaves(pass_)
         self.buffers: dict[int, int] = {}                       # memory -> bytes
         self.users: dict[int, list[int]] = {}                   # memory -> indices of the nodes that hold it
         self.of: dict[Node, list[int]] = {}                     # node -> memory
         self.source: dict[int, Node | None] = {}                # memory -> the node whose output it is, None for data
         for i, n in enumerate(self.sequence):
             mine = self.of[n] = []
-            for array, maker in saved_arrays(n):
-                base = root(array)
-                key = id(base)
+            for key, nbytes, maker in self._saved(n):
                 if key in leaves:
                     continue
-                self.buffers[key] = int(base.nbytes)
+                self.buffers[key] = nbytes
                 self.source.setdefault(key, maker)
                 if key not in mine:
                     mine.append(key)
@@ -51,7 +49,17 @@ class Lens:
         self.peak_at = int(np.argmax(both))
         self.peak = int(both[self.peak_at])
 
-    def _gradients(self, pass_: Pass) -> Any:
+    def _leaves(self, pass_: Any) -> set[int]:
+        """The memory of parameters."""
+        return {id(root(n.variable._array)) for n in pass_.leaves if isinstance(n, AccumulateGrad)}
+
+    def _saved(self, node: Node) -> Iterator[tuple[int, int, Node | None]]:
+        """What a node holds: which memory, its bytes, the node that made it."""
+        for array, maker in saved_arrays(node):
+            base = root(array)
+            yield id(base), int(base.nbytes), maker
+
+    def _gradients(self, pass_: Any) -> Any:
         """Bytes of gradients that wait, and of those that have arrived at leaves, before every node."""
         index = {n: i for i, n in enumerate(self.sequence)}
         change = np.zeros(len(self.sequence) + 2, np.int64)

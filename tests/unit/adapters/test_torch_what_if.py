@@ -146,6 +146,35 @@ def test_refused_with_the_reason() -> None:
         dbg.what_if(zero=True)
 
 
+@pytest.mark.skipif(not hasattr(torch._C._autograd.SavedTensor, "data"), reason="this PyTorch does not tell what its nodes have saved without unpacking it")
+def test_who_holds_the_memory() -> None:
+    model, value = fresh("mlp")
+    dbg = tst.debug(value, module=model)
+    found = dbg.memory()
+    by_name = {n["name"]: n["bytes"] for n in found.nodes}
+    assert by_name["TanhBackward0"] == 32 * 16 * 4 and by_name["LogSoftmaxBackward0"] == 32 * 3 * 4
+    relu, tanh = 32 * 16 * 4, 32 * 16 * 4
+    assert found.total == found.held == relu + tanh + 32 * 8 * 4 + 32 * 3 * 4 + 32 * 8 + 4                      # with the data, the targets and their weight
+    dbg.run_to(op="ReluBackward0")
+    later = dbg.memory()
+    assert later.held == relu + 32 * 8 * 4 and later.kept == found.held - later.held and later.gradients > 0
+    assert list(found.curve) == sorted(found.curve, reverse=True) and found.curve[-1] == 0
+    dbg.abort()
+    model, value = fresh("checkpointed")
+    calls: list[int] = []
+    model.middle.register_forward_hook(lambda m, a, o: calls.append(1))
+    dbg = tst.debug(value, module=model)
+    assert dbg.memory().total > 0 and not calls, "a checkpoint is not computed to be counted"
+    dbg.abort()
+    model, loss = MODELS["residual"]()
+    with tst.record(model) as tape:
+        dbg = tst.debug(loss(), module=model)
+        worth = {m["module"]: m for m in dbg.memory().modules}
+        assert {"blocks.0", "blocks.0.0", "stem"} <= set(worth) and worth["blocks.0"]["bytes"] > worth["blocks.0"]["saves"] > 0
+        assert command(tape, "debug.memory", {})["total"] == dbg.memory().total
+        dbg.abort()
+
+
 def test_asked_by_a_page_and_inside_a_running_cell() -> None:
     model, loss = MODELS["mlp"]()
     opt = torch.optim.SGD(model.parameters(), 0.1)

@@ -1,11 +1,15 @@
-"""Arrays of PyTorch tensors: NumPy's view of the same memory where there is one, else something that reads the values when they are asked for."""
+"""Arrays of PyTorch tensors: NumPy's view of the same memory where there is one, CuPy's on a device where it is installed, so that reductions run there; else
+something that reads the values when they are asked for."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+
+from ...core import device
 
 quietly = torch._C.DisableTorchFunction         # what we ask of tensors is nobody's op
 
@@ -81,10 +85,23 @@ class Away:
         return len(self.near())
 
 
+@cache
+def _cupy() -> Any:
+    try:
+        found = device.cupy()
+        found.from_dlpack(torch.zeros(1, device="cuda"))
+    except Exception:                          # not installed, or made for another CUDA
+        return None
+    return found
+
+
 def array_of(t: torch.Tensor) -> Any:
-    """The array behind a tensor; no copy for what lies on the host."""
+    """The array behind a tensor; no copy for what lies on the host, nor for what CuPy sees on a device."""
     with quietly():
         try:
             return t.detach().numpy()
         except (TypeError, RuntimeError):
-            return Away(t)
+            away = Away(t)
+            if t.is_cuda and t.layout == torch.strided and isinstance(away.dtype, np.dtype) and (cupy := _cupy()) is not None:
+                return cupy.from_dlpack(t.detach())
+            return away

@@ -11,6 +11,7 @@ from .branch import TorchChange, change, compare
 from .look import TorchAt
 
 if TYPE_CHECKING:
+    from ...debugger.memory import Memory
     from .held import HeldPass
 
 
@@ -61,6 +62,13 @@ class TorchAsks(Held[TorchAt]):
         self.branch, self.compared = branch, found
         self._tell()
         return found
+
+    def memory(self) -> Memory:
+        """What the graph holds for the rest of the pass, node by node, how it falls, its peak, and what a checkpoint of each module would save."""
+        from .memory import memory
+
+        with self.lock:
+            return memory(self)                # type: ignore[arg-type]
 
     def drop(self, change: int | None = None) -> Comparison | None:
         """Takes back the whole branch, or one of its changes."""

@@ -60,6 +60,11 @@ class HeldPass:
         self.before: dict[Any, Any] | None = None              # leaf -> its .grad before this run
         self.reached: list[Any] = []                           # leaves whose .grad is written, in order
 
+    @property
+    def sequence(self) -> list[Any]:
+        """Nodes and leaves in the order in which they run."""
+        return self.nodes
+
     # -- the thread that runs ---------------------------------------------------------------------------------------------------
 
     def start(self, until: Until | None = None, only: Collection[Any] | None = None) -> bool:

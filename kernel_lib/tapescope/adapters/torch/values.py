@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ...tape.frame import HISTOGRAM
-from ...tape.reduce import SAMPLE, Scratch, finish, flat, histograms, host, tally
+from ...tape.reduce import SAMPLE, Scratch, finish, flat, histograms, host, module_of, tally
 from ...tape.values import Values
 from ...tape.walk import NOTE, Step
 from .arrays import Away, array_of
@@ -68,7 +68,8 @@ class TorchValues(Values):
             stride = -(-array.size // SAMPLE) | 1 if array.size > 2 * SAMPLE else 1
             first = r.step_no % stride
             part = array.sample(first, stride) if type(array) is Away else flat(array)[first::stride]
-            self.samples.append((r.strings.add("activation/" + path), array.size, np.array(part, np.float32)))
+            own = np.array(part, np.float32) if isinstance(part, np.ndarray) else part.astype(np.float32)       # on its device until the step ends
+            self.samples.append((r.strings.add("activation/" + path), array.size, own))
 
     def attention(self, path: str, output: tuple[Any, ...]) -> None:
         """A module that returns attention maps beside its output: they can be probed, the whole batch with all heads."""
@@ -86,7 +87,8 @@ class TorchValues(Values):
         samples, self.samples = self.samples, []
         if not samples:
             return
-        step, line = self.r.step_no, np.concatenate([s for _, _, s in samples])
+        step, xp = self.r.step_no, module_of(samples[0][2])
+        line = host(xp.concatenate([s if module_of(s) is xp else xp.asarray(host(s)) for _, _, s in samples]))       # one transfer
         if self.scratch is None or self.scratch.floats.size < line.size:
             self.scratch = Scratch(line.size)
         keys, sizes = np.array([k for k, _, _ in samples], np.uint32), np.array([n for _, n, _ in samples], np.float64)

@@ -12,5 +12,5 @@ def check(version: str | None = None) -> None:
     found = version or str(torch.__version__)
     numbers = tuple(int(p) for p in found.split("+")[0].split(".")[:2])
     if numbers < OLDEST:
-        raise ImportError(f"tapescope.adapters.torch listens to PyTorch {'.'.join(map(str, OLDEST))} and newer (it is tested with 2.13); this is {found}: "
+        raise ImportError(f"tapescope.adapters.torch listens to PyTorch {'.'.join(map(str, OLDEST))} and newer (it is tested with 2.6, 2.13 and 2.14); this is {found}: "
                           "pip install --upgrade torch")
