@@ -60,7 +60,7 @@ def test_a_compiled_model_is_one_op_where_that_is_asked_for(backend):
     def loss():
         return torch.nn.functional.cross_entropy(head(compiled(x)), y)
 
-    before = traces()
+    before, called = traces(), vars(torch._dynamo.eval_frame.OptimizedModule).get("__call__")
     loss().backward()
     plain = gradients(model)
     assert counted.frame_count == 1
@@ -88,8 +88,15 @@ def test_a_compiled_model_is_one_op_where_that_is_asked_for(backend):
     assert [tape.strings[i] for i in g.op_name] == ["compiled", "linear", "cross_entropy"]
     assert all(o >= 0 for o, s in zip(g.node_op, g.node_src, strict=True) if s < 0)
     assert {"compiled", "linear", "cross_entropy", *(n for n, _ in whole.named_parameters())} == set(names) and tape.findings() == []
+    with tst.record(whole, compiled="opaque", every=2) as tape:
+        for _ in range(4):
+            loss().backward()
+            opt.step()
+            opt.zero_grad()
+    assert tape.error is None, tape.error_text
+    assert counted.frame_count == 1 and tape.step_number == 4, "steps that are not looked at run as compiled, too"
     loss()
-    assert counted.frame_count == 1
+    assert counted.frame_count == 1 and vars(torch._dynamo.eval_frame.OptimizedModule).get("__call__") is called
     torch._dynamo.reset()
 
 

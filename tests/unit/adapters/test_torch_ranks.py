@@ -48,16 +48,27 @@ ts.break_on(op="relu")
 words = []
 def look(dbg):
     words.append(dbg.note)
-    try:
-        dbg.step(2)
-        dbg.step_back()
-    except RuntimeError as e:
-        words.append(str(e))
+    dbg.step(2)
+    for ask in (dbg.step_back, lambda: dbg.what_if(scale=2.0)):
+        try:
+            ask()
+        except RuntimeError as e:
+            words.append(str(e))
 ts.debugger.settings.on_pause = look
 opt.zero_grad()
 ddp(torch.randn(16, 6)).pow(2).mean().backward()
 assert f"rank {rank}) is held, 1 other will wait" in words[0], words
-assert "exchange gradients with other processes" in words[1], words
+assert all("exchange gradients with other processes" in w for w in words[1:]) and len(words) == 3, words
+ts.breakpoints.clear()
+if rank:
+    model[1] = torch.nn.Tanh()     # not the model of rank 0
+with tst.record(ddp, f"{folder}/others") as other:
+    opt.zero_grad()
+    ddp(torch.randn(16, 6)).pow(2).mean().backward()
+    opt.step()
+assert other.error is None, other.error_text
+opt.zero_grad()
+ddp(torch.randn(16, 6)).pow(2).mean().backward()
 total = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
 both = [torch.zeros(()) for _ in range(2)]
 dist.all_gather(both, total)
@@ -102,3 +113,5 @@ def test_two_ranks(tmp_path: Path) -> None:
         tags |= {both.strings[int(t)] for f in found for t in f.columns["tag"]}
         found, cursor = both.frames("scalars", cursor, max_bytes=1 << 30)
     assert {"bucket/0/local_norm", "rank1/bucket/0/local_norm", "rank1/bucket/0/in_flight"} <= tags
+    found, = [f for f in ts.load_tape(tmp_path / "others").findings() if f.rule == "ranks"]
+    assert found.title == "rank 1 has another structure than rank 0"

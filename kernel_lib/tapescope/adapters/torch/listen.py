@@ -242,7 +242,10 @@ class _Ears:
             if self.filter in warnings.filters:
                 warnings.filters.remove(self.filter)  # type: ignore[attr-defined]
             for owner, name, theirs in self.patched:
-                setattr(owner, name, theirs)
+                if theirs is None:             # inherited
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, theirs)
             self.patched = []
             torch.autograd._engine_run_backward = self.engine
             torch.autograd.Function.apply = self.apply
@@ -261,7 +264,7 @@ class _Ears:
             def call(self: Any, *args: Any, **kwargs: Any) -> Any:
                 return called(self, lambda *a, **k: theirs(self, *a, **k), args, kwargs)
 
-            self.patched.append((module, "__call__", theirs))
+            self.patched.append((module, "__call__", vars(module).get("__call__")))
             module.__call__ = call
 
 
@@ -271,7 +274,7 @@ ears = _Ears()
 def called(module: Any, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A call of a compiled module."""
     r = recorder_here()
-    return call(*args, **kwargs) if r is None or not r.opaque or r.quiet or not r.listens else opaque(r, ears, module, call, args, kwargs)
+    return call(*args, **kwargs) if r is None or not r.opaque or r.quiet else opaque(r, ears, module, call, args, kwargs)
 
 
 def _function(r: TorchRecorder, apply: Callable[..., Any], cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
