@@ -95,6 +95,11 @@ def test_an_exported_page_has_pictures_words_sounds_and_the_values_of_ops(open_p
     until(page, lambda: view.locator("audio").evaluate("el => el.duration") == 0.5, "a sound of half a second")
     page.screenshot(path=shots / "page-media.png")
     page.get_by_role("tab", name="Backward").click()
+    step = view.get_by_role("button", name="Step", exact=True).last
+    until(page, lambda: step.count() > 0, "the recorded pass")
+    step.click()
+    until(page, lambda: view.locator(".ts-back-body .ts-tcard").count() == 1, "the gradient that arrived at its second node")
+    page.screenshot(path=shots / "page-gradient.png")
     walk = view.get_by_role("radio", name="Forward", exact=True).last
     until(page, lambda: walk.count() > 0, "the choice of the pass")
     walk.click()

@@ -79,6 +79,8 @@ class Recorder:
         self.mask = 0
         self.watching = False                                  # an output is probed
         self.values = self._values()
+        if self.values.keeping:
+            setattr(self, "node", self._node_kept)             # the others do not even ask
         self._begin()
 
     def _names(self) -> Names:
@@ -403,6 +405,15 @@ class Recorder:
             self.events += 1
             if not self.events % 13:
                 self.spent += (clock() - t1) * 13
+        except Exception as e:
+            self.fail(e)
+
+    def _node_kept(self, node: Any, grads_in: tuple[Any, ...], grads_out: tuple[Any, ...], t0: int, t1: int) -> None:
+        """At level "full": copies what arrives, too."""
+        type(self).node(self, node, grads_in, grads_out, t0, t1)
+        try:
+            if self.values.keeping and (row := self.rows.get(node.seq, -1)) >= 0:
+                self.values.keep_gradients(row, grads_in)
         except Exception as e:
             self.fail(e)
 

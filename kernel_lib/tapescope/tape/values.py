@@ -142,10 +142,16 @@ class Values:
                 self.sources[entry] = now
                 self._keep(f"source/{-entry - 1}", t._array)
 
+    def keep_gradients(self, row: int, grads: tuple[Any, ...]) -> None:
+        """Copies what arrived at a node."""
+        for k, g in enumerate(grads):
+            if g is not None and self.keeping:
+                self._keep(f"gradient/{row}.{k}" if k else f"gradient/{row}", getattr(g, "_array", g))
+
     def _keep(self, key: str, array: Any) -> None:
         if self.kept + array.nbytes > FULL_BYTES:
             self.keeping = False
-            self.r.tape.note("full", f"the {FULL_BYTES >> 20} MB for copies of op outputs are used up at step {self.r.step_no}: "
+            self.r.tape.note("full", f"the {FULL_BYTES >> 20} MB for copies of values are used up at step {self.r.step_no}: "
                                      "no more are made")
             return
         self.kept += array.nbytes

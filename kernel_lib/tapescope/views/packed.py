@@ -199,7 +199,7 @@ def copied(tape: Tape) -> list[str]:
     found = dict.fromkeys(str(k) for k in tape.status().get("probes", []))
     keys = list(dict.fromkeys([*tape.copied_keys(), *found]))
     order = {k: i for i, k in enumerate(keys)}
-    return sorted(keys, key=lambda k: (k.startswith("output/") and (k not in found or tape.values == "full"), order[k]))
+    return sorted(keys, key=lambda k: (k.startswith(("output/", "gradient/")) and (k not in found or tape.values == "full"), order[k]))
 
 
 def logged(tape: Tape) -> dict[tuple[str, str], list[Frame]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -351,6 +352,29 @@ def test_labels_come_from_the_loss_when_something_is_probed() -> None:
         assert sorted(tape.recorder.values.labels) == [0, 1]
         tape.labels(np.arange(5))
         assert tape.recorder.values.labels[2].tolist() == list(range(5))
+
+
+def test_full_copies_what_arrives_at_every_node(tmp_path: Path) -> None:
+    model, x, y = Net(), *data(5)
+    with ts.record(tmp_path / "a", values="full") as tape:
+        for _ in range(2):
+            model.zero_grad()
+            out = model(x)
+            out.retain_grad()
+            loss = F.cross_entropy(out, y)
+            loss.backward()
+            tape.step()
+    tape.follower.close()
+    g = next(iter(tape.graphs.values()))
+    names = [g.strings[i] for i in g.node_name]
+    ran = {r for r, o in enumerate(g.node_op) if o >= 0}
+    for read in (tape, ts.load_tape(tmp_path / "a")):
+        assert {int(k.partition("/")[2]) for k in read.copied_keys() if k.startswith("gradient/")} == ran
+        (last,) = (i.data[0] for i in read.copies(f"gradient/{names.index('NllLossBackward0')}", None, 1 << 20, (1, 1))[0])
+        assert float(last) == 1.0
+        rows = [r for r, name in enumerate(names) if name == "AddmmBackward0"]
+        found = [i.data[0] for r in rows for i in read.copies(f"gradient/{r}", None, 1 << 20, (1, 1))[0] if i.data[0].shape == out.shape]
+        assert any(np.array_equal(a, out.grad.numpy()) for a in found)
 
 
 def test_full_stops_at_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,8 @@ class NodeWatch:
             r.node_ticks.append(0)
             if r.norms_due:
                 r.values.node(self.row, self, tuple([array_of(g) for g in grads if g is not None]))
+            if r.values.keeping:
+                r.values.keep_gradients(self.row, tuple([None if g is None else array_of(g) for g in grads]))
             r.events += 1
             r.node_began = clock()
             r.spent += r.node_began - now

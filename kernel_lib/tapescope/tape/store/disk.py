@@ -177,7 +177,7 @@ class Disk:
     def snapshots(self, items: list[tuple[str, int, Column, tuple[int, ...], str]]) -> None:
         """Appends copies (key, step, array, shape of the whole, its dtype) to the blob file, then enters where they lie."""
         for key, step, array, whole, of in items:
-            array = np.ascontiguousarray(array)
+            array = np.asarray(array, order="C")                # what has no axes gets none
             data = memoryview(array.reshape(-1).view(np.uint8).data) if array.size else memoryview(b"")
             start = self._append(data)
             self._db.execute("INSERT INTO snapshot VALUES (NULL,?,?,?,?,?,?,?,?,?,?)",

@@ -117,11 +117,17 @@ describe('a pass that a cell waits in', () => {
 
 describe('without a held pass', () => {
   it('replays the recorded gradients and tells how to hold one', async () => {
-    const { el, press, button, stop } = await mounted({});
+    const { el, host, press, button, stop } = await mounted({});
+    const asked: string[] = [], send = host.send.bind(host);
+    host.send = (m: any) => { if (m.type === 'query' && m.kind === 'tensor') asked.push(m.id); send(m); };
     expect(el.textContent).toContain('dbg = ts.debug(loss)');
     expect(el.textContent).toContain('0 of 12');
     await press('n');
     expect(el.textContent).toContain('1 of 12');
+    await loaded(el);
+    await wait();
+    await wait();
+    expect(asked.at(-1)).toMatch(/^gradient\/\d+$/);                               // what arrived there, where it was copied
     await act(() => button('Play').click());
     await wait(900);
     expect(Number(/(\d+) of 12/.exec(el.textContent!)![1])).toBeGreaterThan(1);

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { Button, show, Slider, t } from '../../chrome';
+import { Button, later, show, Slider, t } from '../../chrome';
 import type { Breakpoint, DebugState } from '../../store/types';
 import { BreakList } from '../../breaks/later';
 import { placesOf, showOf } from '../../breaks/places';
@@ -13,10 +13,11 @@ import { Panel } from './panel';
 import { PassLegend, Picture } from './picture';
 import { HOLD_CODE, type Shared } from './view';
 
+const Kept = later(() => import('./kept').then(m => m.Kept));
 /** A replay takes about this long, but no node is shorter than a frame and none longer than can be borne. */
 const WHOLE_MS = 9000, NODE_MS = [33, 420] as const;
 
-export function Replay({ at: at_, store, graph, model, chosen, choose, help, tab, setTab, turn }: Shared & { turn: ComponentChildren }) {
+export function Replay({ at: at_, store, graph, model, chosen, theme, choose, help, tab, setTab, turn }: Shared & { turn: ComponentChildren }) {
   const { version, nodes } = graph;
   const order = useMemo(() => longestVisit(nodes), [graph, version]);
   const total = order.length;
@@ -64,6 +65,7 @@ export function Replay({ at: at_, store, graph, model, chosen, choose, help, tab
         <Panel shown={tab} onShow={setTab} tabs={[{ id: 'node', label: t('Node'), body: () => (
           <>
           {node >= 0 ? <Now name={model.text(nodes.name[node]!)} where={nodes.op[node]! >= 0 ? modulePath(model, model.moduleOf(nodes.op[node]!)) : name(node)} value={values.get(node)} us={store.clocks?.graph === graph.id ? store.clocks.nodeUs[node] : undefined} /> : <p class="ts-back-over">{t('The pass is over.')}</p>}
+          {node >= 0 && nodes.op[node]! >= 0 && step !== null && <Kept at={at_} store={store} node={node} step={step} theme={theme} playing={playing} />}
           {arrived.length > 0 && <Arrivals list={arrived} />}
           <h3>{t('Stop inside it')}</h3>
           <div class="ts-back-hint"><p>{t('Holds the next pass before its first node, with values, formulas and steps in both directions.')}</p><pre>{HOLD_CODE}</pre></div>

@@ -1,24 +1,21 @@
 /** The forward pass after the fact: a cursor over the ops of a recorded step, with what went in and came out where it was copied. */
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
-import { Button, t, useRedraw, useSelection } from '../../chrome';
+import { useMemo, useState } from 'preact/hooks';
+import { Button, t, useSelection } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
 import type { Attachment, Breakpoint, DebugState, Host, RunStore } from '../../store/types';
 import { BreakList } from '../../breaks/list';
 import { listAt, placesOf, showOf } from '../../breaks/places';
 import { useToggle } from '../../breaks/toggle';
-import { elements, modulePath, siteOf, sourceKind } from '../graph/describe';
+import { modulePath, siteOf, sourceKind } from '../graph/describe';
 import { commandOf } from './commands';
+import { summaryOf, useCopies } from './copies';
 import { NodeTab } from './node';
 import { Panel } from './panel';
 import { Picture } from './picture';
 import { Scrubber } from './scrubber';
-import type { Summary } from './summary';
 import type { Shared } from './view';
-
-/** The cursor rests so long before values are asked for. */
-const REST_MS = 120;
 
 export function Walk({ at, host, store, graph, model, chosen, theme, choose, help, tab, setTab, turn }: Shared & { host: Host; turn: ComponentChildren }) {
   const { version } = graph, total = graph.ops.count;
@@ -84,18 +81,7 @@ const NONE: readonly Breakpoint[] = [], NOWHERE: readonly number[] = [];
 
 /** The op as a stop has it: of what went in and came out the copies of this step, as they arrive. */
 function useShown(at: Attachment, store: RunStore, model: GraphModel, op: number, inputs: readonly number[], step: number, playing: boolean): { at: NonNullable<DebugState['at']>; missing: boolean } {
-  const redraw = useRedraw(), [asked, setAsked] = useState('');
-  const keys = [...inputs.map(from => (from >= 0 ? `output/${from}` : `source/${-from - 1}`)), `output/${op}`], key = `${step} ${keys.join()}`;
-  useEffect(() => {
-    if (playing) return undefined;
-    let gone = false;
-    const timer = setTimeout(() => {
-      const wanted = [...new Set(keys)].filter(k => !copyOf(store, k, step));
-      const shows = () => { if (!gone) redraw(); };
-      void Promise.allSettled(wanted.map(k => at.query('tensor', { id: k, steps: [step, step] }).finally(shows))).then(() => { if (!gone) setAsked(key); });
-    }, REST_MS);
-    return () => { gone = true; clearTimeout(timer); };
-  }, [at, store, key, playing]);
+  const keys = [...inputs.map(from => (from >= 0 ? `output/${from}` : `source/${-from - 1}`)), `output/${op}`], answered = useCopies(at, store, keys, step, playing);
   const { graph, text } = model, { ops, sources } = graph, site = siteOf(model, op), module = model.moduleOf(op), us = store.clocks?.graph === graph.id ? store.clocks.opUs[op] : undefined;
   const made = (row: number, name: string) => summaryOf(store, `output/${row}`, step, name, text(ops.shape[row]!), text(ops.dtype[row]!));
   const grad_in = inputs.map(from => {
@@ -105,21 +91,10 @@ function useShown(at: Attachment, store: RunStore, model: GraphModel, op: number
   });
   const output = made(op, text(ops.label[op]!) || 'output');
   return {
-    missing: asked === key && output.values === null,
+    missing: answered && output.values === null,
     at: {
       name: text(ops.name[op]!), label: text(ops.label[op]!), module: module >= 0 ? text(graph.modules.path[module]!) || modulePath(model, module) : '', source: site && [site.file, site.line, site.text, site.cell], formula: '',
       grad_in, saved: [], grad_out: [output], shares: [], time: { forward: us !== undefined && us >= 0 ? us : null, backward: null },
     },
-  };
-}
-
-const copyOf = (store: RunStore, key: string, step: number) => store.tensors.get(key)?.find(v => v.step === step);
-
-function summaryOf(store: RunStore, key: string, step: number, name: string, shape: string, dtype: string): Summary {
-  const copy = copyOf(store, key, step), sizes = copy?.shape ?? (shape === '' ? [] : shape.split('x').map(Number)), { stats = {} as Record<string, number> } = copy ?? {};
-  const whole = copy && copy.values.length === sizes.reduce((a, b) => a * b, 1);
-  return {
-    name, shape: sizes, dtype, bytes: elements(sizes.join('x')) * Number(/(\d+)$/.exec(dtype)?.[1] ?? 8) / 8, min: stats.min ?? null, max: stats.max ?? null, mean: stats.mean ?? null, norm: stats.norm ?? null,
-    nonfinite: (stats.nan ?? 0) + (stats.inf ?? 0), values: copy?.values ?? null, ...(copy && !whole && { sample: copy.part ?? [copy.values.length] }),
   };
 }
