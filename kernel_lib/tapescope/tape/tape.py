@@ -29,6 +29,7 @@ CAPABILITIES = {"can_step": True, "can_rewind": True, "can_break": True, "can_ed
 
 if TYPE_CHECKING:
     from .store.follow import Follower
+    from .tokens import Tokens
 
 Provider = Callable[["Tape", str | None, Any, int, int | None], "tuple[list[Frame], Any]"]
 _providers: dict[str, Provider] = {}
@@ -80,6 +81,7 @@ class Tape:
         self.error_text = ""
         self.capabilities = dict(CAPABILITIES)
         self.rank = 0
+        self.words: Tokens | None = None                       # what the numbers that a model reads stand for, where an adapter knows
         self.memory: dict[str, Any] = {}                       # what rooms above keep with a recording (rules' state, bases)
         self.version = 0
         self._listeners: list[Callable[[], None]] = []
@@ -481,15 +483,19 @@ class Tape:
         return self.recorder.values.labels.get(step)
 
     def rows_of(self, key: str, step: int, shape: tuple[int, ...]) -> tuple[Any, dict[int, str]] | None:
-        """Where the rows of a copied value are not those of its first axis: a number for each, and words for the numbers. An adapter may know."""
-        return None
+        """Where the rows of a copied value are not those of its first axis: a number for each, and words for the numbers."""
+        return None if self.words is None else self.words.labels(key, step, shape)
 
     def kept_findings(self) -> list[dict[str, Any]] | None:
         """Findings that came with the recording; None where the rules can look themselves."""
         return None
 
     def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
-        return self.recorder.values.probes.frames(id, cursor, steps, max_bytes, most)
+        found, cursor = self.recorder.values.probes.frames(id, cursor, steps, max_bytes, most)
+        if self.words is not None:
+            for f in found:
+                f.meta["axes"] = self.words.axes(f.meta["key"], f.meta["step"], f.meta["shape"])
+        return found, cursor
 
     def _read_media(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
         return self.recorder.values.media.frames(id, cursor, steps, max_bytes, most)

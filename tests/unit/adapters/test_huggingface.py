@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: there is no model")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed: its models and Trainer are not tried")
 
+import tapescope  # noqa: E402
 from tapescope.adapters import torch as tst  # noqa: E402
 from tapescope.adapters.torch.nodes import roots_of, walk  # noqa: E402
 
@@ -151,13 +152,13 @@ def test_fine_tuned_for_classification(tmp_path, tokenizer, name):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_tokens_name_rows_and_axes(tokenizer):
+def test_tokens_name_rows_and_axes(tokenizer, tmp_path):
     torch.manual_seed(0)
     model = classifiers(len(tokenizer))["bert"]()
     data = tokenizer(SENTENCES[:3], return_tensors="pt", padding=True)
     layer = "bert.encoder.layer.0"
     opt = torch.optim.SGD(model.parameters(), 0.1)
-    with tst.record(model, tokenizer=tokenizer) as tape:
+    with tst.record(model, tmp_path / "run", tokenizer=tokenizer) as tape:
         for key in (f"activation/{layer}", f"attention/{layer}.attention.self", "weight/bert.embeddings.word_embeddings.weight", "activation/classifier"):
             tape.probe(key)
         for _ in range(2):
@@ -174,6 +175,15 @@ def test_tokens_name_rows_and_axes(tokenizer):
     assert axes["attention/" + attention] == [{"axis": 2, "by": 0, "words": words}, {"axis": 3, "by": 0, "words": words}]
     table, = axes["weight/bert.embeddings.word_embeddings.weight"]
     assert table["axis"] == 0 and table["words"] == tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    stored = tapescope.load_tape(tmp_path / "run")
+    got, cursor = stored.frames("tensor", max_bytes=1 << 30)
+    told = {}
+    while got:
+        told |= {f.meta["key"]: f.meta["axes"] for f in got}
+        got, cursor = stored.frames("tensor", cursor, max_bytes=1 << 30)
+    assert told == axes
+    f = stored.frames("projection", id=f"activation/{layer}", max_bytes=1 << 30)[0][-1]
+    assert [f.meta["names"][str(i)] for i in f.columns["label"].tolist()] == [w for row in words for w in row]
     projected = {}
     for key in (f"activation/{layer}", "weight/bert.embeddings.word_embeddings.weight"):
         f = tape.frames("projection", id=key, max_bytes=1 << 30)[0][-1]

@@ -221,7 +221,7 @@ class TorchRecorder(Recorder):
                 self._root_call(module)
             if not self.listens:
                 return
-            tokens = self.values.tokens
+            tokens = self.tape.words
             if tokens is not None and self.values.probes.keys and isinstance(module, torch.nn.Embedding) and args:
                 tokens.embedded(self.step_no, module.num_embeddings, host(array_of(args[0])))
             call = self.names.call(module, top)

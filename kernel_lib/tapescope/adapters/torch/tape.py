@@ -12,14 +12,13 @@ import torch
 
 from ...core.site import user_frame
 from ...tape.fingerprint import attach
-from ...tape.frame import Frame
 from ...tape.recorder import Recorder
 from ...tape.recordings import registry
 from ...tape.tape import Tape
+from ...tape.tokens import Tokens, vocabulary
 from .kernels import Kernels, OpKernels
 from .listen import Listener, ears, hearing, leaving, local, sweep
 from .recorder import TorchRecorder
-from .tokens import Tokens, vocabulary
 
 CAPABILITIES = {"can_step": True, "can_rewind": True, "can_break": True, "can_edit_grad": True, "sees_kernels": False, "hooks_run": True, "exact_order": True}
 
@@ -86,20 +85,8 @@ class TorchTape(Tape):
     def tokens(self, tokenizer: Any) -> None:
         """Says what the numbers that the model reads stand for: a tokenizer of transformers, a mapping or a sequence of tokens. They then name the rows
         of activations in the projector, and the axes of activations, attention maps and embeddings in the tensor view."""
-        self.recorder.values.tokens = Tokens(vocabulary(tokenizer))
+        self.words = Tokens(vocabulary(tokenizer))
         self.changed()
-
-    def rows_of(self, key: str, step: int, shape: tuple[int, ...]) -> tuple[Any, dict[int, str]] | None:
-        known = self.recorder.values.tokens
-        return None if known is None else known.labels(key, step, shape)
-
-    def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
-        found, cursor = super()._read_tensor(cursor, id, steps, max_bytes, most)
-        known = self.recorder.values.tokens
-        if known is not None:
-            for f in found:
-                f.meta["axes"] = known.axes(f.meta["key"], f.meta["step"], f.meta["shape"])
-        return found, cursor
 
     def _probed(self) -> None:
         super()._probed()

@@ -15,7 +15,6 @@ from ...tape.walk import NOTE, Step
 from .arrays import Away, array_of
 from .mirror import Mirror
 from .scaling import TorchTroubles
-from .tokens import Tokens
 
 if TYPE_CHECKING:
     from .recorder import TorchRecorder
@@ -32,7 +31,6 @@ class TorchValues(Values):
         super().__init__(recorder)
         self.samples: list[tuple[int, int, Any]] = []          # of activations: key, size of the whole, values
         self._maps: Any = lambda: None
-        self.tokens: Tokens | None = None                      # what the model reads, where somebody has said what it stands for
         self.attentions: set[str] = set()                      # modules that return attention maps
         self.scratch: Scratch | None = None
         self.troubles = TorchTroubles(recorder)

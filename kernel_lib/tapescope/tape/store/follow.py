@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 EVERY = 0.1                      # seconds between two looks at the tape: what is older than two of them is on disk
 AGAIN = 5.0                      # seconds until a disk that could not be written is tried again
 BUDGET = 8 << 20                 # bytes of one kind in one transaction
+TOKENS = 5.0                     # seconds between two writings of what a model has read
 RULES = 1.0                      # seconds between two looks of the rules, or twenty times what they took
 OWN = {"graph", "clocks", "gradients", *SERIES, "tensor", "status"}        # kinds with a form of their own on disk; others go as the frames they are
 _all: weakref.WeakSet[Follower] = weakref.WeakSet()
@@ -51,7 +52,8 @@ class Follower:
         self._unlabelled: set[int] = set()
         self._version = -1
         self._retry = 0.0
-        self._rules_due = 0.0
+        self._rules_due = self._tokens_due = 0.0
+        self._token_version = 0
         self._told = ""
         self._params: dict[str, Any] = {}
         self._metrics: dict[int, Metric] = {}                  # what each series has come to, so that a list of runs reads no rows
@@ -200,6 +202,7 @@ class Follower:
         copies, self._cursors["tensor"] = v.probes.log.read(self._cursors.get("tensor", 0), 2 * BUDGET)
         more |= self._cursors["tensor"] < v.probes.log.next
         status = tape.status()
+        self._tokens(disk, ending)
         self._rules(disk, ending)
         disk.strings(list(tape.strings))
         for kind, f in frames:
@@ -258,6 +261,14 @@ class Follower:
                 self._labelled.add(step)
             if labels is not None or step < now:
                 self._unlabelled.discard(step)
+
+    def _tokens(self, disk: Disk, ending: bool) -> None:
+        """What the model has read, at first and at the end, and not more than once in a while."""
+        known = self.tape.words
+        if known is None or known.version == self._token_version or (time.monotonic() < self._tokens_due and not ending):
+            return
+        self._token_version, self._tokens_due = known.version, time.monotonic() + TOKENS
+        disk.state("tokens", known.to_dict())
 
     def _rules(self, disk: Disk, ending: bool) -> None:
         """What the rules say, now and then; they belong to a room above, which may not be there."""

@@ -19,6 +19,7 @@ from ..reduce import MOMENTS
 from ..replayed import Replayed
 from ..strings import Strings
 from ..tape import Tape, provided
+from ..tokens import Tokens
 from .follow import OWN, free
 from .passes import clock_frames, gradient_frames
 from .rebuild import graphs_of
@@ -45,6 +46,8 @@ class StoredTape(Replayed):
         self.capabilities = {**{k: bool(v) for k, v in (meta.get("capabilities") or {}).items()}, "can_step": False, "can_rewind": False, "can_edit_grad": False}
         self._strings_lock = threading.Lock()
         self._seen = -1
+        self._token_version = 0
+        self._known_tokens: Tokens | None = None
         self._graphs: tuple[int, dict[int, Graph]] = (-1, {})
         self._status: dict[str, Any] = {}
         self.refresh()
@@ -267,7 +270,22 @@ class StoredTape(Replayed):
 
     def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
         items, cursor = self.copies(id, cursor, max(max_bytes, 1), steps, most)
-        return [tensor_frame(i.key, i.step, i.data, max_bytes) for i in items], cursor
+        found, known = [tensor_frame(i.key, i.step, i.data, max_bytes) for i in items], self._tokens()
+        if known is not None:
+            for f in found:
+                f.meta["axes"] = known.axes(f.meta["key"], f.meta["step"], f.meta["shape"])
+        return found, cursor
+
+    def _tokens(self) -> Tokens | None:
+        """What the model has read, where it was said what that stands for."""
+        version, told = self._shelf.state("tokens")
+        if version != self._token_version:
+            self._token_version, self._known_tokens = version, None if told is None else Tokens.from_dict(told)
+        return self._known_tokens
+
+    def rows_of(self, key: str, step: int, shape: tuple[int, ...]) -> tuple[Any, dict[int, str]] | None:
+        known = self._tokens()
+        return None if known is None else known.labels(key, step, shape)
 
     def _read_status(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
         now = (self._seen, self.state)

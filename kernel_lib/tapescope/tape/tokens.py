@@ -29,15 +29,28 @@ class Tokens:
         self.words = words
         self.read: dict[int, Any] = {}         # step -> numbers
         self._rows = 0
+        self.version = 0
 
     def embedded(self, step: int, rows: int, ids: Any) -> None:
         """An embedding of so many rows looks numbers up."""
         if ids.ndim != 2 or (step in self.read and rows <= self._rows):
             return                             # positions and token types are smaller tables
         self._rows = rows
+        self.version += 1
         self.read[step] = np.array(ids, np.int64)
         while len(self.read) > STEPS:
             del self.read[next(iter(self.read))]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it: what a recording on disk keeps."""
+        return {"rows": self._rows, "words": [[i, w] for i, w in self.words.items()], "read": [[step, ids.tolist()] for step, ids in list(self.read.items())]}
+
+    @classmethod
+    def from_dict(cls, told: dict[str, Any]) -> Tokens:
+        made = cls({int(i): str(w) for i, w in told["words"]})
+        made._rows = int(told["rows"])
+        made.read = {int(step): np.array(ids, np.int64) for step, ids in told["read"]}
+        return made
 
     def say(self, number: int) -> str:
         return self.words.get(number, str(number))
