@@ -127,7 +127,7 @@ def test_graphs(tape: Any) -> None:
 
 
 def _built() -> bool:
-    from tapescope.views.widgets import BUNDLES
+    from tapescope.views.parts import BUNDLES
 
     return (BUNDLES / "graph.js").exists()
 
