@@ -38,6 +38,32 @@ def cost(quick: bool) -> None:
         print(f"  breakpoint {name:16}{statistics.median(found) * 1e3:8.2f} ms a step   {more:+7.2%}")
 
 
+def apart(quick: bool) -> None:
+    """The same program with tiny tensors, where what a breakpoint costs by op, module and pass stands out of the noise, beside a step of GPT-mini."""
+    whole, step = models.gpt(ts), models.gpt(ts, length=4, d=8, heads=2, vocabulary=8)
+    whole()
+    start = process_time()
+    for _ in range(5):
+        whole()
+    mini = (process_time() - start) / 5
+    times: dict[str, list[float]] = {k: [] for k in BREAKPOINTS}
+    for round_ in range(20 if quick else 80):
+        for name in (list(BREAKPOINTS) if round_ % 2 else reversed(BREAKPOINTS)):
+            fields = BREAKPOINTS[name]
+            point = ts.break_on(**fields) if fields else None
+            step()
+            for _ in range(4):
+                start = perf_counter()
+                step()
+                times[name].append(perf_counter() - start)
+            if point is not None:
+                point.delete()
+    quiet = {k: statistics.quantiles(v, n=10)[0] for k, v in times.items()}
+    for name, took in quiet.items():
+        more = took - quiet["none"]
+        print(f"  apart {name:16}{more * 1e6:8.0f} µs a step   {more / mini:+7.2%} of a step of GPT-mini ({mini * 1e3:.1f} ms)")
+
+
 def deciding() -> None:
     """What it takes to see that a breakpoint cannot be met, beside a step: process time of one pass, which a busy machine hardly moves."""
     from tapescope.debugger import watch
@@ -99,6 +125,7 @@ def moves() -> None:
 
 def main(quick: bool = False) -> None:
     cost(quick)
+    apart(quick)
     deciding()
     moves()
 

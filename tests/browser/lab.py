@@ -90,6 +90,7 @@ class Lab:
 
     def __init__(self, server: Server, page: Any) -> None:
         self.server, self.page = server, page
+        self.opened: str | None = None                            # the notebook that was opened last
         self.requests: list[str] = []
         self.errors: list[str] = []
         self.expected_errors: list[str] = []
@@ -140,21 +141,23 @@ class Lab:
         self.until(chosen, what="the command palette")
 
     def open_notebook(self, path: str) -> None:
+        self.opened = path
         self.page.evaluate("async path => { await window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' }); }", path)
         self.await_kernel()
 
     def open_notebook_busy(self, path: str) -> None:
         """Opens a notebook whose kernel is in the middle of a cell."""
+        self.opened = path
         self.page.evaluate("async path => { await window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' }); }", path)
         self._in_notebook("await panel.sessionContext.ready;")
 
     def _in_notebook(self, body: str, argument: Any = None) -> Any:
-        """Runs JavaScript with `panel`, the active notebook, and `x`, the argument."""
-        return self.page.evaluate("""async ([body, x]) => {
+        """Runs JavaScript with `panel`, the active notebook (else the one that was opened last), and `x`, the argument."""
+        return self.page.evaluate("""async ([body, x, opened]) => {
             const shown = [...window.jupyterapp.shell.widgets('main')].filter(w => w.content?.activeCell !== undefined && w.sessionContext);
-            const panel = shown.find(w => w === window.jupyterapp.shell.currentWidget) ?? shown.find(w => w.isVisible) ?? shown[0];
+            const panel = shown.find(w => w === window.jupyterapp.shell.currentWidget) ?? shown.find(w => w.context.path === opened) ?? shown.find(w => w.isVisible) ?? shown[0];
             return await (new Function('panel', 'x', `return (async () => { ${body} })()`))(panel, x);
-        }""", [body, argument])
+        }""", [body, argument, self.opened])
 
     def await_kernel(self) -> None:
         self._in_notebook("""

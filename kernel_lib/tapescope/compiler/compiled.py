@@ -62,7 +62,7 @@ class Compiled:
         return types.MethodType(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if mode.sink is not None or off.count or numbers.autocast or getattr(busy, "now", False):
+        if mode.sink is not None or mode.calls is not None or off.count or numbers.autocast or getattr(busy, "now", False):
             return self._eager(args, kwargs)
         leaves = Leaves()
         try:

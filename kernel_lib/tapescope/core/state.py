@@ -18,6 +18,7 @@ class Mode(threading.local):
     grad: bool = True
     inference: bool = False
     sink: Sink | None = None
+    calls: Sink | None = None           # who hears module calls alone; asked where there is no sink
     fast: Any = True                    # what the short dispatch path asks: False without gradients, else the sink, or True without one
 
 
@@ -60,6 +61,12 @@ def set_sink(sink: Sink | None) -> Sink | None:
     return previous
 
 
+def set_calls(sink: Sink | None) -> Sink | None:
+    """Makes `sink` the one that hears of this thread's module calls, and of nothing else, while it has no sink; returns the previous one."""
+    previous, mode.calls = mode.calls, sink
+    return previous
+
+
 def set_grad(enabled: bool) -> bool:
     """Turns the recording of gradients on or off in this thread; returns what it was."""
     previous, mode.grad = mode.grad, enabled
@@ -68,6 +75,7 @@ def set_grad(enabled: bool) -> bool:
 
 
 def _forked() -> None:
+    mode.calls = None
     set_sink(None)                      # a DataLoader worker must not write to its parent's tape
 
 

@@ -47,8 +47,21 @@ def frames(tape: Tape, cursor: Any = None) -> tuple[list[Frame], Any]:
         now = (dbg.number, dbg.version, points)
         if cursor == now:
             return [], cursor
-        meta, columns = dbg.describe()
+        try:
+            meta, columns = dbg.describe()
+        except Exception as error:                            # somebody else's backward() has just freed the graph, say
+            meta, columns = _bare(dbg, error), {}
         return [Frame("debug", {**meta, "breakpoints": breakpoints.to_list()}, columns)], now
+
+
+def _bare(dbg: Any, error: Exception) -> dict[str, Any]:
+    """A held pass whose values cannot be shown: where it stands, and why. The next move shows them again where it can."""
+    at = dbg.at
+    info = None if at is None else at.source
+    return {"state": dbg.state, "live": dbg.live, "graph": getattr(dbg, "graph", -1), "index": getattr(dbg, "index", 0), "total": getattr(dbg, "total", 0), "node": getattr(at, "row", -1),
+            "reason": dbg.reason, "note": f"what stands here cannot be shown: {type(error).__name__}: {error}", "error": None, "hits": [b.id for b in dbg.hits], "arrived": [], "nbytes": 0,
+            "at": None if at is None else {"name": at.name, "label": at.name, "module": at.module, "source": None if info is None else [info.file, info.line, info.text, info.cell],
+                                           "formula": "", "grad_in": [], "saved": [], "grad_out": [], "shares": []}}
 
 
 def describe(dbg: Asks) -> tuple[dict[str, Any], dict[str, Any]]:

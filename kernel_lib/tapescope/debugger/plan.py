@@ -71,7 +71,7 @@ class Plan(Generic[W]):
                         break                                   # a module: where the pass comes into it
             if b.parameter is not None or (b.op is None and b.line is None and b.conditional):
                 for n in leaves:
-                    if any(b.at_place(None, None, partial(self.where.module, n), tuple(n.variable.shape), name) for name in self.names(n)):
+                    if any(b.at_leaf(name) and b.at_place(None, None, partial(self.where.module, n), tuple(n.variable.shape), name) for name in self.names(n)):
                         self.at.setdefault(n, []).append(b)
 
     @property

@@ -78,7 +78,7 @@ class Breakpoint:
         if unknown:
             raise TypeError(f"a breakpoint has no {', '.join(sorted(unknown))}; it has {', '.join(FIELDS)}")
         self.__dict__.update(dict.fromkeys(FIELDS), factor=10.0, forward=False, exception=False, once=False, enabled=True, ignore=0, text="")
-        self.__dict__.update(id=next(_number), hits=0, _owner=None, _seen={}, _ops={})
+        self.__dict__.update(id=next(_number), hits=0, _owner=None, _seen={}, _ops={}, _leaves={})
         for name, value in fields.items():
             setattr(self, name, value)
         self.__dict__["_owner"] = owner
@@ -94,6 +94,7 @@ class Breakpoint:
             if name in FIELDS:
                 self._seen.clear()
                 self._ops.clear()
+                self._leaves.clear()
             self._owner.changed()
 
     def _check(self) -> None:
@@ -114,6 +115,7 @@ class Breakpoint:
         self.__dict__["_owner"] = owner
         self._seen.clear()
         self._ops.clear()
+        self._leaves.clear()
         if owner is not None:
             owner.changed()
         return self
@@ -152,9 +154,16 @@ class Breakpoint:
                 fnmatchcase(name, self.op) for name in (op.name, op.label, op.node_name, op.node_name.removesuffix("0")))
         return bool(known)
 
+    def at_leaf(self, name: str) -> bool:
+        """Whether a leaf's name is the one that is meant, or fits the pattern; "leaf[3, 4]" is a name, too."""
+        known = self._leaves.get(name)
+        if known is None:
+            known = self._leaves[name] = self.parameter is None or name == self.parameter or fnmatchcase(name, self.parameter)
+        return bool(known)
+
     def at_place(self, op: Any, site: Any, module: Callable[[], str], shape: tuple[int, ...], leaf: str | None = None) -> bool:
         """Whether a node or an op (a leaf, when it has a name) lies where this breakpoint stands."""
-        if self.parameter is not None and (leaf is None or (leaf != self.parameter and not fnmatchcase(leaf, self.parameter))):      # "leaf[3, 4]" is a name, too
+        if self.parameter is not None and (leaf is None or not self.at_leaf(leaf)):
             return False
         if self.op is not None and (leaf is not None or not self.at_op(op)):
             return False

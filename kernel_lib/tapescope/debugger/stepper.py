@@ -22,6 +22,7 @@ from .asks import Asks
 from .axes import Axes
 from .branch import Changes
 from .changed import Fingers
+from .ear import ear
 from .look import At
 from .memory import Lens
 from .passes import Pass
@@ -314,7 +315,7 @@ def _tape_of(root: Tensor, order: list[Node], module: Any) -> tuple[Tape, dict[N
     if tape is None:
         if root._node is None:
             raise RuntimeError(f"debug() needs a tensor with a grad_fn; this one is a leaf of shape {list(root._array.shape)}")
-        tape = from_root(root, module=module)
+        tape = from_root(root, module=module, name_of=ear.name_of)
     rows = tape.recorder.rows
     found: dict[Node, int] = {}
     for n in order:

@@ -197,7 +197,7 @@ def hold_open(dbg: Debugger) -> None:
         raise Aborted(f"the backward pass was given up before node {dbg.index + 1} of {dbg.total}: no .grad was written, and the graph is whole")
 
 
-_listening = False
+_listening: tuple[bool, bool] = (False, False)     # whether the ear is on, and whether module calls are enough for it
 always = False                     # the ear stays on, so that modules and parameters have names at every stop: in a terminal
 
 
@@ -208,11 +208,12 @@ def sync() -> None:
     run_passes(run if any(not b.forward for b in wanted) else None)
     forward.sync()
     listening = always or forward.engaged or any(b.forward or b.exception or b.module is not None or b.parameter is not None for b in wanted)
-    if listening is not _listening:
-        _listening = listening
-        if listening:
+    calls = not (always or forward.engaged or any(b.forward or b.exception for b in wanted))
+    if (listening, calls) != _listening:
+        if listening and not _listening[0]:
             ear.forget()
-        overhear(ear if listening else None)
+        _listening = listening, calls
+        overhear(ear if listening else None, calls)
 
 
 breakpoints.listeners.append(sync)

@@ -82,7 +82,7 @@ class Graph:
         """The result: by arrays alone where no gradients are needed and nobody listens, else op by op on Tensors."""
         size = self.size(tensors)
         program = self.of(size)
-        if mode.sink is None and not (mode.grad and any(t._req for t in (*tensors, *held))):
+        if mode.sink is None and mode.calls is None and not (mode.grad and any(t._req for t in (*tensors, *held))):
             run = self._runners.get(size)
             if run is None:
                 run = self._runners[size] = runner(program)

@@ -84,7 +84,7 @@ class Graphs:
         if self.function is None:
             kinds = "; ".join(", ".join(f"{list(s)} {d}" for s, d in g.kinds) + (" with any first dimension" if g.batch else "") for g, _ in self.known)
             raise RuntimeError(f"this graph was captured for arguments of shape {kinds}; call it with such, or capture it again for others")
-        if mode.sink is None and not self.reason and not tracing:
+        if mode.sink is None and mode.calls is None and not self.reason and not tracing:
             try:
                 result = self.learn(args, kwargs)
             except (Refused, Unhashable) as why:

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..core.state import mode, set_sink
+from ..core.state import mode, set_calls, set_sink
 
 if TYPE_CHECKING:
     from .tape import Tape
@@ -94,6 +94,7 @@ class _Stack(threading.local):
         self.tapes: list[Tape] = []
         self.below: Any = None                                 # what listened before the first of them
         self.ear: Any = None                                   # who hears everything before they do: a breakpoint's
+        self.calls = False                                     # it needs no more than module calls, where nobody records
 
 
 _stack = _Stack()
@@ -123,9 +124,11 @@ def pop(tape: Tape) -> bool:
     return True
 
 
-def overhear(ear: Any) -> None:
-    """Puts `ear` before whatever hears this thread, or takes it away (None). `ear.over(sink)` is what then listens."""
+def overhear(ear: Any, calls: bool = False) -> None:
+    """Puts `ear` before whatever hears this thread, or takes it away (None). `ear.over(sink)` is what then listens; where nobody else does, and `calls`
+    says that this is enough, to module calls alone."""
     stack = _stack
+    stack.calls = calls
     if not stack.tapes and mode.sink is not stack.ear:
         stack.below = mode.sink
     stack.ear = ear
@@ -137,7 +140,10 @@ def overhear(ear: Any) -> None:
 def _settle() -> None:
     stack = _stack
     top = stack.tapes[-1].recorder if stack.tapes else stack.below
-    set_sink(top if stack.ear is None else stack.ear.over(top))
+    ear = stack.ear
+    alone = ear is not None and top is None and stack.calls
+    set_calls(ear.over(None) if alone else None)
+    set_sink(top if ear is None or alone else ear.over(top))
 
 
 def active() -> Tape | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..core.node import Node, title
@@ -11,8 +12,8 @@ from .recordings import registry
 from .tape import Tape
 
 
-def from_root(root: Tensor, name: str | None = None, module: Any = None) -> Tape:
-    """A stopped tape that holds the graph behind `root`. `module` gives names to its parameters.
+def from_root(root: Tensor, name: str | None = None, module: Any = None, name_of: Callable[[Tensor], str | None] = lambda leaf: None) -> Tape:
+    """A stopped tape that holds the graph behind `root`. `module` gives names to its parameters, else `name_of`, else a recording that has met them.
 
     Raises RuntimeError for a tensor without a grad_fn.
     """
@@ -30,7 +31,7 @@ def from_root(root: Tensor, name: str | None = None, module: Any = None) -> Tape
     for node in order:
         variable = getattr(node, "variable", None)
         if variable is not None:
-            known = _named_before(variable)
+            known = name_of(variable) or _named_before(variable)
             p = names.param(variable, known, True) if known and variable._id not in names.by_id else names.leaf(variable, owned=True)
             src = g.source(PARAMETER, p.name if p else "", shape_text(variable._array.shape), str(variable._array.dtype), -1,
                            p.index if p else -1)

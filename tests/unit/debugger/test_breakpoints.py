@@ -386,3 +386,39 @@ def test_a_module_that_is_used_and_never_called_is_a_place_too() -> None:
     net = Uses()
     F.cross_entropy(net(X), Y).backward()
     assert pauses.places == ["AccumulateGrad head.weight head"]
+
+
+def test_breakpoints_on_modules_and_parameters_hear_module_calls_alone() -> None:
+    """Ops, nodes and updates run as if nobody listened; a forward breakpoint, or a recording, hears everything."""
+    mode = ts.core.state.mode
+    net = Net()
+    module = ts.break_on(module="head")
+    assert mode.sink is None and mode.calls is not None
+    compiled = ts.compile(net)                                  # what runs as its ops alone would call no module
+    pauses = Pauses()
+    for _ in range(3):
+        F.cross_entropy(compiled(X), Y).backward()
+    assert pauses.places == ["AddmmBackward0 head"] * 3
+    forward = ts.break_on(op="tanh", forward=True)
+    assert mode.sink is not None and mode.calls is None
+    forward.delete()
+    assert mode.sink is None and mode.calls is not None
+    with ts.record() as tape:
+        assert mode.sink is not None and mode.calls is None
+        train(net)
+    assert mode.sink is None and mode.calls is not None and "11 ops" in repr(tape)
+    data = ts.utils.data.TensorDataset(X, Y)
+
+    class Seen(ts.utils.data.Dataset):
+        def __len__(self) -> int:
+            return len(data)
+
+        def __getitem__(self, i: int) -> Any:
+            heard.append(mode.calls)
+            return data[i]
+
+    heard: list[Any] = []
+    list(ts.utils.data.DataLoader(Seen(), batch_size=5))
+    assert heard == [None] * 5 and mode.calls is not None       # preparing data is not part of the model
+    module.delete()
+    assert mode.sink is None and mode.calls is None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tapescope as ts
-from tapescope.debugger import Aborted, debug
+from tapescope.debugger import Aborted, debug, frames
 
 
 def program() -> tuple[Any, list[Any]]:
@@ -221,3 +221,20 @@ def test_a_stop_tells_which_hooks_run_there_and_how_long_things_take() -> None:
     bare = ts.debug((x * 3).sum())
     assert bare.at.time["forward"] is None                      # nobody has noted it
     assert bare.at.time["backward"] > 0
+
+
+def test_a_pass_whose_graph_somebody_else_has_freed_is_still_seen() -> None:
+    """A frame that cannot be made would end a page's subscription, and with it all that the page sees of later passes."""
+    x = ts.ones(3, requires_grad=True)
+    loss = (x * 3).exp().sum()
+    dbg = ts.debug(loss)
+    dbg.run_to(op="exp")
+    found, cursor = frames(dbg.tape)
+    assert found[0].meta["at"]["grad_out"] and not found[0].meta["note"]
+    loss.backward()
+    dbg._tell()
+    found, cursor = frames(dbg.tape, cursor)
+    meta = found[0].meta
+    assert (meta["state"], meta["index"], meta["at"]["name"]) == ("held", 1, "ExpBackward0")
+    assert "cannot be shown: RuntimeError: Trying to backward through the graph a second time" in meta["note"]
+    assert frames(dbg.tape, cursor) == ([], cursor)

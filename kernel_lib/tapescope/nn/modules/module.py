@@ -45,7 +45,9 @@ class Module(Tree):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         sink = mode.sink
         if sink is None:
-            return self._run(args, kwargs)
+            sink = mode.calls
+            if sink is None:
+                return self._run(args, kwargs)
         sink.module_enter(self, args, here(), clock())
         output = None
         try:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.device import module_of
-from ...core.state import mode, set_sink
+from ...core.state import mode, set_calls, set_sink
 from ...core.tensor import wrap
 from .collate import default_collate
 from .dataset import Subset, TensorDataset
@@ -19,7 +19,7 @@ class Exhausted:
 
 def fetch(dataset: Any, stream: Any, indices: Any, collate: Any, drop_last: bool, batched: bool) -> Any:
     """A batch, made without being recorded: preparing data is not part of the model, and workers do not record it either."""
-    sink = set_sink(None) if mode.sink is not None else None
+    sink, calls = set_sink(None) if mode.sink is not None else None, set_calls(None) if mode.calls is not None else None
     try:
         if stream is not None:
             return _next(stream, indices, collate, drop_last, batched)
@@ -32,6 +32,8 @@ def fetch(dataset: Any, stream: Any, indices: Any, collate: Any, drop_last: bool
         many = getattr(dataset, "__getitems__", None)
         return collate(many(indices) if callable(many) else [dataset[i] for i in indices])
     finally:
+        if calls is not None:
+            set_calls(calls)
         if sink is not None:
             set_sink(sink)
 
