@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,30 @@ def test_every_view_comes_from_a_cell(page_on: Callable[[Server], Lab], lab_serv
     out.get_by_role("tab", name="Backward", exact=True).click()               # its code comes when it is wanted
     lab.until(lambda: "NllLossBackward0" in out.inner_text() and "replay" in out.inner_text(), what=f"a view in code of its own, in {application}")
     lab.page.locator(".jp-Notebook").first.evaluate("el => el.scrollTop = 0")
+
+
+def test_the_projector_embeds_while_one_looks(lab: Lab, notebook_of: Write, shots: Path) -> None:
+    digits = "from sklearn.datasets import load_digits\nd = load_digits()\nX = torch.tensor(d.data[:400] / 16, dtype=torch.float32); Y = torch.tensor(d.target[:400])"
+    loop = """with ts.record() as tape:
+    tape.probe('activation/1')
+    for _ in range(30):
+        loss = F.cross_entropy(net(X), Y); opt.zero_grad(); loss.backward(); opt.step()"""
+    lab.open(notebook_of("import tapescope as ts\nimport tapescope as torch\nfrom tapescope import nn, optim\nimport tapescope.nn.functional as F", digits,
+                         "net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)); opt = optim.Adam(net.parameters(), 0.01)", loop, "tape.projector('1')"))
+    for cell in range(5):
+        lab.run(cell)
+    out = output(lab, 4)
+    lab.until(lambda: "Explained" in out.inner_text(), what="PCA")
+    out.get_by_role("radio", name="t-SNE").click()
+    lab.until(lambda: re.search(r"t-SNE: \d+ of 750", out.inner_text()), what="its progress")
+    lab.until(lambda: "t-SNE of step 29" in out.inner_text(), what="its end")
+    lab.page.wait_for_timeout(600)
+    lab.page.screenshot(path=shots / "cell-tsne.png")
+    assert "Explained" not in out.inner_text()
+    out.get_by_role("radio", name="3D").click()
+    lab.until(lambda: re.search(r"t-SNE: \d+ of 750", out.inner_text()), what="the same in three dimensions")
+    out.get_by_role("button", name="Halt").click()
+    lab.until(lambda: out.get_by_role("button", name="Go on").count() == 1, what="a halted one")
 
 
 def test_the_magic_shows_a_dashboard_while_its_cell_runs(lab: Lab, notebook_of: Write) -> None:

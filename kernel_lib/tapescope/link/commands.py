@@ -118,6 +118,16 @@ def _unprobe(tape: Tape | None, args: dict[str, Any]) -> Any:
     return None
 
 
+def _embed(on: bool) -> Verb:
+    def run(tape: Tape | None, args: dict[str, Any]) -> Any:
+        from ..project import job
+
+        found = job(_need(tape), _key(args))
+        found.start() if on else found.stop()
+        return None
+    return run
+
+
 def _mute(tape: Tape | None, args: dict[str, Any]) -> Any:
     from .. import diagnose
 
@@ -165,6 +175,8 @@ register("record.start", _start)
 register("record.stop", _stop)
 register("probe.set", _probe, anywhere=True)
 register("probe.clear", _unprobe, anywhere=True)
+register("projection.start", _embed(True), anywhere=True)
+register("projection.stop", _embed(False), anywhere=True)
 register("findings.mute", _mute, anywhere=True)
 for _name in ("list", "open"):
     register(f"runs.{_name}", _on_disk(_name), anywhere=True)

@@ -119,7 +119,7 @@ export class Run implements RunStore {
       case 'projection':
         keepNewest(this.projections, {
           key: meta.key, step: meta.step, n: meta.n, method: meta.method ?? '', explained: meta.explained ?? [], xyz: f4(columns, 'xyz'),
-          label: columns.label ? pick(columns, 'label', Int32Array) : null, ...(columns.row && { row: pick(columns, 'row', Int32Array) }), ...(meta.names && { names: meta.names }),
+          label: columns.label ? pick(columns, 'label', Int32Array) : null, ...(Array.isArray(meta.progress) && { progress: meta.progress as [number, number], of: Number(meta.of ?? meta.n) }), ...(meta.names && { names: meta.names }), ...(columns.row && { row: pick(columns, 'row', Int32Array) }),
         });
         break;
       case 'media': {

@@ -69,7 +69,7 @@ export interface TensorValue { key: string; step: number; shape: number[]; dtype
 export interface NamedAxis { axis: number; by?: number; words: string[] | string[][] }
 /** Something logged beside numbers. `key` tells apart what shares a tag: "image/samples", "mesh/chair/faces". */
 export interface Media { key: string; step: number; kind: string; tag: string; time: number; mime: string; meta: Record<string, any>; bytes: Uint8Array<ArrayBuffer> }
-export interface Projection { key: string; step: number; n: number; method: string; explained: number[]; xyz: Float32Array; label: Int32Array | null; /** Words for labels. */ names?: Record<string, string>; /** Rows of the tensor that the points are, where they are not all of them. */ row?: Int32Array }
+export interface Projection { key: string; step: number; n: number; method: string; explained: number[]; xyz: Float32Array; label: Int32Array | null; /** Rows that there are, and how far an embedding has come: iterations done, of how many. */ of?: number; progress?: [number, number]; /** Words for labels. */ names?: Record<string, string>; /** Rows of the tensor that the points are, where they are not all of them. */ row?: Int32Array }
 
 export interface Finding {
   id: string; rule: string; severity: 'info' | 'warning' | 'error'; title: string; cause: string; fix: string;

@@ -15,6 +15,11 @@ export interface Layer {
 /** "fc1" means the output of module fc1; anything with a kind before it stands for itself. */
 export const keyOf = (text: string): string => (text.includes('/') ? text : `activation/${text}`);
 
+export type Method = 'pca' | 'tsne';
+
+/** Under which the kernel has a projection of `key`: a t-SNE is made anew for each number of dimensions. */
+export const idOf = (key: string, method: Method, dimensions: 2 | 3): string => (method === 'pca' ? key : `tsne${dimensions}:${key}`);
+
 export const nameOf = (key: string): string => (key.startsWith('activation/') ? key.slice('activation/'.length) : key);
 
 /** Module paths in the order the program calls them, then whatever else has been projected. */
@@ -28,7 +33,7 @@ export function layers(store: Pick<RunStore, 'graph' | 'projections' | 'text'>):
       if (path && !found.has(key)) found.set(key, { key, path, cls: store.text(graph.modules.cls[i]!), depth: path.split('.').length - 1 });
     }
   }
-  for (const key of store.projections.keys()) if (!found.has(key)) found.set(key, { key, path: nameOf(key), cls: '', depth: 0 });
+  for (const key of store.projections.keys()) if (!found.has(key) && !/^tsne[23]:/.test(key)) found.set(key, { key, path: nameOf(key), cls: '', depth: 0 });
   return [...found.values()];
 }
 

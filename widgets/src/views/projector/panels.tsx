@@ -1,6 +1,6 @@
 /** What stands beside the points: legend, variance, the picked point; and the pages before there are any. */
 
-import { Button, Empty, Failure } from '../../chrome';
+import { Button, Empty, Failure, t } from '../../chrome';
 import { css } from '../../engines/heatmap_lut';
 import { percent, short } from '../../engines/bins_ticks';
 import { VALUES, type Colouring, type Palette } from '../../engines/points_palette';
@@ -38,6 +38,18 @@ export function Legend({ what, colours, palette, alone, inside, names, onAlone }
           </button>
         ))}
       </div>
+    </div>
+  );
+}
+
+/** How far an embedding is, and what halts it or lets it go on; of a sample, that it is one. */
+export function Progress({ shown, going, trouble, onGo }: { /** What it has drawn so far. */ shown: Projection | null; going: boolean; trouble: string; onGo(on: boolean): void }) {
+  const [done, all] = shown?.progress ?? [0, 1], over = done >= all, sample = shown?.of !== undefined && shown.of > shown.n;
+  if (trouble) return <p class="ts-proj-pill" data-trouble role="alert">{trouble}</p>;
+  return (
+    <div class="ts-proj-pill">
+      <span>{!shown ? t('t-SNE begins') : over ? t('t-SNE of step {0}', shown.step) : t('t-SNE: {0} of {1}', done, all)}{sample && <span class="ts-muted"> {t('{0} of {1} rows', shown.n.toLocaleString('en'), shown.of!.toLocaleString('en'))}</span>}</span>
+      {!over && <><progress value={done} max={all} aria-label={t('Progress of t-SNE')} /><Button quiet onPress={() => onGo(!going)}>{going ? 'Halt' : 'Go on'}</Button></>}
     </div>
   );
 }

@@ -8,7 +8,7 @@ import { LITERAL, type Theme } from '../../theme';
 import { gestures, type GestureHooks, type Tool } from './gestures';
 import { pointsOf } from './view';
 import { projector } from './index';
-import { agreement, at as projectionAt, axisName, boundsAll, keyOf, layers, tally } from './model';
+import { agreement, at as projectionAt, axisName, boundsAll, idOf, keyOf, layers, tally } from './model';
 import { Stage } from './stage';
 
 beforeEach(() => {
@@ -62,6 +62,7 @@ describe('the model', () => {
   it('names keys, axes and steps', () => {
     expect([keyOf('fc1'), keyOf('weight/emb')]).toEqual(['activation/fc1', 'weight/emb']);
     expect([axisName('pca', 0), axisName('tsne', 1), axisName('umap', 2), axisName('', 0), axisName('mine', 0)]).toEqual(['PC1', 't-SNE 2', 'UMAP 3', 'axis 1', 'mine 1']);
+    expect([idOf('activation/a', 'pca', 3), idOf('activation/a', 'tsne', 3)]).toEqual(['activation/a', 'tsne3:activation/a']);
     const list = [p(0, [0, 0, 0]), p(10, [0, 0, 0]), p(20, [0, 0, 0])];
     expect([projectionAt(list, null)!.step, projectionAt(list, 14)!.step, projectionAt(list, 10)!.step, projectionAt(list, -5)!.step]).toEqual([20, 10, 10, 0]);
     expect(projectionAt([], null)).toBeNull();

@@ -30,7 +30,8 @@ export const PROJECTOR_CSS = SCRUB_CSS + `
 .ts-proj-ramp { height: 8px; border-radius: 2px; }
 .ts-proj-ends { display: flex; justify-content: space-between; font-size: 11px; color: var(--ts-muted); }
 .ts-proj-pill { position: absolute; left: 10px; top: 8px; display: flex; align-items: center; gap: 8px; padding: 2px 4px 2px 10px; border-radius: 13px; background: var(--ts-bg); border: 1px solid var(--ts-line); box-shadow: var(--ts-shadow); font-size: 12px; }
-.ts-proj-pill b { font-weight: 600; }
+.ts-proj-pill b { font-weight: 600; } .ts-proj-pill[data-low] { top: 40px; } .ts-view .ts-proj-pill[data-trouble] { padding: 3px 10px; color: var(--ts-trouble); max-width: 50%; }
+.ts-proj-pill > span { padding: 2px 6px 2px 0; font-variant-numeric: tabular-nums; } .ts-proj-pill progress { width: 64px; height: 6px; accent-color: var(--ts-forward); }
 .ts-proj-choose { display: flex; flex-direction: column; align-items: center; justify-content: safe center; gap: 10px; height: 100%; padding: 20px 16px; overflow: auto; }
 .ts-proj-choose > strong { font-size: 13px; font-weight: 600; }
 .ts-proj-choose > p { color: var(--ts-muted); max-width: 52ch; text-align: center; }

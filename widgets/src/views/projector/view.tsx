@@ -11,12 +11,13 @@ import { onTheme, readTheme } from '../../theme';
 import { Scrubber } from '../histograms/scrubber';
 import { density } from '../histograms/tiles';
 import { gestures, type Tool } from './gestures';
-import { at as projectionAt, boundsAll, keyOf, layers as layersOf, tally, wordOf, type Near } from './model';
-import { Choose, Legend, Picked, Variance, Waiting } from './panels';
+import { at as projectionAt, boundsAll, idOf, keyOf, layers as layersOf, tally, wordOf, type Method, type Near } from './model';
+import { Choose, Legend, Picked, Progress, Variance, Waiting } from './panels';
 import { Stage } from './stage';
 
 const KINDS = ['graph', 'status'] as const;
 const NEIGHBOURS = 10;
+const EMBED = ['projection.start', 'projection.stop'] as const;
 /** A stopped recording may still answer with what it has: so long the view waits before it says that there is nothing. */
 const PATIENCE_MS = 1500;
 
@@ -27,6 +28,9 @@ export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: s
   const selection = useSelection(at);
   const [key, setKey] = useState<string | null>(preset === null ? null : keyOf(preset));
   const [small, setSmall] = useState(false);
+  const [method, setMethod] = useState<Method>('pca');
+  const [dims, setDims] = useState(depth);
+  const [going, setGoing] = useState(true);             // an embedding that was not halted
 
   useEffect(() => store?.on('projection', redraw), [store]);
   useLayoutEffect(() => {
@@ -44,13 +48,16 @@ export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: s
   }, [selection.key]);
 
   const { reason, patient } = useProbe(at, store?.id ?? null, key);
+  const id = key && idOf(key, method, dims), replay = at.link.state === 'replay';
+  const trouble = useEmbedding(at, store?.id ?? null, method === 'pca' ? null : id, going);
   const layers = useMemo(() => (store ? layersOf(store) : []), [store, store?.graph, store?.graph?.version, store?.projections.size]);
   const choose = (id: string) => {
     setKey(id);
+    setGoing(true);
     at.selection.set({ key: id, point: null });
   };
 
-  const list = key === null ? undefined : store?.projections.get(key);
+  const made = id === null ? undefined : store?.projections.get(id), list = made?.length ? made : key === null ? undefined : store?.projections.get(key);
   const shown = projectionAt(list, selection.step);
   const known = layers.some((l) => l.key === key);
   const options = [
@@ -61,8 +68,10 @@ export function ProjectorView({ at, preset, depth }: { at: Attachment; preset: s
   return (
     <div class="ts-proj ts-column" ref={root} data-small={small || undefined}>
       {!store ? <div class="ts-grow"><Nothing link={at.link} recorded={false} what="" /></div>
-        : shown ? <Cloud key={key} at={at} list={list!} shown={shown} depth={depth} small={small} live={store.status?.state === 'recording'}
-            chooser={<Select label="Layer" hideLabel value={key ?? ''} options={options} onChange={choose} />} />
+        : shown ? <Cloud key={key} at={at} list={list!} shown={shown} depth={dims} onDepth={d => { setDims(d); setGoing(true); }} small={small} live={store.status?.state === 'recording'}
+            chooser={<><Select label="Layer" hideLabel value={key ?? ''} options={options} onChange={choose} />
+              {!replay && <Tabs<Method> as="radio" label="Projection" value={method} options={[{ value: 'pca', label: 'PCA' }, { value: 'tsne', label: 't-SNE' }]} onChange={m => { setMethod(m); setGoing(true); }} />}</>}
+            task={method === 'pca' ? null : <Progress shown={shown.progress ? shown : null} going={going} trouble={trouble} onGo={setGoing} />} />
         : (
           <>
             {key !== null && <div class="ts-bar"><Select label="Layer" hideLabel value={key} options={options} onChange={choose} /></div>}
@@ -94,8 +103,19 @@ function useProbe(at: Attachment, recording: string | null, key: string | null):
   return { reason, patient };
 }
 
-function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
-  at: Attachment; list: Projection[]; shown: Projection; depth: 2 | 3; small: boolean; live: boolean; chooser: ComponentChildren;
+/** An embedding goes on while somebody looks; says why it does not. */
+function useEmbedding(at: Attachment, recording: string | null, id: string | null, going: boolean): string {
+  const [trouble, setTrouble] = useState('');
+  useEffect(() => (id === null || recording === null ? undefined : at.need('projection', { id })), [at, id, recording]);
+  useEffect(() => {
+    setTrouble('');
+    return id === null || recording === null || !going ? undefined : probe(at, id, setTrouble, EMBED);
+  }, [at, id, recording, going, at.link.kernel]);
+  return trouble;
+}
+
+function Cloud({ at, list, shown, depth, onDepth, small, live, chooser, task }: {
+  at: Attachment; list: Projection[]; shown: Projection; depth: 2 | 3; onDepth(depth: 2 | 3): void; small: boolean; live: boolean; chooser: ComponentChildren; task: ComponentChildren;
 }) {
   const box = useRef<HTMLDivElement>(null);
   const points = useRef<HTMLCanvasElement>(null);
@@ -104,7 +124,6 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
   const tip = useRef<Tip | null>(null);
   const redraw = useRedraw();
   const selection = useSelection(at);
-  const [depth, setDepth] = useState(depthAtFirst);
   const [tool, setTool] = useState<Tool>('move');
   const [by, setBy] = useState<'label' | 'row'>('label');
   const [alone, setAlone] = useState<number | null>(null);
@@ -120,8 +139,8 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
     const el = box.current!;
     const moves = !globalThis.matchMedia?.('(prefers-reduced-motion: reduce)').matches;
     const s = (stage.current = new Stage(points.current!, over.current!, { ticker: hubOf().ticker, shared: hubOf().shared, moves }, readTheme(el)));
-    s.camera.depth = depthAtFirst === 3 ? 1 : 0;
-    if (depthAtFirst === 3) s.turn(0.62, 0.42);
+    s.camera.depth = depth === 3 ? 1 : 0;
+    if (depth === 3) s.turn(0.62, 0.42);
     const note = (tip.current = makeTip(el));
     const fit = () => s.resize(el.clientWidth, el.clientHeight, density());
     fit();
@@ -199,7 +218,7 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
     <>
       <div class="ts-bar" role="toolbar" aria-label="Projector">
         {chooser}
-        <Tabs<string> as="radio" label="Dimensions" value={String(depth)} options={[{ value: '2', label: '2D' }, { value: '3', label: '3D' }]} onChange={(d) => setDepth(d === '3' ? 3 : 2)} />
+        <Tabs<string> as="radio" label="Dimensions" value={String(depth)} options={[{ value: '2', label: '2D' }, { value: '3', label: '3D' }]} onChange={(d) => onDepth(d === '3' ? 3 : 2)} />
         <Tabs<Tool> as="radio" label="Dragging" value={tool} options={[{ value: 'move', label: depth === 3 ? 'Turn' : 'Move' }, { value: 'box', label: 'Box' }, { value: 'lasso', label: 'Lasso' }]} onChange={setTool} />
         {labels && <Tabs<'label' | 'row'> as="radio" label="Colour by" value={by} options={[{ value: 'label', label: small ? 'Label' : 'By label' }, { value: 'row', label: small ? 'Row' : 'By row' }]} onChange={setBy} />}
         <span class="ts-grow" />
@@ -209,8 +228,9 @@ function Cloud({ at, list, shown, depth: depthAtFirst, small, live, chooser }: {
         <canvas ref={points} aria-hidden="true" />
         <canvas class="ts-proj-over" ref={over} data-tool={tool} tabIndex={0} role="application" aria-roledescription="point cloud"
           aria-label={`${shown.n} points of step ${shown.step}, ${depth}D. Arrows ${depth === 3 ? 'turn' : 'move'}, plus and minus zoom, Space fits, Enter picks the point nearest to the middle, comma and full stop change the step.`} />
+        {task}
         {inside && (
-          <div class="ts-proj-pill" role="status"><span><b>{inside.length.toLocaleString('en')}</b> of {shown.n.toLocaleString('en')} selected</span>
+          <div class="ts-proj-pill" data-low={task ? true : undefined} role="status"><span><b>{inside.length.toLocaleString('en')}</b> of {shown.n.toLocaleString('en')} selected</span>
             <Button quiet icon label="Clear the selection" onPress={() => at.selection.set({ points: null })}>{'\u00d7'}</Button></div>
         )}
         <div class="ts-proj-side">
