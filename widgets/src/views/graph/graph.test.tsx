@@ -103,6 +103,7 @@ describe('the graph view', () => {
     await key(']');
     expect(el.querySelector('.ts-side-trace')!.textContent).toContain('all hops');
     await key('g');
+    await wait(200);
     expect(el.querySelector('[role=radio][aria-checked=true]')!.textContent).toBe('grad_fn');
     expect(el.querySelector('.ts-graph-legend')!.textContent).toContain('gradients flow up');
     await key('?');

@@ -6,7 +6,6 @@ import type { Flow, Measure } from './look';
 import type { Trace } from './trace';
 
 export function Legend({ measure, trace, flow, theme }: { measure: Measure | null; trace: Trace | null; flow: Flow; theme: Theme }) {
-  if (!measure && !trace && flow === 'forward') return null;
   const hue = measure?.kind === 'gradient' ? theme.backward : theme.forward;
   return (
     <div class="ts-graph-legend" role="note" aria-label="Legend">

@@ -14,7 +14,6 @@ import { fieldsOf, listAt, placesOf } from '../../breaks/places';
 import { useToggle } from '../../breaks/toggle';
 import type { Difference } from './changes';
 import { cardOf, isParameter, spoken } from './describe';
-import { Legend } from './legend';
 import { lookOf, measureOf, OVERLAYS, type Flow, type Overlay, type Wish } from './look';
 import { outlineOf, parseId } from './outline';
 import { SearchBox } from './searchbox';
@@ -22,7 +21,7 @@ import type { Chosen } from './side';
 import { Stage } from './stage';
 import { traceOf, type Trace } from './trace';
 
-const Side = later(() => import('./side').then(m => m.Side)), Help = later(() => import('./help').then(m => m.GraphHelp));
+const Side = later(() => import('./side').then(m => m.Side)), Help = later(() => import('./help').then(m => m.GraphHelp)), Legend = later(() => import('./legend').then(m => m.Legend));
 const RECORD = 'with ts.record() as tape:\n    loss = F.cross_entropy(model(x), y)\n    loss.backward()';
 /** Below this width outline and properties lie over the canvas. */
 const NARROW = 760;
@@ -236,7 +235,7 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
         {growing && <span>{t('growing')}</span>}
         {graph.steps && store.status?.state !== 'recording' && <span class="ts-clip">{stepsText(graph.steps)}</span>}
         {note && <span role="status">{note}</span>}
-        <Legend measure={measure} trace={trace} flow={flow} theme={theme} />
+        {(measure || trace || flow !== 'forward') && <Legend measure={measure} trace={trace} flow={flow} theme={theme} />}
       </div>
       <span class="ts-hidden" role="status" aria-live="polite">{chosen ? spoken(model, chosen.kind, chosen.row) : ''}</span>
       {help && <Help onClose={() => setHelp(false)} />}
