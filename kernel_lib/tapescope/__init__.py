@@ -101,8 +101,10 @@ def __getattr__(name: str) -> Any:
         return found
     if name in _FACADE:
         return getattr(importlib.import_module(".facade", __name__), name)
-    if name == "bfloat16":
-        raise AttributeError("there is no bfloat16 here: NumPy has none. float16 (more digits, smaller range) and float32 are what stands in for it")
+    if name in ("bfloat16", "BFloat16Tensor"):
+        kind = _dtype.bfloat16
+        found = globals()[name] = kind if name == "bfloat16" else ops.api_create.new_type(kind)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -50,7 +50,7 @@ def _wide(input: Tensor, dtype: Any) -> Any:
 
 def _limit(input: Tensor, low: bool) -> Any:
     kind = input._array.dtype
-    if kind.kind == "f":
+    if kind.kind in "fV":
         return -math.inf if low else math.inf
     return kind.kind != "b" and (np.iinfo(kind).min if low else np.iinfo(kind).max)
 

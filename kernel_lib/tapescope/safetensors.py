@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .core import device as _dev
+from .core import dtype as dt
 from .core.tensor import Tensor, wrap
 
 _Path = str | os.PathLike[str]
@@ -36,7 +37,7 @@ def save(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> 
 
 
 def load_file(filename: _Path, device: Any = "cpu", *, backend: str = "mmap") -> dict[str, Tensor]:
-    """All tensors of a file by name. bfloat16 becomes float32; raises safetensors.SafetensorError for a file that is none."""
+    """All tensors of a file by name. bfloat16 becomes float32 where ml_dtypes is not installed; raises safetensors.SafetensorError for a file that is none."""
     with safe_open(filename, "pt", device, backend=backend) as f:
         return {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118
 
@@ -122,6 +123,8 @@ _TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "I64": "i8", "I32": "i4", "I16"
 
 
 def _array(data: Any, kind: str, shape: list[int], name: str) -> Any:
+    if kind in _UPPER and dt.has_bfloat16():
+        return np.frombuffer(data, dt.bfloat16.dtype).reshape(shape).copy()
     if kind in _UPPER:                                      # bfloat16 is the upper half of a float32
         return (np.frombuffer(data, "<u2").astype(np.uint32) << np.uint32(16)).view(np.float32).reshape(shape)
     if kind not in _TYPES:

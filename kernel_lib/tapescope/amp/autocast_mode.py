@@ -1,4 +1,4 @@
-"""Regions in which products are computed in float16."""
+"""Regions in which products are computed in bfloat16 or float16."""
 
 from __future__ import annotations
 
@@ -33,15 +33,17 @@ def is_autocast_cache_enabled() -> bool:
 
 
 def get_autocast_dtype(device_type: str) -> dt.dtype:
-    """The dtype of a region where none is named: float16, for NumPy has no bfloat16."""
-    return region.dtype if is_autocast_enabled(device_type) and region.dtype is not None else dt.float16
+    """The dtype of a region where none is named: bfloat16 on the CPU where ml_dtypes is installed, else float16."""
+    if is_autocast_enabled(device_type) and region.dtype is not None:
+        return region.dtype
+    return dt.bfloat16 if device_type == "cpu" and dt.has_bfloat16() else dt.float16
+
 
 
 class autocast:
-    """A region in which linear layers, convolutions and matrix products take and give float16, and losses float32; float64 stays.
+    """A region in which linear layers, convolutions and matrix products take and give bfloat16 or float16, and losses float32; float64 stays.
 
-    PyTorch's default on the CPU is bfloat16, which NumPy does not have: without `dtype` a region says so and changes nothing, with `dtype=float16` it works.
-    Also a decorator.
+    PyTorch's default on the CPU is bfloat16, which takes ml_dtypes: without it and without `dtype` a region says so and changes nothing. Also a decorator.
     """
 
     def __init__(self, device_type: str, dtype: dt.dtype | None = None, enabled: bool = True, cache_enabled: bool | None = None) -> None:
@@ -50,18 +52,18 @@ class autocast:
         if not is_autocast_available(device_type):
             raise RuntimeError(f"User specified an unsupported autocast device_type '{device_type}'")
         self.device = device_type
-        self.fast_dtype = dt.float16 if dtype is None and device_type == "cuda" else dtype
+        self.fast_dtype = dtype if dtype is not None else dt.float16 if device_type == "cuda" else dt.bfloat16 if dt.has_bfloat16() else None
         self._cache_enabled = region.cache if cache_enabled is None else cache_enabled
         if enabled and device_type == "cuda" and not device_count():
             warnings.warn("CUDA is not available or torch_xla is imported. Disabling autocast.", stacklevel=2)
             enabled = False
         elif enabled and self.fast_dtype is None:
-            warnings.warn("In CPU autocast, but the target dtype is not supported. Disabling autocast.\nPyTorch's default is torch.bfloat16, which NumPy does not have: "
+            warnings.warn("In CPU autocast, but the target dtype is not supported. Disabling autocast.\nPyTorch's default is torch.bfloat16, for which ml_dtypes is not installed: "
                           "give dtype=torch.float16, or go on in float32.", stacklevel=2)
             enabled = False
-        elif enabled and self.fast_dtype is not dt.float16:
+        elif enabled and self.fast_dtype is not None and self.fast_dtype.name not in (("bfloat16", "float16") if device_type == "cpu" else ("float16",)):
             warnings.warn(f"In {device_type.upper()} autocast, but the target dtype is not supported. Disabling autocast.\n{device_type.upper()} Autocast only supports "
-                          "dtypes of torch.float16 currently.", stacklevel=2)
+                          f"dtypes of {'torch.bfloat16, ' if device_type == 'cpu' else ''}torch.float16 currently.", stacklevel=2)
             enabled = False
         self._enabled = enabled
 

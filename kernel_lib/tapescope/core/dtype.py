@@ -1,10 +1,13 @@
-"""PyTorch's dtypes over NumPy's, and PyTorch's promotion rules."""
+"""PyTorch's dtypes over NumPy's, and PyTorch's promotion rules. bfloat16, which NumPy does not have, is ml_dtypes' where that is installed, and loads when it is asked for."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+
+from .state import numbers
 
 
 class dtype:
@@ -12,7 +15,7 @@ class dtype:
 
     __slots__ = ("category", "dtype", "itemsize", "name", "tensor_name")
 
-    def __init__(self, name: str, numpy_name: str, category: int, tensor_name: str) -> None:
+    def __init__(self, name: str, numpy_name: Any, category: int, tensor_name: str) -> None:
         self.name = name
         self.dtype = np.dtype(numpy_name)
         self.category = category                # 0 bool, 1 integer, 2 floating, 3 complex
@@ -56,11 +59,39 @@ complex128 = dtype("complex128", "c16", 3, "ComplexDouble")
 float_, double, half = float32, float64, float16
 long, int_, short = int64, int32, int16
 
-ALL = (float32, float64, float16, int8, int16, int32, int64, uint8, bool_, complex64, complex128)
+ALL: tuple[dtype, ...] = (float32, float64, float16, int8, int16, int32, int64, uint8, bool_, complex64, complex128)
 OF_NUMPY: dict[np.dtype[Any], dtype] = {d.dtype: d for d in ALL}
 _PYTHON: dict[Any, dtype] = {float: float64, int: int64, bool: bool_, complex: complex128}
 
 _default = float32
+
+
+def has_bfloat16() -> bool:
+    """Whether there are bfloat16 numbers: whether ml_dtypes is installed."""
+    return "bfloat16" in globals() or find_spec("ml_dtypes") is not None
+
+
+def __getattr__(name: str) -> dtype:
+    if name != "bfloat16":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not has_bfloat16():
+        raise AttributeError("there is no bfloat16 here: NumPy has none, and ml_dtypes, which brings one, is not installed (pip install 'tapescope[bfloat16]'). "
+                             "float16 (more digits, smaller range) and float32 are what stands in for it")
+    from ml_dtypes import bfloat16 as scalar
+
+    global ALL
+    made = globals()[name] = dtype(name, scalar, 2, "BFloat16")
+    ALL = (*ALL, made)
+    OF_NUMPY[made.dtype] = made
+    numbers.bfloat16 = made.dtype
+    return made
+
+
+def named(name: str) -> dtype | None:
+    """The dtype of that name; None where there is none, or none here."""
+    if name == "bfloat16" and has_bfloat16():
+        return __getattr__(name) if name not in globals() else globals()[name]
+    return next((d for d in ALL if d.name == name), None)
 
 
 def get_default_dtype() -> dtype:
@@ -93,6 +124,8 @@ def of(array: Any) -> dtype:
     try:
         return OF_NUMPY[array.dtype]
     except KeyError:
+        if array.dtype.name == "bfloat16":                   # made by somebody who has imported ml_dtypes
+            return named("bfloat16") or float32
         raise TypeError(
             f"can't convert np.ndarray of type {array.dtype}. The only supported types are: "
             f"{', '.join(d.name for d in ALL)}.") from None
@@ -110,6 +143,8 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     if a.category == 1 and uint8 in (a, b):              # u1 with i1 needs i2; with wider signed, the wider
         other = b if a is uint8 else a
         return int16 if other is int8 else other
+    if a.itemsize == b.itemsize == 2 and a.category == 2:  # float16 and bfloat16
+        return float32
     return a if a.itemsize >= b.itemsize else b
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
+from .narrow import widened
 from .node import AccumulateGrad, Freed, Node, meta_of, same
 from .saved import arrays, tensors
 from .site import Site
@@ -89,7 +90,7 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
             g = _pre_hooks(node, [g], create)[0]
         if captures is not None and (node, 0) in captures:
             captures[node, 0].append(g)
-        if not accumulate:
+        if not accumulate or not variable._req:             # its flag was taken away since
             return
         if observe:
             given = [g]
@@ -279,6 +280,9 @@ def run_node(node: Node, g: Any, create: bool) -> Sequence[Any]:
             return _vjps(node, plan, g, values)
         finally:
             set_grad(before)
+    if numbers.wide and numbers.bfloat16 is not None:
+        *given, values = widened([*(g if isinstance(g, list) else [g]), tuple(arrays(node))])
+        return _vjps(node, plan, given if isinstance(g, list) else given[0], list(values))
     return _vjps(node, plan, g, arrays(node))
 
 

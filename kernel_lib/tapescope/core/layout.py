@@ -43,10 +43,14 @@ class finfo:
         d = dt.get_default_dtype() if type is None else type
         if not isinstance(d, dt.dtype) or d.category < 2:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d}'")
-        info: Any = np.finfo(d.dtype)
+        if d.name == "bfloat16":
+            from ml_dtypes import finfo as limits
+        else:
+            limits = np.finfo
+        info: Any = limits(d.dtype)
         self.bits, self.eps, self.max, self.min = int(info.bits), float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.tiny)
-        self.resolution, self.dtype = float(f"1e-{info.precision}"), info.dtype.name
+        self.resolution, self.dtype = float(f"1e-{info.precision}"), d.name
 
     def __repr__(self) -> str:
         return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import errors
+from . import errors, narrow
 from .node import Node, next_seq
 from .site import here
 from .state import mode, numbers
@@ -175,7 +175,10 @@ def run(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Any:
     t0 = clock() if sink is not None else 0
     arrays = [t._array if isinstance(t, Tensor) else t for t in operands]
     try:
-        result = op.forward(arrays, *params) if op.variadic else op.forward(*arrays, *params)
+        if numbers.bfloat16 is not None and any(getattr(a, "dtype", None) is numbers.bfloat16 for a in arrays):
+            result = narrow.forward(op, arrays, params)
+        else:
+            result = op.forward(arrays, *params) if op.variadic else op.forward(*arrays, *params)
     except TypeError as e:
         raise errors.devices(arrays, e) from None
     except RuntimeError as e:

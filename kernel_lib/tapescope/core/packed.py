@@ -83,7 +83,7 @@ class Kept:
     def tensor(self, own: Node | None = None) -> Tensor:
         """Connected to the graph as the original was; `own` is the node whose output it is."""
         t = wrap(self.again()._array)
-        place = own if own is not None and t._array.dtype.kind in "fc" else self.place
+        place = own if own is not None and t._array.dtype.kind in "fcV" else self.place
         if place is None:
             return t
         t._req, t._nr = True, self.nr

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import dtype as dt
 from .device import device, move
+from .state import numbers
 from .tensor import Tensor
 
 
@@ -136,6 +137,7 @@ def contents(a: np.ndarray[Any, Any], indent: int) -> str:
 def tensor_text(t: Tensor) -> str:
     """`tensor([1., 2.], grad_fn=<AddBackward0>)`."""
     a = move(t._array, device("cpu"))
+    a = a.astype(np.float32) if a.dtype is numbers.bfloat16 else a
     prefix = "tensor("
     suffixes: list[str] = []
     if t.is_cuda:

@@ -82,7 +82,7 @@ class Generator:
         return (w[0::2] << np.uint64(32)) | w[1::2]
 
     def uniform(self, n: int, dtype: Any) -> Array:
-        """n numbers in [0, 1): 24 bits each for float32 and narrower, 53 for float64."""
+        """n numbers in [0, 1): 24 bits each for float32 and what is made of it, 11 for float16, 53 for float64."""
         if np.dtype(dtype) == np.float64:
             return (self.words64(n) & np.uint64((1 << 53) - 1)).astype(np.float64) * 2.0**-53
         if np.dtype(dtype) == np.float16:

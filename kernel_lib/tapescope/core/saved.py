@@ -75,7 +75,7 @@ def _output(node: Node, array: Any) -> Any:
 
 
 def _again(array: Any, node: Node, nr: int, storage: Any) -> Tensor:
-    t = wrap(array, node if array.dtype.kind in "fc" else None, nr)
+    t = wrap(array, node if array.dtype.kind in "fcV" else None, nr)
     t._storage = storage
     return t
 

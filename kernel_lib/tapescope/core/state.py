@@ -29,6 +29,7 @@ class Numbers:
     """What few programs need, so that the engine and the products of all others are not slowed by asking."""
 
     wide: bool = False                  # whether a complex or bfloat16 number has ever needed a gradient here: only then does a pass look for nodes that have some
+    bfloat16: Any = None                # NumPy's dtype of these numbers, once somebody has asked for them
     autocast: int = 0                   # regions of `amp.autocast` that some thread is in: only then do products ask for theirs
 
 

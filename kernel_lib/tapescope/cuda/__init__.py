@@ -127,7 +127,7 @@ def get_arch_list() -> list[str]:
 
 
 def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """There is no bfloat16 here."""
+    """Whether a device computes in bfloat16: CuPy does not."""
     return False
 
 

@@ -98,7 +98,7 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
     if p is not None:
         return cr.bernoulli_(wrap(np.empty_like(input._array)), p, generator=generator)
     a = input._array
-    if a.dtype.kind != "f":
+    if a.dtype.kind not in "fV":
         raise RuntimeError(f'"bernoulli_tensor_cpu_p_" not implemented for {input.dtype.tensor_name!r}')
     if a.size and (float(a.min()) < 0 or float(a.max()) > 1):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")

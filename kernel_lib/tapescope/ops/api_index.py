@@ -15,6 +15,7 @@ from . import index as ix
 from . import pointwise as pw
 from . import shape
 from .api_shape import dim_of
+from .strided import alias
 from .whole import one_node
 
 
@@ -24,6 +25,8 @@ def _plain(k: Any) -> Any:
         a = k._array
         if a.dtype.kind not in "iub":
             raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors (got {k.dtype})")
+        if not a.ndim and a.dtype.kind == "i":              # one number selects, as a number does
+            return int(k)
         return a.astype(bool) if a.dtype == np.uint8 else a
     if isinstance(k, (list, tuple, range)):
         return np.asarray([_plain(x) for x in k] if any(isinstance(x, Tensor) for x in k) else k, None if k else np.int64)
@@ -87,7 +90,9 @@ def getitem(t: Tensor, key: Any) -> Tensor:
             dim += k.ndim if k.dtype == bool else 1
     if any(not isinstance(k, slice) for k in later):
         return ix.index(out, _checked(out, tuple(later)))
-    return out if out is not t else shape.slice_dim(t, 0, 0, t._array.shape[0], 1) if t._array.ndim else shape.view(t, ())
+    if out is not t:
+        return out
+    return alias(t) if key is Ellipsis or not t._array.ndim or isinstance(key, tuple) and not any(isinstance(k, slice) for k in key) else shape.slice_dim(t, 0, 0, t._array.shape[0], 1)
 
 
 def _checked(t: Tensor, key: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -117,12 +122,25 @@ def _checked(t: Tensor, key: tuple[Any, ...]) -> tuple[Any, ...]:
     return key
 
 
+def _without_ones(value: Tensor, ndim: int) -> Tensor:
+    """What is written, without leading dimensions of one that its place does not have."""
+    lead = value._array.ndim - ndim
+    return value.reshape(value._array.shape[lead:]) if lead > 0 and all(s == 1 for s in value._array.shape[:lead]) else value
+
+
 def setitem(t: Tensor, key: Any, value: Any) -> None:
     """Writes into a view (basic keys) or by one op (index arrays); versions and history as for any in-place op."""
+    if isinstance(key, (bool, np.bool_)) or isinstance(key, tuple) and any(isinstance(k, (bool, np.bool_)) for k in key):
+        own = key if isinstance(key, tuple) else (key,)      # a truth value is a mask over a dimension of one that it makes
+        if any(isinstance(k, (bool, np.bool_)) and not k for k in own):
+            getitem(t, key)                                  # says what is wrong with the rest
+            return
+        setitem(t, tuple(None if isinstance(k, (bool, np.bool_)) else k for k in own), value)
+        return
     parts = _parts(t, key) if t._array.ndim or not isinstance(key, (tuple, int)) or isinstance(key, tuple) else [key]
     if not any(_is_advanced(k) for k in parts):
         target = getitem(t, key)
-        copy_(target, value)
+        copy_(target, _without_ones(value, target._array.ndim) if isinstance(value, Tensor) else value)
         return
     if any(k is None or isinstance(k, int) and not isinstance(k, bool) for k in parts):
         basic = tuple(k if not _is_advanced(k) else slice(None) for k in parts)
@@ -134,6 +152,7 @@ def setitem(t: Tensor, key: Any, value: Any) -> None:
     if v._array.dtype != t._array.dtype:
         v = v.to(t.dtype)
     place = t._array[checked].shape
+    v = _without_ones(v, len(place))
     try:
         np.broadcast_to(v._array, place)
     except ValueError:
@@ -155,9 +174,6 @@ def copy_(t: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Overwrites with the elements of `src`, broadcast and cast."""
     if not isinstance(src, Tensor):
         src = wrap(np.asarray(src)) if not isinstance(src, (int, float, bool, complex)) else wrap(np.asarray(src).astype(t._array.dtype))
-    lead = src._array.ndim - t._array.ndim
-    if lead > 0 and all(s == 1 for s in src._array.shape[:lead]):
-        src = src.reshape(src._array.shape[lead:])
     try:
         fits = np.broadcast_shapes(src._array.shape, t._array.shape) == t._array.shape
     except ValueError:

@@ -346,7 +346,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = "use_mm_fo
     if a.shape[-1] != b.shape[-1]:
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {a.shape[-1]} X2: {b.shape[-1]}")
     for k, x in enumerate((x1, x2), 1):
-        if x._array.dtype.kind != "f":
+        if x._array.dtype.kind not in "fV":
             raise RuntimeError(f"cdist only supports floating-point dtypes, X{k} got: {x.dtype.tensor_name}")
     if p < 0:
         raise RuntimeError("cdist only supports non-negative p values")

@@ -116,7 +116,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     d = 0 if input._array.ndim == 1 else 1
     logp = nm.log_softmax(input, d)
-    if target._array.shape == input._array.shape and target._array.dtype.kind == "f":
+    if target._array.shape == input._array.shape and target._array.dtype.kind in "fV":
         if ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")
         return _soft_cross_entropy(logp, target, weight, d, reduction, label_smoothing)

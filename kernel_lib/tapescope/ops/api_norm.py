@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod as _prod
 
-import numpy as np
-
+from ..core.layout import finfo
 from ..core.tensor import Tensor
 from . import norm as nm
 from . import pointwise as pw
@@ -52,7 +51,7 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
     if tuple(input._array.shape[-len(dims):]) != dims:
         raise RuntimeError(f"Given normalized_shape={list(dims)}, expected input with shape [*, {', '.join(map(str, dims))}], but got input of size"
                            f"{list(input._array.shape)}")
-    return nm.rms_norm(input, weight, len(dims), float(np.finfo(input._array.dtype).eps) if eps is None else eps)
+    return nm.rms_norm(input, weight, len(dims), finfo(input.dtype).eps if eps is None else eps)
 
 
 def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:

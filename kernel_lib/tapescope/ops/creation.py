@@ -277,7 +277,7 @@ def _draw(kind: str) -> Any:
                requires_grad: bool = False, pin_memory: bool = False, **named: Any) -> Tensor:
         shape = shape_of(size, named.get("size"))
         d = _default(dtype)
-        if d.kind != "f":
+        if d.kind not in "fV":
             raise RuntimeError(f"random numbers of this kind are floating point; got dtype {dt.OF_NUMPY[d]}")
         a = getattr(_generator(generator), kind)(_count(shape), d).reshape(shape).astype(d, copy=False)
         return finish(a, None, device, requires_grad)

@@ -21,12 +21,12 @@ def transposed(x: Any) -> Any:
 
 
 def in_single(f: Any, *operands: Any) -> Any:
-    """A product of float16 by way of float32, as PyTorch sums it: NumPy multiplies float16 a thousand times slower. Other numbers of two bytes stay."""
-    if operands[0].dtype.kind != "f" or not isinstance(operands[0], np.ndarray):
+    """A product of float16 or bfloat16 by way of float32, as PyTorch sums it: NumPy multiplies float16 a thousand times slower. Integers of two bytes stay."""
+    if operands[0].dtype.kind not in "fV" or not isinstance(operands[0], np.ndarray):
         return f(*operands)
     y = f(*[x.astype(np.float32) if isinstance(x, np.ndarray) else x for x in operands])
     with np.errstate(over="ignore"):
-        return y.astype(np.float16)
+        return y.astype(operands[0].dtype)
 
 
 def by_single(f: Any) -> Any:

@@ -78,7 +78,7 @@ def square(name: str, x: Any, letter: str = "A") -> None:
 
 def floating(name: str, x: Tensor, *, low: bool = False) -> None:
     """Refuses integers, and half precision, which LAPACK does not know."""
-    if x._array.dtype.kind not in "fc":
+    if x._array.dtype.kind not in "fcV":
         raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.tensor_name}")
     if not low and x._array.dtype.itemsize < 4:
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.tensor_name}")

@@ -277,6 +277,11 @@ for _name, _d in {"float": dt.float32, "double": dt.float64, "half": dt.float16,
 
 
 @_method
+def bfloat16(t: Tensor, memory_format: Any = None) -> Tensor:
+    return ash.to(t, dt.bfloat16)
+
+
+@_method
 def cpu(t: Tensor) -> Tensor:
     return ash.to(t, "cpu")
 

@@ -40,6 +40,7 @@ sub.vjp(same,             lambda g: -g)
 rsub.vjp(lambda g: -g,    lambda g: g)
 mul.vjp(lambda g, b: g * b, lambda g, a: g * a)
 div.vjp(lambda g, b: g / b, lambda g, a, b: -g * a / (b * b))
+neg.op.inplace_ufunc = None                               # NumPy 2.4 negates every fourth element of its own memory wrongly
 neg.vjp(lambda g: -g)
 reciprocal.vjp(lambda g, y: -g * y * y)
 

@@ -22,7 +22,7 @@ def _places(kernel: Sizes) -> Any:
 
 def _largest(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """The largest of every window, and which of its elements that is."""
-    win = windows(padded(x, padding, -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min), kernel, stride, dilation)
+    win = windows(padded(x, padding, -np.inf if x.dtype.kind in "fV" else np.iinfo(x.dtype).min), kernel, stride, dilation)
     many = math.prod(kernel)
     small = np.uint8 if many < 256 else np.uint32
     places = _places(kernel)

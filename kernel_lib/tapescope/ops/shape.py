@@ -200,7 +200,7 @@ split.vjp(_split_grad)
 
 @op(r"\operatorname{unbind}({x})", name="unbind", view=True, multi=True, grad_tex=r"\bar{x} = \operatorname{stack}(\bar{y}_1, \bar{y}_2, \ldots)")
 def unbind(x: Any, dim: int) -> Any:
-    return tuple(x[(slice(None),) * dim + (i,)] for i in range(x.shape[dim]))
+    return tuple([x[(slice(None),) * dim + (i, ...)] for i in range(x.shape[dim])])       # views, also where a number is all that is left
 
 
 def _unbind_grad(g: Any, x_shape: Shape, dim: int) -> Any:

@@ -135,7 +135,7 @@ def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights
     Nothing of the file is run: it may hold tensors, arrays, numbers, strings and containers, and what else it names is refused. `weights_only=False`
     rebuilds whole objects as pickle does, which runs whatever the file says: only for files whose source you trust. `map_location` says where
     tensors go (a device, a dict of devices, or a function of storage and location); with `mmap=True` they stay in the file until they are read.
-    bfloat16 is read as float32. Raises FileNotFoundError, RuntimeError for a damaged file, pickle.UnpicklingError for what is refused.
+    bfloat16 is read as float32 where ml_dtypes is not installed. Raises FileNotFoundError, RuntimeError for a damaged file, pickle.UnpicklingError for what is refused.
     """
     place = restorer(map_location)
     mapped = bool(mmap)

@@ -19,7 +19,7 @@ from ..formats.unpickle import Global, Unpickler
 from ..nn.parameter import Buffer, Parameter
 from .archive import Archive, damaged
 from .stored import Memory, Stored
-from .tree import DTYPES, NotData
+from .tree import NotData
 
 VERSION = b"3\n"
 _OF_STORAGE: dict[str, str] = {**{d.tensor_name: d.name for d in dt.ALL}, "BFloat16": "bfloat16", "ComplexFloat": "complex64", "ComplexDouble": "complex128"}
@@ -97,6 +97,8 @@ def _known() -> dict[str, Any]:
     table["torch.storage.UntypedStorage"] = table["torch.UntypedStorage"] = _Kind("uint8")
     for d in dt.ALL:
         table[f"torch.{d.name}"] = d
+    if dt.has_bfloat16():
+        table["torch.bfloat16"] = dt.bfloat16
     return table
 
 
@@ -133,12 +135,12 @@ class _Storages:
 
     def _read(self, name: str, key: str, location: str, count: int) -> _Typed:
         raw = self.archive.array(f"{self.root}data/{key}", self.mapped)
-        known = DTYPES.get(name)
+        known = dt.named(name)
         width = known.itemsize if known is not None else 2
         if count < 0 or raw.nbytes < count * width:
             raise damaged(f"storage {key} has {raw.nbytes} bytes, its description claims {count} elements of {name}")
         raw = raw[:count * width]
-        if known is None:                                   # bfloat16: the upper half of a float32, which holds it exactly
+        if known is None:                                   # bfloat16 without ml_dtypes: the upper half of a float32, which holds it exactly
             known, bits = dt.float32, raw.view(np.uint16)
             raw = ((bits.byteswap() if self.swapped else bits).astype(np.uint32) << np.uint32(16)).view(np.uint8)
         elif self.swapped:

@@ -24,7 +24,6 @@ from .stored import Memory, Stored
 
 CLASSES: dict[str, type[Tensor]] = {"Tensor": Tensor, "Parameter": Parameter, "Buffer": Buffer}
 _NAMES = {c: n for n, c in CLASSES.items()}
-DTYPES = {d.name: d for d in dt.ALL}
 
 
 class NotData(TypeError):
@@ -212,7 +211,7 @@ class Reader:
         return bytearray(self._make_bytes(c))
 
     def _make_dtype(self, c: str) -> Any:
-        return DTYPES[c]
+        return _dtype(c)
 
     def _make_device(self, c: str) -> Any:
         return device(str(c))
@@ -235,7 +234,7 @@ class Reader:
 
     def _make_tensor(self, c: Any) -> Any:
         stored = self.storage(c["storage"], c["device"])
-        t = stored.tensor(DTYPES[c["dtype"]], c["offset"], tuple(_whole(c["shape"])), tuple(_whole(c["strides"])), c["requires_grad"] is True,
+        t = stored.tensor(_dtype(c["dtype"]), c["offset"], tuple(_whole(c["shape"])), tuple(_whole(c["strides"])), c["requires_grad"] is True,
                           CLASSES[c["class"]])
         if "attributes" in c:
             pairs = self.nodes[c["attributes"][0]][1]
@@ -243,6 +242,13 @@ class Reader:
                 raise UnpicklingError("a tensor's attributes must be a dict of new names")
             t.__dict__.update({k: self.value(v) for k, v in pairs})
         return t
+
+
+def _dtype(name: str) -> dt.dtype:
+    found = dt.named(name)
+    if found is None:
+        raise UnpicklingError(f"there is no dtype {name!r} here" + (": pip install 'tapescope[bfloat16]'" if name == "bfloat16" else ""))
+    return found
 
 
 def _whole(c: Any) -> list[int]:

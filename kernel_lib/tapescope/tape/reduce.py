@@ -69,16 +69,18 @@ def energy(x: Any) -> Any:
         return np.vdot(x, x)                            # vdot, unlike dot, does not look at floating-point flags
     xp = module_of(x)
     kind = x.dtype.kind
-    if kind not in "fc":
+    if kind not in "fc" and not (kind == "V" and type(x) is np.ndarray):
         return 0.0
     line = flat(x)
     if x.dtype.itemsize == 2:
-        line = line.astype(np.float32)                  # float16 squares overflow at 256
+        line = line.astype(np.float32)                  # float16 squares overflow at 256; NumPy knows no bfloat16
     return xp.vdot(line, line).real
 
 
 def nonfinite(x: Any) -> tuple[int, int]:
     """How many elements are NaN and how many infinite. Exact."""
+    if x.dtype.kind == "V":                             # bfloat16, of which NumPy knows nothing
+        x = x.astype(np.float32)
     if x.dtype.kind not in "fc":
         return 0, 0
     xp = module_of(x)

@@ -126,17 +126,6 @@ def test_wrong_regions(says_the_same: Same) -> None:
     says_the_same("with torch.autocast('cuda'): say((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)\nwith torch.cuda.amp.autocast(): say((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)")
 
 
-def test_a_region_without_bfloat16_says_so_and_changes_nothing() -> None:
-    import tapescope as ts
-
-    with pytest.warns(UserWarning, match="NumPy does not have: give dtype=torch.float16"):
-        region = ts.autocast("cpu")
-    with region:
-        assert (ts.ones(2, 2) @ ts.ones(2, 2)).dtype is ts.float32
-    with pytest.raises(AttributeError, match="there is no bfloat16 here"):
-        _ = ts.bfloat16
-
-
 def test_regions_are_of_one_thread() -> None:
     import threading
 

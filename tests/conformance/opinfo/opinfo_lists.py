@@ -7,6 +7,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PASSING = HERE / "passing.txt"
 OUT_OF_SCOPE = HERE / "out_of_scope.txt"
+ERRORS = HERE / "differing_errors.txt"
 
 #: What can be recorded of an entry. The first three decide whether it counts as passed.
 CORE = ("values", "gradients", "second")
@@ -34,3 +35,18 @@ def write(found: dict[str, list[str]]) -> None:
     order = {a: i for i, a in enumerate(ASPECTS)}
     lines = [f"{name}: {' '.join(sorted(set(found[name]), key=order.__getitem__))}" for name in sorted(found) if found[name]]
     PASSING.write_text(head + "\n".join(lines) + "\n")
+
+
+def differing_errors() -> set[tuple[str, int, str]]:
+    """(entry, number of the erroneous sample, "type" or "text"): where an error is known to differ from PyTorch's."""
+    lines = ERRORS.read_text().splitlines()
+    found = (line.split(" | ", 3)[:3] for line in lines if line and line[0] != "#")
+    return {(name, int(nr), how) for name, nr, how in found}
+
+
+def write_errors(found: dict[tuple[str, int, str], str]) -> None:
+    """Writes `differing_errors.txt`."""
+    head = ("# Erroneous samples of PyTorch's op database whose error differs here, in type (or there is none: the call is understood) or in words only.\n"
+            "# entry | number | how | what is said here, and what PyTorch says. Written by `python tests/conformance/opinfo/run.py --errors`; a line that is\n"
+            "# missing here and differs is a failing test.\n")
+    ERRORS.write_text(head + "".join(f"{name} | {nr} | {how} | {told}\n" for (name, nr, how), told in sorted(found.items())))

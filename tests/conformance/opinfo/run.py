@@ -3,6 +3,7 @@
     python tests/conformance/opinfo/run.py add nn.functional.relu     # one entry or several, every aspect, with what differs
     python tests/conformance/opinfo/run.py 'linalg.*' --full          # by pattern, all samples
     python tests/conformance/opinfo/run.py --update ['fft.*']         # add to passing.txt what has come to pass
+    python tests/conformance/opinfo/run.py --errors                   # list the errors that differ
     python tests/conformance/opinfo/run.py --failing                  # what neither passes nor is out of scope, and why
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import re
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -44,12 +46,27 @@ def good(found: dict[str, str | None]) -> bool:
     return all(found[a] is None for a in lists.CORE if a in found)
 
 
+def differing_errors(entries: list[str]) -> tuple[dict[tuple[str, int, str], str], int]:
+    """Where errors differ, with what is said, and how many were compared."""
+    found, n = {}, 0
+    for e in entries:
+        if harness.database()[e].error_inputs_func is None:
+            continue
+        with harness.quiet():
+            for nr, how, told in harness.error_cases(harness.database()[e]):
+                n += 1
+                if how:
+                    found[e, nr, how] = re.sub(r"\s+", " ", told)[:240].strip()
+    return found, n
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("entries", nargs="*", help="names as in op_db, a variant after a slash; patterns are admitted")
     parser.add_argument("--full", action="store_true", help="all samples instead of a few")
     parser.add_argument("--update", action="store_true", help="record what has come to pass")
     parser.add_argument("--failing", action="store_true", help="list what does not pass yet")
+    parser.add_argument("--errors", action="store_true", help="write where errors differ into differing_errors.txt")
     parser.add_argument("--core", action="store_true", help="only values and gradients")
     parser.add_argument("-j", type=int, default=2, help="processes")
     args = parser.parse_args()
@@ -62,6 +79,12 @@ def main() -> int:
     if not wanted:
         parser.error("no such entry; the names are those of torch.testing._internal.common_methods_invocations.op_db")
     aspects = lists.CORE if args.core else lists.ASPECTS
+    if args.errors:
+        differing, n = differing_errors(wanted)
+        lists.write_errors(differing)
+        kinds = [how for _, _, how in differing]
+        print(f"{n} errors compared, {n - len(differing)} are PyTorch's; {kinds.count('type')} differ in type, {kinds.count('text')} in words")
+        return 0
     most = harness.FULL if args.full else harness.QUICK
     began = time.perf_counter()
     found: dict[str, dict[str, str | None]] = {}

@@ -37,6 +37,22 @@ def test_the_lists_name_what_exists() -> None:
     assert all(len(reason) > 10 for reason in skip.values()), "every exclusion has its reason"
 
 
+def test_errors_are_pytorchs_but_for_those_that_are_listed() -> None:
+    listed, skip = lists.differing_errors(), lists.out_of_scope()
+    differing: set[tuple[str, int, str]] = set()
+    n = 0
+    for entry, info in harness.database().items():
+        if info.error_inputs_func is None or entry in skip:
+            continue
+        with harness.quiet():
+            for nr, how, _ in harness.error_cases(info):
+                n += 1
+                if how:
+                    differing.add((entry, nr, how))
+    assert differing - listed == set()
+    assert n > 500 and len(listed) < n / 2
+
+
 def test_a_wrong_op_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The harness sees a wrong value, a wrong gradient and a wrong name."""
     import tapescope as ts

@@ -76,7 +76,7 @@ OTHERS_LATER: Mapping[str, set[str]] = {
     "serialization": {"cupy"},
     "utils": {"PIL", "matplotlib"},
     "vision": {"PIL", "tqdm"},
-    "core": {"cupy"},
+    "core": {"cupy", "ml_dtypes"},
     "ops": {"cupy", "cupyx"},
     "tape": {"cupy", "pandas"},
     "distributed": {"cupy", "mpi4py"},

@@ -265,6 +265,9 @@ class Module(Tree):
     def half(self: M) -> M:
         return self.to(dtype=dt.float16)
 
+    def bfloat16(self: M) -> M:
+        return self.to(dtype=dt.bfloat16)
+
     def cpu(self: M) -> M:
         return self.to(device="cpu")
 

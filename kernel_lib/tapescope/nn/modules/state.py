@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...core import dtype as dt
 from ...core.grad_mode import no_grad
 from ...core.hooks import RemovableHandle, add_hook
 from ...core.tensor import Tensor, wrap
@@ -209,10 +210,10 @@ class State:
 
 
 def _taken(value: Any) -> Any:
-    """Another library's tensor as one of ours, copied to the host; bfloat16, which NumPy has no name for, as float32."""
+    """Another library's tensor as one of ours, copied to the host; bfloat16, which NumPy has no name for, by way of float32."""
     value = value.detach().cpu()
     try:
-        array = value.numpy()
+        return wrap(np.array(value.numpy()))
     except TypeError:
-        array = value.float().numpy()
-    return wrap(np.array(array))
+        wide = wrap(np.array(value.float().numpy()))
+        return wide.to(dt.bfloat16) if dt.has_bfloat16() and str(value.dtype) == "torch.bfloat16" else wide
