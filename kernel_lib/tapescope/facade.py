@@ -11,6 +11,7 @@ from .debugger.held import Held
 from .debugger.watch import break_on
 from .link import providers  # noqa: F401  (findings and projections are kinds of every tape, one that is written to disk included)
 from .tape import Tape, record, registry
+from .tape.tape import provide_control
 
 _VIEWS = ("graph", "backward", "histograms", "metrics", "projector", "tensor", "media", "findings_view", "dashboard")
 
@@ -179,8 +180,16 @@ def open_house() -> None:
     for method in (export_tensorboard, to_csv, to_pandas, to_arrow, to_parquet):
         setattr(Tape, method.__name__, method)
     _pause.hosts.append(_wait_here)
+    provide_control(_let_control)
     breakpoints.first = _call_pages
     setattr(Tape, "_repr_mimebundle_", _tape_bundle)
+
+
+def _let_control(tape: Tape) -> None:
+    """`record(control=True)`: who looks at its folder may pause the loop; that part of the link loads now."""
+    from .link.control import Control
+
+    Control(tape)
 
 
 def _call_pages() -> None:

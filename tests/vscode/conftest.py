@@ -26,7 +26,7 @@ ts.manual_seed(0)
 model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
 opt = optim.SGD(model.parameters(), lr=0.1)
 x, y = ts.randn(32, 8), ts.randint(0, 3, (32,))
-with ts.record(sys.argv[1]):
+with ts.record(sys.argv[1], control="control" in sys.argv):
     for i in range(int(sys.argv[2])):
         h = model(x)
         if i == 10 and "nan" in sys.argv:
@@ -168,6 +168,7 @@ class Code:
     def open(self) -> None:
         self.page.goto(self.server.url)
         self.page.locator(".explorer-folders-view .monaco-list-row").first.wait_for(timeout=60_000)
+        self.page.locator(".activitybar [aria-label=Tapescope]").first.wait_for()
 
     def run(self, command: str) -> None:
         """A command of the palette, by its title."""

@@ -107,7 +107,6 @@ def test_the_explorer_and_the_list_of_runs_open_it_too(code: Code, program: Call
 @pytest.mark.slow
 def test_a_finding_leads_to_its_line_and_stands_under_problems(code: Code, shots: Path) -> None:
     frame = code.open_run("first")
-    frame.get_by_label("View").last.select_option("findings")
     frame.get_by_role("button", name="Show me").first.click()
     editor = code.page.locator(".monaco-editor", has_text="h = (h - h).log()").first
     editor.wait_for()
@@ -121,6 +120,32 @@ def test_a_finding_leads_to_its_line_and_stands_under_problems(code: Code, shots
     code.page.keyboard.press("Control+.")
     code.page.get_by_text("Break here next time").last.click()
     assert "has ended" in code.notifications()               # nobody is there any more who could be told
+
+
+@pytest.mark.slow
+def test_a_loop_is_paused_and_stepped_from_the_panel(code: Code, program: Callable[..., Program], shots: Path) -> None:
+    running = program(100_000, 0.05, "control")
+    code.page.wait_for_timeout(1500)
+    frame = code.open_run(running.path.name)
+    status = frame.locator(".ts-status").last
+    status.get_by_text("live", exact=True).wait_for()
+    title = code.page.locator(".editor-actions")
+    title.get_by_role("button", name=re.compile("Pause at the Next Step")).click()
+    status.get_by_text(re.compile(r"paused after step \d+")).wait_for()
+    paused = int(re.search(r"paused after step (\d+)", status.inner_text())[1])         # type: ignore[index]
+    code.page.screenshot(path=shots / "vscode-paused.png")
+    title.get_by_role("button", name=re.compile("Run One Step")).click()
+    status.get_by_text(f"paused after step {paused + 1}").wait_for()
+    title.get_by_role("button", name=re.compile("Continue")).click()
+    status.get_by_text(re.compile("paused after")).wait_for(state="detached")
+    frame.locator("body").click(position={"x": 5, "y": 5})
+    code.page.keyboard.press("Alt+F6")
+    status.get_by_text(re.compile(r"paused after step \d+")).wait_for()
+    code.run("Tapescope: Set What Is Recorded of Values")
+    code.pick("histogram")
+    code.page.keyboard.press("Alt+F5")
+    status.get_by_text("histogram", exact=True).wait_for()
+    assert running.process.poll() is None
 
 
 @pytest.mark.slow

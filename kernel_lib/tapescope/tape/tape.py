@@ -17,7 +17,7 @@ import numpy as np
 from ..core.site import user_frame
 from ..core.state import process
 from . import recordings as reg
-from .frame import LEVELS, Frame, level_of, rows_here
+from .frame import FULL, LEVELS, Frame, level_of, rows_here
 from .graph import Counts, Graph
 from .log import Block, Item, RowLog
 from .recorder import Recorder
@@ -38,6 +38,15 @@ _providers: dict[str, Provider] = {}
 def provide(kind: str, provider: Provider) -> None:
     """Answers `tape.frames(kind)` by `provider(tape, id, cursor, max_bytes, most) -> (frames, cursor)`: how rooms above add kinds."""
     _providers[kind] = provider
+
+
+_control: Callable[[Tape], object] | None = None
+
+
+def provide_control(opener: Callable[[Tape], object]) -> None:
+    """`record(control=True)` calls `opener(tape)`: a room above lets others control the loop."""
+    global _control
+    _control = opener
 
 
 def provided(kind: str) -> bool:
@@ -146,13 +155,19 @@ class Tape:
         self.changed()
         registry.changed()
 
-    def write_to(self, path: str | os.PathLike[str]) -> None:
-        """Writes it to a folder while it goes on; before it starts. `record(path)` does."""
+    def write_to(self, path: str | os.PathLike[str] | None, control: bool = False) -> None:
+        """Writes it to a folder while it goes on, and lets others control it through that; before it starts. `record(path)` does."""
         from .store.follow import Follower
 
+        if path is None:
+            raise ValueError("control=True needs a path: the folder through which the loop is controlled")
+        if control:
+            self.capabilities["can_control"] = _control is not None
         self.follower = Follower(self, path)
         self.path = self.follower.path if self.follower.disk is not None else None
         self.follower.start()
+        if control and self.path is not None and _control is not None:
+            _control(self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes what this recording holds into the folder `path`, for `load_tape`; gives the folder back.
@@ -246,6 +261,14 @@ class Tape:
         self.recorder.watching = bool(v.probes.outputs)
         v.activations = v.activations or bool(v.probes.activations or v.probes.attentions)
         v.set_mask()
+        self.changed()
+
+    def set_level(self, values: str) -> None:
+        """What is read of values from the next step on, "none" to "full"; on the recording's thread, between two steps. Raises ValueError for an unknown level."""
+        level, v = level_of(values), self.recorder.values
+        self.values = values
+        self.recorder.level = v.level = level
+        v.keeping = level >= FULL
         self.changed()
 
     # -- who listens ------------------------------------------------------------------------------------------------------
@@ -523,7 +546,7 @@ class Tape:
 
 
 def record(path: str | os.PathLike[str] | None = None, values: str = "stats", every: int = 1, module: str | None = None, op: str | None = None,
-           name: str | None = None, params: Mapping[str, Any] | None = None, fingerprints: bool = False) -> Tape:
+           name: str | None = None, params: Mapping[str, Any] | None = None, fingerprints: bool = False, control: bool = False) -> Tape:
     """Starts a recording of this thread: `with record() as tape: ...`, or `tape = record()` and later `tape.stop()`.
 
     `values` says what is read of values: "none" < "health" < "stats" < "histogram" < "full"; `every` reads them every k-th step.
@@ -532,6 +555,8 @@ def record(path: str | os.PathLike[str] | None = None, values: str = "stats", ev
     a recording already is left alone, and a free name beside it taken (`tape.path`). What the disk refuses becomes a finding, and the recording
     goes on in memory. `params` are what the run is started with, by which `runs` finds it again.
     With `fingerprints` every value leaves three numbers behind, by which `compare` finds where two runs part; it costs a pass over every value.
+    With `control` a program that looks at the folder may pause and step the loop, change what is read of values and set breakpoints (`python -m tapescope stream`,
+    the panel of VS Code); nothing that changes a number of the training is accepted.
     Recordings nest; the innermost gets the events. Raises ValueError for an unknown level, TypeError for a parameter that is no number or text.
     """
     place, rank = _place(), process.rank
@@ -545,8 +570,8 @@ def record(path: str | os.PathLike[str] | None = None, values: str = "stats", ev
         from .fingerprint import attach
 
         attach(tape.recorder)
-    if path is not None:
-        tape.write_to(path)
+    if path is not None or control:
+        tape.write_to(path, control)
     return tape.start()
 
 

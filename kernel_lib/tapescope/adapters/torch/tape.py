@@ -111,7 +111,7 @@ class TorchTape(Tape):
 
 def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, values: str = "stats", every: int = 1, module: str | None = None,
            op: str | None = None, name: str | None = None, params: Mapping[str, Any] | None = None, fingerprints: bool = False,
-           kernels: bool = False, compiled: str = "eager", tokenizer: Any = None) -> TorchTape:
+           kernels: bool = False, compiled: str = "eager", tokenizer: Any = None, control: bool = False) -> TorchTape:
     """Starts a recording of what PyTorch does on this thread: `with record(model) as tape: ...`, or `tape = record(model)` and later `tape.stop()`.
 
     `model` gives parameters and layers their names; without it, the first module that is called does. With `path` it is written to that folder while it
@@ -140,7 +140,7 @@ def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, val
         tape.recorder.names.add_root(model)
     if fingerprints:
         attach(tape.recorder)
-    if path is not None:
-        tape.write_to(path)
+    if path is not None or control:
+        tape.write_to(path, control)
     tape.start()
     return tape

@@ -43,7 +43,7 @@ class StoredTape(Replayed):
         self.meta = meta
         self.rank = int(meta.get("rank", 0))
         self.began = float(meta.get("created") or 0.0)
-        self.capabilities = {**{k: bool(v) for k, v in (meta.get("capabilities") or {}).items()}, "can_step": False, "can_rewind": False, "can_edit_grad": False}
+        self.capabilities = self._can(False)
         self._strings_lock = threading.Lock()
         self._seen = -1
         self._token_version = 0
@@ -70,10 +70,17 @@ class StoredTape(Replayed):
         _, params = self._shelf.state("params")
         self.params = dict(params or {})
         self.state = "stopped" if ended else "recording"
+        self.capabilities = self._can(not ended)
         self.changed()
         if before != self.state:
             registry.changed()
         return True
+
+    def _can(self, live: bool) -> dict[str, bool]:
+        """What its producer can do as far as that reaches here: a pass of a process that still runs may be moved where the process lets others control it."""
+        known = {k: bool(v) for k, v in (self.meta.get("capabilities") or {}).items()}
+        reach = live and known.get("can_control", False)
+        return {**known, "can_control": reach, "can_step": reach and known.get("can_step", False), "can_rewind": reach and known.get("can_rewind", False), "can_edit_grad": False}
 
     def _sync(self) -> None:
         with self._strings_lock:
