@@ -185,7 +185,9 @@ class Code:
 
     def pick(self, text: str) -> None:
         """A row of the list that has come up."""
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.click()
+        self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.wait_for()
+        self.page.locator(".quick-input-widget input.input").fill(text)
+        self.page.keyboard.press("Enter")                    # a tooltip may lie over a row that the pointer is on
 
     def open_file(self, name: str) -> None:
         self.page.keyboard.press("Control+P")
