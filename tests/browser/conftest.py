@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from . import chromium
 from .lab import Lab, Server
 
 RESULTS = Path(__file__).resolve().parents[2] / "test-results"
@@ -20,18 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group("browser"))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    playwright_api = pytest.importorskip("playwright.sync_api")
-    path = chromium.find()
-    if path is None:
-        pytest.skip("no Chromium: run `python tests/browser/chromium.py`, or name one in TAPESCOPE_CHROMIUM")
-    with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

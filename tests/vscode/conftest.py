@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.browser import chromium
-
 from . import workbench
 from .workbench import ROOT, Workbench
 
@@ -47,18 +45,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("vscode"))
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    playwright_api = pytest.importorskip("playwright.sync_api")
+@pytest.fixture(scope="session", autouse=True)
+def needs_a_workbench() -> None:
     if why := workbench.missing():
         pytest.skip(why)
-    path = chromium.find()
-    if path is None:
-        pytest.skip("no Chromium: run `python tests/browser/chromium.py`, or name one in TAPESCOPE_CHROMIUM")
-    with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGS)
-        yield browser
-        browser.close()
 
 
 class Program:
