@@ -318,14 +318,22 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn with the probabilities (not necessarily normalised) of each row; PyTorch's after the same seed, see `keep_mask`."""
+    if input._array.ndim not in (1, 2):
+        raise RuntimeError(f"prob_dist must be 1 or 2 dim (it has {input._array.ndim})")
+    if input.dtype.category != 2:
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype.tensor_name}")
+    if num_samples <= 0:
+        raise RuntimeError(f"cannot sample n_sample <= 0 samples (it is {num_samples})")
     p: Any = np.atleast_2d(dev.move(input._array, dev.device("cpu")))
+    if not replacement and num_samples > p.shape[1]:
+        raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    if p.shape[1] > 1 << 24:
+        raise RuntimeError(f"number of categories cannot exceed 2^24 (there are {p.shape[1]})")
     totals = np.add.reduce(p, 1)
     if not p.min(initial=0) >= 0 or not np.isfinite(totals).all():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (totals <= 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    if not replacement and num_samples > p.shape[1]:
-        raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
     g = _generator(generator)
     if replacement and num_samples > 1:
         sums = np.cumsum(p, 1, dtype=p.dtype)

@@ -172,13 +172,20 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def samples(info: Any, dtype: str, requires_grad: bool, most: int) -> list[Any]:
-    """At most `most` samples, spread over all that the entry has; the same at every call."""
+def _same_every_time() -> None:
+    """What PyTorch draws for a sample is what it drew at the last call."""
     import torch
 
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+def samples(info: Any, dtype: str, requires_grad: bool, most: int) -> list[Any]:
+    """At most `most` samples, spread over all that the entry has; the same at every call."""
+    import torch
+
+    _same_every_time()
     found = list(itertools.islice(info.sample_inputs("cpu", getattr(torch, dtype), requires_grad=requires_grad), FULL))
     step = max(1, -(-len(found) // most))
     return found[::step]
@@ -457,6 +464,7 @@ def _out(info: Any, most: int) -> int:
 def error_cases(info: Any) -> Iterator[tuple[int, str, str]]:
     """Of every erroneous sample that PyTorch refuses: its number, how ours differs ("", "type", "text"), and what both say."""
     f = ours(info)
+    _same_every_time()
     for i, e in enumerate(info.error_inputs("cpu")):
         s = e.sample_input
         try:
