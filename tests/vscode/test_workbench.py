@@ -110,7 +110,7 @@ def test_a_finding_leads_to_its_line_and_stands_under_problems(code: Code, shots
     frame.get_by_role("button", name="Show me").first.click()
     editor = code.page.locator(".monaco-editor", has_text="h = (h - h).log()").first
     editor.wait_for()
-    assert code.page.locator(".monaco-editor .view-overlays [class*=TextEditorDecorationType]").count()
+    code.page.locator(".monaco-editor .view-overlays [class*=TextEditorDecorationType]").first.wait_for(state="attached")
     code.run("Problems: Focus on Problems View")
     row = code.page.locator(".markers-panel .monaco-list-row", has_text="Tapescope")
     row.first.wait_for()
