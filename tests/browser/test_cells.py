@@ -93,7 +93,7 @@ def test_a_held_pass_moves_by_buttons_keys_and_cells(lab: Lab, notebook_of: Writ
     lab.run(1)
     out = output(lab, 1)
     lab.until(lambda: "NllLossBackward0" in out.inner_text(), what="the first node")
-    assert "Gradient in" in out.inner_text()
+    lab.until(lambda: "Gradient in" in out.inner_text(), what="what the first node receives")
     assert out.locator("math").count() >= 1                     # the formula of the vjp
     out.get_by_role("button", name="Step", exact=True).click()
     lab.until(lambda: "LogSoftmaxBackward0" in out.inner_text(), what="the second node")

@@ -28,9 +28,12 @@ def _kind(dtype: torch.dtype, readable: bool) -> Any:
     text = str(dtype).removeprefix("torch.")
     if readable:
         try:
-            return np.dtype(text)
+            found = np.dtype(text)
         except TypeError:
             pass
+        else:
+            if found.kind != "V":                  # ml_dtypes gives NumPy a bfloat16, but not PyTorch's tensors a way to it
+                return found
     return Kind(text, "f" if readable and dtype.is_floating_point else "V", dtype.itemsize)
 
 
