@@ -43,7 +43,7 @@ export const BACKWARD_CSS = STAGE_CSS + BREAKS_CSS + `
 .ts-formula .ts-overbar { border-top: 0.065em solid currentColor; padding-top: 0.1em; margin: 0 0.04em; }
 .ts-formula math { display: block math; width: fit-content; margin: 3px 0; color: var(--ts-fg); }
 .ts-tcard { border: 1px solid var(--ts-line); border-radius: 6px; padding: 5px 8px; margin-bottom: 5px; min-width: 0; }
-.ts-tcard-head { display: flex; align-items: baseline; gap: 8px; white-space: nowrap; min-width: 0; font-size: 11.5px; }
+.ts-tcard-head { display: flex; align-items: baseline; gap: 0 8px; flex-wrap: wrap; white-space: nowrap; min-width: 0; font-size: 11.5px; }
 .ts-tcard-facts { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)) auto; gap: 0 8px; font-size: 10.5px; color: var(--ts-muted); margin-top: 4px; line-height: 1.3; } .ts-tcard-facts b { display: block; font-weight: 500; color: var(--ts-fg); overflow: hidden; text-overflow: ellipsis; }
 .ts-tcard-bad, .ts-shares [data-bad] { color: var(--ts-trouble); }
 .ts-heatbox { position: relative; margin-top: 4px; } .ts-heatlet { width: 100%; image-rendering: pixelated; cursor: crosshair; }
