@@ -136,7 +136,7 @@ pytest: $(STAMPS)/dev $(STAMPS)/torch $(STAMPS)/extension
 	$(BIN)/pytest tests -n 2 --dist loadgroup -m "not slow and not browser"
 
 browser: $(STAMPS)/dev $(STAMPS)/chromium $(STAMPS)/extension $(STAMPS)/vscode
-	$(BIN)/pytest tests -m "browser and not slow"
+	$(BIN)/pytest tests -m "browser and not slow" --reruns 1
 
 test: check vitest pytest browser
 
