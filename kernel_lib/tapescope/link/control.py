@@ -17,7 +17,7 @@ from typing import Any
 
 from ..debugger.pause import settings
 from ..tape import Tape
-from ..tape.store.disk import lock
+from ..tape.store.disk import held
 from .client import Client
 from .commands import register
 from .framing import decode, encode
@@ -208,18 +208,6 @@ class Control:
         client = self.client
         if client is not None:
             client.send({"type": "control", "state": "paused" if self.paused else "running", "step": self.tape.step_number})
-
-
-def held(path: Path) -> bool:
-    """Whether a process that lives holds a lock file."""
-    try:
-        handle = os.open(path, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        return not lock(handle)
-    finally:
-        os.close(handle)
 
 
 def refused(message: Any) -> str:

@@ -250,10 +250,13 @@ def lock(handle: int) -> bool:
 
 def being_written(path: Path) -> bool:
     """Whether a process that lives writes this folder."""
-    if os.path.realpath(path) in _writing:
-        return True
+    return os.path.realpath(path) in _writing or held(path / LOCK)
+
+
+def held(path: Path) -> bool:
+    """Whether a process that lives holds a lock file."""
     try:
-        handle = os.open(path / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
         return False
     try:
