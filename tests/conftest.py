@@ -10,6 +10,15 @@ import pytest
 from .browser import chromium
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """A fixture that takes pictures at the end knows whether its test has failed."""
+    report = yield
+    if report.when == "call":
+        item.report_call = report        # type: ignore[attr-defined]
+    return report
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """One Chromium for all: a second driver would not start in the same process."""

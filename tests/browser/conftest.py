@@ -62,14 +62,6 @@ def page_on(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[[
     assert not ours, f"errors in the console: {ours[:5]}"
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    report = yield
-    if report.when == "call":
-        item.report_call = report        # type: ignore[attr-defined]
-    return report
-
-
 @pytest.fixture
 def lab(page_on: Callable[[Server], Lab], lab_server: Server) -> Lab:
     return page_on(lab_server)

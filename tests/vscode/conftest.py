@@ -122,14 +122,6 @@ def code_on(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[.
     assert not refused, f"errors in the console: {refused[:5]}"
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    report = yield
-    if report.when == "call":
-        item.report_call = report        # type: ignore[attr-defined]
-    return report
-
-
 @pytest.fixture
 def code(code_on: Callable[..., Code], server: Workbench) -> Code:
     made = code_on(server)
