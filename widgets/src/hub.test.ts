@@ -132,6 +132,28 @@ describe('hub', () => {
     expect(open()).toEqual([]);
   });
 
+  it('keeps the strings of a frame that crossed an unsubscribe: the kernel says them once', () => {
+    const line = new Line();
+    const panel = hub.attach(line);
+    panel.need('status');
+    const leave = panel.need('scalars');
+    line.answer();
+    const gone = line.of('subscribe').find(m => m.kind === 'scalars').request;
+    leave();
+    const drawn = hub.attach(line);
+    drawn.need('scalars');
+    line.frame('scalars', 'x', { ...scalars(1, 2), request: gone });
+    expect(drawn.store()!.id).toBe('x');
+    expect(drawn.store()!.series.size).toBe(0);
+    line.frame('scalars', 'x', { ...scalars(1, 2), strings: [1, ['accuracy']], seq: 2 });
+    expect(drawn.link.reason).toBe('');
+    expect([...drawn.store()!.series.keys()]).toEqual(['loss']);
+    // A late frame of a recording whose store is gone needs strings that nobody here has: it is no trouble to anybody.
+    line.frame('scalars', 'y', { ...scalars(1), strings: [5, ['late']], request: gone, seq: 3 });
+    expect(drawn.link.reason).toBe('');
+    panel.release(); drawn.release();
+  });
+
   it('acknowledges after the frame was drawn', () => {
     const line = new Line();
     const a = hub.attach(line);

@@ -127,10 +127,14 @@ export class KernelRoom {
   receive(message: FrameMessage, buffers: readonly ArrayBufferView[]): void {
     const stream = this.byRequest.get(message.request);
     const query = this.queries.get(message.request);
-    if (!stream && !query) return;                      // it crossed our unsubscribe on the way
     const news = this.meet(message.recording);
     const run = this.run(message.recording);
-    if (message.strings) run.extendStrings(message.strings[0], message.strings[1]);
+    // The kernel sends every string once: those of a frame that crossed our unsubscribe on the way are not said again.
+    if (message.strings && (stream || query || message.strings[0] <= run.known)) run.extendStrings(message.strings[0], message.strings[1]);
+    if (!stream && !query) {
+      if (news) this.tell();
+      return;
+    }
     if (stream?.fresh) {
       stream.fresh = false;
       run.restart(stream.interest.kind, stream.interest.id);

@@ -77,6 +77,11 @@ export class Run implements RunStore {
     return () => set.delete(fn);
   }
 
+  /** Strings that have been heard. */
+  get known(): number {
+    return this.strings.length;
+  }
+
   extendStrings(start: number, texts: readonly string[]): void {
     if (start > this.strings.length) throw new WireError(`strings ${this.strings.length} to ${start - 1} are missing`);
     for (let i = 0; i < texts.length; i++) this.strings[start + i] = String(texts[i]);
