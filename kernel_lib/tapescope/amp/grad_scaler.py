@@ -10,10 +10,16 @@ import numpy as np
 
 from ..core import dtype as dt
 from ..core.device import device_count, module_of
+from ..core.state import mode
 from ..core.tensor import Tensor
 from ..ops.creation import full
 
 _READY, _UNSCALED, _STEPPED = range(3)
+
+
+def _tell(what: str, *about: Any) -> None:
+    if mode.sink is not None:
+        mode.sink.treated(what, *about)
 
 
 class GradScaler:
@@ -50,7 +56,10 @@ class GradScaler:
         if isinstance(outputs, Tensor):
             if self._scale is None:
                 self._scale = full((), self._init_scale, dtype=dt.float32, device=outputs.device)
-            return outputs * self._scale
+            _tell("scale", self)
+            made = outputs * self._scale
+            _tell("scaled", outputs, made)
+            return made
         if isinstance(outputs, Iterable):
             scaled = (self.scale(x) for x in outputs)
             return type(outputs)(scaled) if isinstance(outputs, (list, tuple)) else scaled
@@ -77,6 +86,7 @@ class GradScaler:
                 g *= g.dtype.type(by)
                 p.grad.bump()
         state["stage"], state["bad"] = _UNSCALED, bad
+        _tell("unscaled", [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None])
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         """`optimizer.step()`, unless a gradient is not finite; returns what it returns."""
@@ -119,6 +129,7 @@ class GradScaler:
                         scale.fill_(grown)
                     self._growth_tracker = 0
         self._states.clear()
+        _tell("updated")
 
     def get_scale(self) -> float:
         """The scale; 1.0 when disabled."""

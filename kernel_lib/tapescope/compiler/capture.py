@@ -161,7 +161,7 @@ class Trace:
         self.refuse("it runs an optimizer")
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("node", "accumulate", "backward_end", "update_end"):
+        if name in ("node", "accumulate", "backward_end", "update_end", "treated"):
             return lambda *a: None
         raise AttributeError(name)
 

@@ -129,6 +129,10 @@ class Ear:
         if self.below is not None:
             self.below.update_end(optimizer)
 
+    def treated(self, what: str, *about: Any) -> None:
+        if self.below is not None:
+            self.below.treated(what, *about)
+
     def log(self, kind: str, tag: str, value: Any, step: int | None, meta: dict[str, Any]) -> None:
         if self.below is not None:
             self.below.log(kind, tag, value, step, meta)

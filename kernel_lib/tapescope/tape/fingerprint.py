@@ -10,7 +10,7 @@ import numpy as np
 
 from .frame import Frame
 from .log import ItemLog
-from .reduce import array_of, host
+from .reduce import array_of, host, real
 
 MOST = 65_536                    # elements that are looked at; of more, every k-th
 ALL = 256 << 20                  # bytes of a recording's fingerprints
@@ -37,7 +37,7 @@ def fingerprint(value: Any) -> Print:
     if line.dtype.kind == "c":
         line = np.ascontiguousarray(line).view(np.float64 if line.dtype.itemsize == 16 else np.float32)[:MOST]
     with np.errstate(all="ignore"):
-        x = line.astype(np.float64) if line.dtype.kind in "fiub" else np.zeros(0)
+        x = line.astype(np.float64) if line.dtype.kind in "fiub" or real(line) else np.zeros(0)
         return float(x @ _signs()[:x.size]), float(np.sqrt(x @ x)), check - (1 << 32) if check >> 31 else check
 
 

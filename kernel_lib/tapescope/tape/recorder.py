@@ -20,6 +20,7 @@ from .graph import Graph
 from .log import ItemLog
 from .names import Names
 from .reduce import EXACT
+from .scaling import Scaling
 from .sites import canonical, settled
 from .values import Values
 from .walk import CHECK, DANGER, ROOT_MARK, Step, add_op, settle_checks
@@ -78,6 +79,8 @@ class Recorder:
         self.norms_due = False
         self.mask = 0
         self.watching = False                                  # an output is probed
+        self.scaling = Scaling(self)
+        self.norms_before = 0                                  # norms of the passes before this one
         self.values = self._values()
         if self.values.keeping:
             setattr(self, "node", self._node_kept)             # the others do not even ask
@@ -377,6 +380,9 @@ class Recorder:
             t = clock()
             self.in_backward = True
             self.backwards += 1
+            if self.scaling.on:
+                roots = tuple([self.scaling.loss(t) for t in roots])
+            self.norms_before = len(self.norm_values)
             self.values.backward_begin(roots, site)
             self.spent += clock() - t
         except Exception as e:
@@ -424,6 +430,9 @@ class Recorder:
         try:
             t = clock()
             self.in_backward = False
+            if self.scaling.factor != 1.0:
+                down = self.scaling.factor ** -2
+                self.norm_values[self.norms_before:] = [e * down for e in self.norm_values[self.norms_before:]]
             self.values.backward_end()
             if self.pacer is None or self.pacer == "implicit":
                 self.armed = True
@@ -448,6 +457,7 @@ class Recorder:
     def update_begin(self, optimizer: Any) -> None:
         try:
             t = clock()
+            self.scaling.stepped = True
             self.values.update_begin(optimizer)
             self.spent += clock() - t
         except Exception as e:
@@ -487,6 +497,12 @@ class Recorder:
             if not first and self.here is self.root:
                 return                                         # the optimizer has just ended this very step
         self.end_step()
+
+    def treated(self, what: str, *about: Any) -> None:
+        try:
+            self.scaling.hear(what, *about)
+        except Exception as e:
+            self.fail(e)
 
     # -- what the user logs -------------------------------------------------------------------------------------------------
 

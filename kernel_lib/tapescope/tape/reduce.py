@@ -63,6 +63,12 @@ def sample(x: Any, seed: int = 0) -> Any:
     return line if stride == 1 else line[seed % stride::stride]
 
 
+def real(x: Any) -> bool:
+    """Whether an array holds real floating-point numbers, bfloat16 among them, whose kind is not NumPy's."""
+    kind = x.dtype.kind
+    return bool(kind == "f" or kind == "V" and type(x) is np.ndarray and x.dtype.names is None)
+
+
 def energy(x: Any) -> Any:
     """sum x^2; not finite exactly when some element is not, or when the sum overflows. Exact over all elements, without a warning."""
     if x.__class__ is np.ndarray and x.dtype.char in "fd" and (x.size <= 4096 or x.flags.c_contiguous):

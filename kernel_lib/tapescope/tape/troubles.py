@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.node import title
-from .reduce import energy, host, nonfinite
+from .reduce import energy, host, nonfinite, real
 from .walk import FILLS, Step
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Troubles:
 
     def add(self, t: Trouble) -> None:
         """Enters the first time of a place; of later ones only their number and the newest step are kept."""
+        if self.r.scaling.tolerates(t):
+            return
         key = (t.what, t.graph, t.row, t.name)
         t.last = t.step
         known = self._at.get(key)
@@ -69,6 +71,8 @@ class Troubles:
 
     def later(self, e: Any, step: Step, op: Any, outputs: tuple[Any, ...]) -> None:
         """For device arrays the answer is awaited at the end of the step; by then the operands are gone."""
+        if self.r.scaling.multiplying:
+            return
         size, number = int(outputs[0]._array.size), step.graph.number if step.graph else -1
 
         def tell() -> None:
@@ -77,6 +81,8 @@ class Troubles:
 
     def op(self, step: Step, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         """An output whose energy is not finite."""
+        if self.r.scaling.multiplying:
+            return
         number = step.graph.number if step.graph else -1
         known = self._at.get(("op", number, step.row, op.name))
         if known is not None:
@@ -163,9 +169,10 @@ def operand(t: Any) -> dict[str, Any]:
     """Facts of an operand for a finding: shape, dtype, range, counts of NaN and infinity."""
     a = t._array
     facts: dict[str, Any] = {"shape": list(a.shape), "dtype": str(a.dtype), "nan": 0, "inf": 0, "min": None, "max": None, "zero": 0}
-    if a.size and a.dtype.kind in "fiu":
+    if a.size and (a.dtype.kind in "iu" or real(a)):
         facts["nan"], facts["inf"] = nonfinite(a)
         x = host(a)
+        x = x.astype(np.float32) if x.dtype.kind == "V" else x
         with np.errstate(all="ignore"):
             good = x[np.isfinite(x)] if facts["nan"] or facts["inf"] else x
             if good.size:

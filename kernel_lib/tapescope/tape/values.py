@@ -19,7 +19,7 @@ from .media import Media
 from .names import Param
 from .pack import Pack
 from .probes import Probes
-from .reduce import EXACT, array_of, energy, flat, histogram, host, moments
+from .reduce import EXACT, array_of, energy, flat, histogram, host, moments, real
 from .relu import Relus
 from .sites import settled
 from .troubles import Troubles
@@ -169,7 +169,7 @@ class Values:
         r = self.r
         if path in self.probes.activations:
             self.probes.take("activation/" + path, array, r.step_no)
-        if self.level >= HISTOGRAM and self.due and array.dtype.kind == "f" and array.size and r.wanted("*", path):
+        if self.level >= HISTOGRAM and self.due and array.size and real(array) and r.wanted("*", path):
             key = r.strings.add("activation/" + path)
             self.stats.add(np.array([key], np.uint32), r.step_no, self.now(), moments(array, r.step_no)[None])
             self._histogram(key, array)
@@ -365,7 +365,7 @@ class Values:
             p = self.r.names.leaf(t, owned=owned)
             if p is not None:
                 p.watch = self.r.wanted_param(p.name)
-                if p.watch and t._array.size and t._array.dtype.kind == "f":
+                if p.watch and t._array.size and real(t._array):
                     found[p.index] = (p, t)
         return list(found.values())
 
@@ -444,13 +444,17 @@ class Values:
         self.by_hand.by_hand(self.r.step_no, self.hist_due)
         self.hand_due = True
 
+    def settle(self) -> None:
+        """Reads what was asked of device arrays and waits there."""
+        self.troubles.settle()
+
     # -- the end of a step --------------------------------------------------------------------------------------------------
 
     def end_step(self, ms: float | None) -> None:
         """Writes the step's scalars, one row a tag."""
         r = self.r
         pending = self.pending
-        self.troubles.settle()
+        self.settle()
         if self.losses:
             for key, (total, n) in self.losses.items():
                 pending[key] = total / n

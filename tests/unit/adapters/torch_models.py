@@ -183,6 +183,6 @@ def traces() -> tuple[Any, ...]:
     from torch.amp.grad_scaler import GradScaler
     from torch.nn.utils import clip_grad
 
-    return (GradScaler.scale, GradScaler._unscale_grads_, GradScaler.update, clip_grad._clip_grads_with_norm_, torch.utils._python_dispatch._get_current_dispatch_mode_stack(), torch.overrides._get_current_function_mode_stack(), torch.autograd._engine_run_backward, torch.autograd.Function.__dict__["apply"],
+    return (GradScaler.scale, GradScaler._unscale_grads_, GradScaler.update, clip_grad._clip_grads_with_norm_, clip_grad.clip_grad_value_, torch.nn.utils.clip_grad_value_, torch.utils._python_dispatch._get_current_dispatch_mode_stack(), torch.overrides._get_current_function_mode_stack(), torch.autograd._engine_run_backward, torch.autograd.Function.__dict__["apply"],
             dict(m._global_forward_hooks), dict(m._global_forward_pre_hooks), dict(m._global_forward_hooks_always_called),
             dict(o._global_optimizer_pre_hooks), dict(o._global_optimizer_post_hooks))

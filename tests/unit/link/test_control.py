@@ -21,18 +21,24 @@ from tapescope.link.framing import decode, encode
 SCRIPT = """
 import sys, time
 import tapescope as ts
-import tapescope.nn.functional as F
-from tapescope import nn, optim
+if sys.argv[4] == "torch":
+    import torch
+    from tapescope.adapters.torch import record
+else:
+    import tapescope as torch
+    from tapescope import record
+from importlib import import_module
+nn = import_module(torch.__name__ + ".nn")
 
 ts.debugger.settings.grace = float(sys.argv[2])
-ts.manual_seed(0)
+torch.manual_seed(0)
 model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
-opt = optim.SGD(model.parameters(), lr=0.1)
-x, y = ts.randn(16, 4), ts.randint(0, 2, (16,))
-with ts.record(sys.argv[1], control=sys.argv[3] == "control"):
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+x, y = torch.randn(16, 4), torch.randint(0, 2, (16,))
+with record(path=sys.argv[1], control=sys.argv[3] == "control"):
     for i in range(5000):
         opt.zero_grad()
-        loss = F.cross_entropy(model(x), y)
+        loss = nn.functional.cross_entropy(model(x), y)
         loss.backward()
         opt.step()
         print(i, flush=True)
@@ -85,8 +91,8 @@ class Pipe:
 
 
 class Program:
-    def __init__(self, path: Path, grace: float, control: bool) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(path), str(grace), "control" if control else "no"], stdout=subprocess.PIPE, text=True)
+    def __init__(self, path: Path, grace: float, control: bool, library: str) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(path), str(grace), "control" if control else "no", library], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout and self.process.stdout.readline() == "0\n"
         self.steps = 1
         threading.Thread(target=self._count, daemon=True).start()
@@ -106,8 +112,8 @@ class Program:
 def program(tmp_path: Path) -> Iterator[Callable[..., tuple[Program, Path]]]:
     started: list[Program] = []
 
-    def start(grace: float = 30, control: bool = True) -> tuple[Program, Path]:
-        started.append(Program(tmp_path / "run", grace, control))
+    def start(grace: float = 30, control: bool = True, library: str = "tapescope") -> tuple[Program, Path]:
+        started.append(Program(tmp_path / "run", grace, control, library))
         return started[-1], tmp_path / "run"
 
     yield start
@@ -130,8 +136,15 @@ def pipe() -> Iterator[Callable[[Path], Pipe]]:
         p.close()
 
 
-def test_a_loop_is_paused_stepped_and_continued(program: Any, pipe: Any) -> None:
-    running, path = program()
+@pytest.fixture(params=["tapescope", "torch"])
+def library(request: pytest.FixtureRequest) -> str:
+    if request.param == "torch":
+        pytest.importorskip("torch", reason="PyTorch is not installed: no loop of its own can be controlled")
+    return str(request.param)
+
+
+def test_a_loop_is_paused_stepped_and_continued(program: Any, pipe: Any, library: str) -> None:
+    running, path = program(library=library)
     editor = pipe(path)
     assert editor.command("control.step") == {"type": "reply", "request": "c1", "ok": False, "error": "run is not paused between two steps", "recording": "r1"}
     assert editor.command("control.pause")["ok"]
@@ -149,8 +162,8 @@ def test_a_loop_is_paused_stepped_and_continued(program: Any, pipe: Any) -> None
     assert editor.hear(lambda m: m["type"] == "frame" and m["kind"] == "status" and m["meta"]["level"] == "full")["meta"]["state"] == "recording"
 
 
-def test_a_breakpoint_from_outside_holds_a_pass_that_is_seen_and_moved(program: Any, pipe: Any) -> None:
-    running, path = program()
+def test_a_breakpoint_from_outside_holds_a_pass_that_is_seen_and_moved(program: Any, pipe: Any, library: str) -> None:
+    running, path = program(library=library)
     editor = pipe(path)
     editor.say(type="subscribe", request="d", recording="latest", kind="debug")
     point = editor.command("break.add", op="relu")["result"]["id"]

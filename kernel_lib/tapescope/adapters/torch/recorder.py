@@ -19,7 +19,6 @@ from .mirror import Held, Mirrors, version_of
 from .nodes import LEAF, OpNode
 from .ops import TorchOp
 from .optimizers import Optimizers
-from .scaling import Scaling
 from .sites import user_site
 from .values import TorchValues
 
@@ -66,7 +65,6 @@ class TorchRecorder(Recorder):
     def __init__(self, tape: Tape, level: int, every: int, module: str | None, op: str | None) -> None:
         self.mirrors = Mirrors()
         self.optimizers = Optimizers(self.mirrors)
-        self.scaling = Scaling(self)
         self.kernels: Any = None               # who hears what is under the ops
         self.opaque = False                    # whether compiled modules stay compiled
         self.quiet = 0                         # > 0: what runs is inside of an op
@@ -78,7 +76,6 @@ class TorchRecorder(Recorder):
         self.updating = False                  # inside of an optimizer's step(): its arithmetic is not the model's
         self.stepping = False                  # the same, its closure included
         self.node_began = 0                    # when the node that runs began
-        self.norms_before = 0
         self.again = False                     # the pass has gone back: its nodes have been heard
         self.newest: Any = None                # (op, inputs, outputs, site) of the newest op, where a forward breakpoint may wait for it
         self.before: tuple[list[int], list[Step]] = ([], [])
@@ -254,18 +251,7 @@ class TorchRecorder(Recorder):
 
     # -- updates ------------------------------------------------------------------------------------------------------------
 
-    def backward_begin(self, roots: tuple[Any, ...], site: Any) -> None:
-        super().backward_begin(tuple([self.scaling.loss(t) for t in roots]) if self.scaling.on else roots, site)
-        self.norms_before = len(self.norm_values)
-
-    def backward_end(self, error: BaseException | None) -> None:
-        if self.scaling.factor != 1.0:
-            down = self.scaling.factor ** -2
-            self.norm_values[self.norms_before:] = [e * down for e in self.norm_values[self.norms_before:]]
-        super().backward_end(error)
-
     def step_begins(self, optimizer: Any) -> None:
-        self.scaling.stepped = True
         with quietly():
             self.update_begin(self.optimizers.of(optimizer))
         self.updating = self.stepping = True

@@ -14,7 +14,6 @@ from ...tape.values import Values
 from ...tape.walk import NOTE, Step
 from .arrays import Away, array_of
 from .mirror import Mirror
-from .scaling import TorchTroubles
 
 if TYPE_CHECKING:
     from .recorder import TorchRecorder
@@ -33,7 +32,6 @@ class TorchValues(Values):
         self._maps: Any = lambda: None
         self.attentions: set[str] = set()                      # modules that return attention maps
         self.scratch: Scratch | None = None
-        self.troubles = TorchTroubles(recorder)
 
     def begin(self, step: int) -> None:
         super().begin(step)

@@ -8,6 +8,7 @@ from types import GeneratorType
 from typing import Any
 
 from ...core.device import module_of
+from ...core.state import mode
 from ...core.tensor import Tensor, wrap
 from ...ops.creation import tensor
 
@@ -18,6 +19,11 @@ def _many(parameters: Any) -> list[Tensor]:
 
 def _gradients(parameters: list[Tensor]) -> list[Tensor]:
     return [p._grad for p in parameters if p._grad is not None]
+
+
+def _tell() -> None:
+    if mode.sink is not None:
+        mode.sink.treated("clipped")
 
 
 def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
@@ -43,6 +49,7 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
 
 def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
     """Scales gradients whose norm is known so that it is at most `max_norm`."""
+    _tell()
     scale = float(max_norm) / (float(total_norm.item()) + 1e-6)
     if scale >= 1.0:
         return                                             # a NaN is not: it goes on into the gradients, as in PyTorch
@@ -63,6 +70,7 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, er
 
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
     """Limits every gradient element to [-clip_value, clip_value]."""
+    _tell()
     limit = float(clip_value)
     for g in _gradients(_many(parameters)):
         module_of(g._array).clip(g._array, -limit, limit, out=g._array)

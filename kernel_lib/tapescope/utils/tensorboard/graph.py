@@ -62,7 +62,7 @@ class Tracer:
     def _nothing(self, *args: Any) -> None:
         """A forward pass has none of it."""
 
-    backward_begin = backward_end = node = accumulate = update_begin = update_end = log = _nothing
+    backward_begin = backward_end = node = accumulate = update_begin = update_end = treated = log = _nothing
 
 
 def tensors(x: Any) -> list[Tensor]:
