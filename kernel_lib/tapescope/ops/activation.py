@@ -8,11 +8,7 @@ import numpy as np
 
 from ..core.op import op
 from . import large
-from .pointwise import exp, minimum, sigmoid, softplus, tanh, where
-
-
-def _zero(x: Any) -> Any:
-    return x * 0
+from .pointwise import clamp, exp, let, masked_fill, sigmoid, softplus, tanh, where
 
 
 @op(r"\operatorname{celu}({x})", name="celu", grad_tex=r"\bar{x} = \bar{y} \odot \begin{cases} 1 & x > 0 \\ e^{x / \alpha} & x \le 0 \end{cases}")
@@ -23,7 +19,7 @@ def celu(x: Any, alpha: float) -> Any:
     return y
 
 
-celu.vjp(lambda g, x, alpha: where(x > 0, g, g * exp(minimum(x, _zero(x)) * (1 / alpha))))
+celu.vjp(lambda g, x, alpha: where(x > 0, g, g * exp(clamp(x, None, 0) * (1 / alpha))))
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
@@ -36,7 +32,7 @@ def selu(x: Any) -> Any:
     return y
 
 
-selu.vjp(lambda g, x: g * SELU_SCALE * where(x > 0, _zero(x) + 1, exp(minimum(x, _zero(x))) * SELU_ALPHA))
+selu.vjp(lambda g, x: where(x > 0, g, g * SELU_ALPHA * exp(clamp(x, None, 0))) * SELU_SCALE)
 
 
 @op(r"{x}_{1} \odot \sigma({x}_{2})", name="glu", grad_tex=r"\bar{x}_1 = \bar{y} \odot \sigma(x_2) \\ \bar{x}_2 = \bar{y} \odot x_1 \odot \sigma(x_2)(1 - \sigma(x_2))")
@@ -63,7 +59,7 @@ def hardshrink(x: Any, lambd: float) -> Any:
     return x * ~(np.abs(x) <= lambd) if lambd >= 0 else x.copy()
 
 
-hardshrink.vjp(lambda g, x, lambd: g * ((x < -lambd) | (x > lambd)))
+hardshrink.vjp(lambda g, x, lambd: let(g, (x < -lambd) | (x > lambd)))
 
 
 @op(r"\operatorname{softshrink}({x})", name="softshrink", grad_tex=r"\bar{x} = \bar{y} \odot [|x| > \lambda]")
@@ -71,16 +67,16 @@ def softshrink(x: Any, lambd: float) -> Any:
     return x - np.clip(x, -lambd, lambd)
 
 
-softshrink.vjp(lambda g, x, lambd: g * ((x < -lambd) | (x > lambd)))
+softshrink.vjp(lambda g, x, lambd: let(g, (x < -lambd) | (x > lambd)))
 
 
 @op(r"{x} \odot \operatorname{clamp}\left(\tfrac{{x} + 3}{6}, 0, 1\right)", name="hardswish",
-    grad_tex=r"\bar{x} = \bar{y} \odot \begin{cases} 0 & x < -3 \\ \tfrac{x}{3} + \tfrac{1}{2} & |x| \le 3 \\ 1 & x > 3 \end{cases}")
+    grad_tex=r"\bar{x} = \bar{y} \odot \begin{cases} 0 & x \le -3 \\ \tfrac{x}{3} + \tfrac{1}{2} & |x| < 3 \\ 1 & x \ge 3 \end{cases}")
 def hardswish(x: Any) -> Any:
     return (x * np.clip(x + 3, 0, 6) / 6).astype(x.dtype, copy=False)
 
 
-hardswish.vjp(lambda g, x: where(x > 3, g, g * (x * (1 / 3) + 0.5) * (x > -3)))
+hardswish.vjp(lambda g, x: where((x > -3) & (x < 3), g * (x * (1 / 3) + 0.5), masked_fill(g, x <= -3, 0)))
 
 
 @op(r"\operatorname{clamp}\left(\tfrac{{x} + 3}{6}, 0, 1\right)", name="hardsigmoid", grad_tex=r"\bar{x} = \tfrac{1}{6}\,\bar{y} \odot [|x| < 3]")
@@ -88,7 +84,7 @@ def hardsigmoid(x: Any) -> Any:
     return (np.clip(x + 3, 0, 6) / 6).astype(x.dtype, copy=False)
 
 
-hardsigmoid.vjp(lambda g, x: g * (1 / 6) * ((x > -3) & (x < 3)))
+hardsigmoid.vjp(lambda g, x: let(g * (1 / 6), (x > -3) & (x < 3)))
 
 
 @op(r"{x} \odot \tanh(\operatorname{softplus}({x}))", name="mish",
@@ -110,7 +106,7 @@ def threshold(x: Any, at: float, value: float) -> Any:
     return large.choose(x <= at, np.asarray(value).astype(x.dtype), x) if isinstance(x, np.ndarray) else np.where(x <= at, x.dtype.type(value), x)
 
 
-threshold.vjp(lambda g, x, at: g * (x > at))
+threshold.vjp(lambda g, x, at: masked_fill(g, x <= at, 0))
 
 
 @op(r"\max({x}, 0) + {w} \odot \min({x}, 0)", operands=2, name="prelu", node="PreluKernel",
@@ -121,7 +117,7 @@ def prelu(x: Any, w: Any) -> Any:
     return large.choose(x > 0, x, w * x)
 
 
-prelu.vjp(lambda g, x, w: where(x > 0, g, g * w), lambda g, x: g * where(x > 0, _zero(x), x))
+prelu.vjp(lambda g, x, w: where(x > 0, g, g * w), lambda g, x: masked_fill(g * x, x > 0, 0))
 
 
 @op(r"{x} \odot {noise}", name="rrelu", node="RreluWithNoise", grad_tex=r"\bar{x} = \bar{y} \odot s")

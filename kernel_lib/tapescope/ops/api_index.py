@@ -166,7 +166,7 @@ def copied(x: Any, b: Any) -> Any:
     return np.broadcast_to(b, x.shape).astype(x.dtype)
 
 
-copied.vjp(lambda g: g * 0, lambda g: g)
+copied.vjp(pw.nothing, lambda g: g)
 copied.op.node_name = "CopyBackwards"
 
 

@@ -233,8 +233,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """x where the target is 1, max(0, margin - x) where it is -1."""
     t = target._array
-    zero = input * 0
-    y = pw.where(t != 1, clamp_min(pw.rsub(input, margin), 0), zero) + pw.where(t != -1, input, zero)
+    y = pw.where(t != 1, clamp_min(pw.rsub(input, margin), 0), 0.0) + pw.where(t != -1, input, 0.0)
     return _reduced(y, reduction_of(reduction, size_average, reduce))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.op import op
 from ..core.pointwise import binary, common, unary
 from . import large
-from .pointwise import exp2, fmod, isfinite, isnan, masked_fill, remainder, rsqrt, sigmoid, where
+from .pointwise import exp2, fmod, isfinite, isnan, let, masked_fill, nothing, remainder, rsqrt, sigmoid, where
 
 # -- one operand ---------------------------------------------------------------------------------------------------------------------------
 
@@ -38,7 +38,7 @@ def round_decimals(x: Any, decimals: int) -> Any:
 
 
 round_decimals.op.node_name = "RoundBackward1"
-round_decimals.vjp(lambda g: g * 0)
+round_decimals.vjp(nothing)
 
 
 @op(r"\operatorname{nan\_to\_num}({x})", name="nan_to_num", grad_tex=r"\bar{x} = \bar{y} \odot [x \text{ finite}]")
@@ -68,9 +68,9 @@ logaddexp2 = binary(r"\log_2(2^{a} + 2^{b})", lambda a, b: large.log_add(a, b, n
 ldexp = binary(r"{a}\,2^{b}", lambda a, b: a * np.exp2(b), name="ldexp", to_float=True)
 
 hypot.vjp(lambda g, a, y: g * (a / y), lambda g, b, y: g * (b / y))
-copysign.vjp(lambda g, a, y: where(a == 0, g * 0, g * (y / a)), lambda g: g * 0)
-fmax.vjp(lambda g, a, b: where((a >= b) | isnan(b), g, g * 0), lambda g, a, b: where((a >= b) | isnan(b), g * 0, g))
-fmin.vjp(lambda g, a, b: where((a <= b) | isnan(b), g, g * 0), lambda g, a, b: where((a <= b) | isnan(b), g * 0, g))
+copysign.vjp(lambda g, a, y: where(a == 0, g * 0, g * (y / a)), nothing)
+fmax.vjp(lambda g, a, b: let(g, (a >= b) | isnan(b)), lambda g, a, b: masked_fill(g, (a >= b) | isnan(b), 0))
+fmin.vjp(lambda g, a, b: let(g, (a <= b) | isnan(b)), lambda g, a, b: masked_fill(g, (a <= b) | isnan(b), 0))
 logaddexp.vjp(lambda g, a, b: g * sigmoid(a - b), lambda g, a, b: g * sigmoid(b - a))
 logaddexp2.vjp(lambda g, a, b: g / (1 + exp2(b - a)), lambda g, a, b: g / (1 + exp2(a - b)))
 ldexp.vjp(lambda g, b: g * exp2(b), lambda g, y: g * y * math.log(2))
@@ -98,7 +98,7 @@ div_floor = binary(r"\left\lfloor \frac{a}{b} \right\rfloor", _floor, name="div_
 div_trunc = binary(r"\operatorname{trunc}\left(\frac{a}{b}\right)", _trunc, name="div_trunc", node="Div", grad_tex="0")
 for _rounded in (div_floor, div_trunc):
     _rounded.op.node_name = "DivBackward2"
-    _rounded.vjp(lambda g: g * 0, lambda g: g * 0)
+    _rounded.vjp(nothing, nothing)
 
 # PyTorch's nodes tell whether the other operand was a number (0) or a tensor (1).
 remainder_tensor = binary(remainder.op.tex, large.remainder, name="remainder_tensor", grad_tex=remainder.op.grad_tex)
@@ -189,14 +189,14 @@ def _above(x: Any, low: Any, high: Any) -> Any:
     return x > high if low is None else (x > high) | (low > high)
 
 
-clamp_tensor.vjp(lambda g, x, low, high: where(_inside(x, low, high), g, g * 0), lambda g, x, low, high: where(_below(x, low, high), g, g * 0),
-                 lambda g, x, low, high: where(_above(x, low, high), g, g * 0))
+clamp_tensor.vjp(lambda g, x, low, high: let(g, _inside(x, low, high)), lambda g, x, low, high: let(g, _below(x, low, high)),
+                 lambda g, x, low, high: let(g, _above(x, low, high)))
 
 # With one limit PyTorch has nodes of their own.
 clamp_min_tensor = binary(r"\max({a}, {b})", np.maximum, name="clamp_min_tensor", node="ClampMin", grad_tex=r"\bar{a} = \bar{y}\,[a \ge b] \\ \bar{b} = \bar{y}\,[a < b]")
 clamp_max_tensor = binary(r"\min({a}, {b})", np.minimum, name="clamp_max_tensor", node="ClampMax", grad_tex=r"\bar{a} = \bar{y}\,[a \le b] \\ \bar{b} = \bar{y}\,[a > b]")
-clamp_min_tensor.vjp(lambda g, a, b: where(a >= b, g, g * 0), lambda g, a, b: where(a < b, g, g * 0))
-clamp_max_tensor.vjp(lambda g, a, b: where(a <= b, g, g * 0), lambda g, a, b: where(a > b, g, g * 0))
+clamp_min_tensor.vjp(lambda g, a, b: let(g, a >= b), lambda g, a, b: let(g, a < b))
+clamp_max_tensor.vjp(lambda g, a, b: let(g, a <= b), lambda g, a, b: let(g, a > b))
 clamp_min_tensor.op.node_name, clamp_max_tensor.op.node_name = "ClampMinBackward1", "ClampMaxBackward1"
 
 
@@ -210,8 +210,8 @@ def clamp_max(x: Any, high: Any) -> Any:
     return np.minimum(*common(x, high))
 
 
-clamp_min.vjp(lambda g, x, low: g * (x >= low))
-clamp_max.vjp(lambda g, x, high: g * (x <= high))
+clamp_min.vjp(lambda g, x, low: let(g, x >= low))
+clamp_max.vjp(lambda g, x, high: let(g, x <= high))
 
 
 @op(r"\operatorname{frexp}({x})", name="frexp", aux=("exponent",), grad_tex=r"\bar{x} = \bar{y}\,2^{-e}")
@@ -227,7 +227,7 @@ def fill(x: Any, value: Any) -> Any:
     return np.full_like(x, value)
 
 
-fill.vjp(lambda g: g * 0, lambda g: g)
+fill.vjp(nothing, lambda g: g)
 
 
 @op(r"0", name="zero", grad_tex="0")
@@ -235,7 +235,7 @@ def zero(x: Any) -> Any:
     return np.zeros_like(x)
 
 
-zero.vjp(lambda g: g * 0)
+zero.vjp(nothing)
 
 
 @op(r"{x} \text{ filled with } {value}", operands=2, name="masked_fill_tensor", node="MaskedFill",

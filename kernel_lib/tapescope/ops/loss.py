@@ -9,7 +9,7 @@ import numpy as np
 from ..core.device import module_of
 from ..core.op import op
 from .index import raw
-from .pointwise import log, sigmoid, sign, where
+from .pointwise import clamp, log, sigmoid, sign
 from .shape import broadcast_to
 
 
@@ -57,9 +57,7 @@ def smooth_l1_loss(x: Any, t: Any, reduction: str, beta: float) -> Any:
 
 
 def _smooth_grad(g: Any, x: Any, t: Any, reduction: str, beta: float) -> Any:
-    d = x - t
-    small = d * d < beta * beta
-    return spread(g, x.shape, reduction) * where(small, d * (1 / beta) if beta else d, sign(d))
+    return spread(g, x.shape, reduction) * (clamp((x - t) * (1 / beta), -1, 1) if beta else sign(x - t))
 
 
 smooth_l1_loss.vjp(_smooth_grad, lambda g, x, t, reduction, beta: -_smooth_grad(g, x, t, reduction, beta))

@@ -10,7 +10,7 @@ from ..core.device import module_of
 from ..core.op import op
 from .index import raw
 from .loss import reduced, spread
-from .pointwise import sigmoid, sign, where
+from .pointwise import clamp, sigmoid
 
 
 @op(r"\operatorname{huber}_{\delta}({x} - {t})", operands=2, name="huber_loss", grad_tex=r"\bar{x} = \bar{y}\,\operatorname{clamp}(x - t, -\delta, \delta)")
@@ -23,8 +23,7 @@ def huber_loss(x: Any, t: Any, reduction: str, delta: float) -> Any:
 
 
 def _huber_grad(g: Any, x: Any, t: Any, reduction: str, delta: float) -> Any:
-    d = x - t
-    return spread(g, x.shape, reduction) * where(d * d < delta * delta, d, sign(d) * delta)
+    return spread(g, x.shape, reduction) * clamp(x - t, -delta, delta)
 
 
 huber_loss.vjp(_huber_grad, lambda g, x, t, reduction, delta: -_huber_grad(g, x, t, reduction, delta))

@@ -17,11 +17,22 @@ from . import large
 floor: Any
 trunc: Any
 where: Any
+_ndarray = np.ndarray
 
 
 def given(result: Any, out: Any) -> Any:
     """The result, or `out` with the result in it, where one was given."""
     return result if out is None else write_out(out, result)
+
+
+def let(g: Any, mask: Any) -> Any:
+    """A gradient where `mask` is not 0, else 0, whatever it is there."""
+    return large.let(g, mask) if g.__class__ is _ndarray else masked_fill(g, mask == 0, 0)
+
+
+def nothing(g: Any) -> Any:
+    """The gradient of what is flat everywhere."""
+    return np.zeros_like(g) if g.__class__ is _ndarray else masked_fill(g, True, 0)
 
 
 # -- arithmetic -------------------------------------------------------------------------------------------------------------------------
@@ -83,7 +94,7 @@ def pow_scalar(x: Any, p: Any) -> Any:
 
 def _pow_scalar_grad(g: Any, x: Any, p: Any) -> Any:
     if p == 0:
-        return g * 0
+        return nothing(g)
     return g * (p * x) if p == 2 else g * (p * x ** (p - 1))
 
 
@@ -102,9 +113,15 @@ pow_base.vjp(lambda g, y, base: g * y * _log_or_zero(base))
 
 maximum = binary(r"\max({a}, {b})", np.maximum, name="maximum", grad_tex=r"\bar{a} = \bar{y}\,[a > b] + \tfrac{1}{2}\bar{y}\,[a = b]")
 minimum = binary(r"\min({a}, {b})", np.minimum, name="minimum", grad_tex=r"\bar{a} = \bar{y}\,[a < b] + \tfrac{1}{2}\bar{y}\,[a = b]")
-# where both are equal, each gets half
-maximum.vjp(lambda g, a, b: g * (a > b) + g * (a == b) * 0.5, lambda g, a, b: g * (a < b) + g * (a == b) * 0.5)
-minimum.vjp(lambda g, a, b: g * (a < b) + g * (a == b) * 0.5, lambda g, a, b: g * (a > b) + g * (a == b) * 0.5)
+
+
+def _unless(g: Any, lost: Any, tie: Any) -> Any:
+    # where both are equal, each gets half; a NaN gets all
+    return masked_fill(where(tie, g * 0.5, g), lost, 0)
+
+
+maximum.vjp(lambda g, a, b: _unless(g, a < b, a == b), lambda g, a, b: _unless(g, a > b, a == b))
+minimum.vjp(lambda g, a, b: _unless(g, a > b, a == b), lambda g, a, b: _unless(g, a < b, a == b))
 
 atan2 = binary(r"\operatorname{atan2}({a}, {b})", np.arctan2, name="atan2", to_float=True)
 atan2.vjp(lambda g, a, b: g * b / (a * a + b * b), lambda g, a, b: -g * a / (a * a + b * b))
@@ -134,12 +151,21 @@ bitwise_not = unary(r"\sim {x}", np.invert, name="bitwise_not")
 isnan = unary(r"[{x} \text{ is nan}]", np.isnan, name="isnan")
 isinf = unary(r"[{x} = \pm\infty]", np.isinf, name="isinf")
 isfinite = unary(r"[{x} \text{ finite}]", np.isfinite, name="isfinite")
-sign = unary(r"\operatorname{sign}({x})", np.sign, name="sign", grad_tex="0")
+
+
+def _sign(x: Any) -> Any:
+    if x.dtype.kind == "b":
+        return x.copy()
+    y = np.sign(x)
+    return np.where(y == y, y, y.dtype.type(0)) if x.dtype.kind == "f" and np.isnan(np.add.reduce(y, None)) else y      # the sign of NaN is 0
+
+
+sign = unary(r"\operatorname{sign}({x})", _sign, name="sign", grad_tex="0")
 floor = unary(r"\lfloor {x} \rfloor", np.floor, name="floor", grad_tex="0")
 ceil = unary(r"\lceil {x} \rceil", np.ceil, name="ceil", grad_tex="0")
 trunc = unary(r"\operatorname{trunc}({x})", np.trunc, name="trunc", grad_tex="0")
 for _flat in (sign, floor, ceil, trunc):
-    _flat.vjp(lambda g: g * 0)
+    _flat.vjp(nothing)
 
 
 @op(r"\operatorname{round}({x})", name="round", grad_tex="0")
@@ -147,7 +173,7 @@ def round(x: Any, decimals: Any) -> Any:
     return np.round(x, decimals)
 
 
-round.vjp(lambda g: g * 0)
+round.vjp(nothing)
 
 # -- exponentials, roots, trigonometry ----------------------------------------------------------------------------------------------------
 
@@ -245,7 +271,6 @@ abs.vjp(lambda g, x: g * sign(x))
 
 # A Python 0 is converted at every call; a 0-d array of the right dtype is not.
 _ZERO: dict[Any, Any] = {np.dtype(d): np.zeros((), d) for d in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1")}
-_BOOL, _multiply, _ndarray = np.dtype(bool), np.multiply, np.ndarray
 
 
 _INFINITE = np.array(np.inf, "f4")
@@ -257,7 +282,8 @@ def _relu(x: Any) -> Any:
     return np.maximum(x, _ZERO[x.dtype]) if x.__class__ is np.ndarray else np.maximum(x, 0)
 
 
-_ZERO32 = _ZERO[np.dtype("f4")]
+_SINGLE, _pick = np.dtype("f4"), large.pick
+_ZERO32 = _ZERO[_SINGLE]
 
 
 def _relu_quick(x: Any, clip: Any = large.clip, low: Any = _ZERO32, high: Any = _INFINITE) -> Any:
@@ -266,7 +292,7 @@ def _relu_quick(x: Any, clip: Any = large.clip, low: Any = _ZERO32, high: Any = 
 
 def _relu_slope(g: Any, y: Any) -> Any:
     # y is never negative, so that y > 0 is y != 0, which lets a gradient through where y is NaN, as PyTorch does
-    return _multiply(g, y.astype(_BOOL)) if y.__class__ is _ndarray else g * (y > 0)
+    return _pick(y, g, _ZERO32) if y.__class__ is _ndarray and y.dtype is _SINGLE and y.size < 2048 else let(g, y)
 
 
 relu = unary(r"\max({x}, 0)", _relu, name="relu", grad_tex=r"\bar{x} = \bar{y} \odot [y > 0]",
@@ -314,7 +340,11 @@ def elu(x: Any, alpha: float) -> Any:
     return y
 
 
-elu.vjp(lambda g, x, alpha: where(x > 0, g, g * alpha * exp(minimum(x, x * 0))))
+def _elu_grad(g: Any, x: Any, alpha: float) -> Any:
+    return where(x > 0, g, g * alpha * exp(clamp(x, None, 0)))
+
+
+elu.vjp(_elu_grad)
 
 
 @op(r"\tfrac{1}{\beta} \log(1 + e^{\beta {x}})", name="softplus", grad_tex=r"\bar{x} = \bar{y} \odot \sigma(\beta x)")
@@ -347,7 +377,7 @@ def hardtanh(x: Any, low: float, high: float) -> Any:
     return np.clip(x, low, high)
 
 
-hardtanh.vjp(lambda g, x, low, high: g * (x > low) * (x < high))
+hardtanh.vjp(lambda g, x, low, high: let(g, (x > low) & (x < high)))
 
 
 @op(r"\operatorname{where}(c, {a}, {b})", operands=3, name="where", grad_tex=r"\bar{a} = \bar{y} \odot c \\ \bar{b} = \bar{y} \odot (1 - c)")

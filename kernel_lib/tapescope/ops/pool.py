@@ -14,6 +14,7 @@ import numpy as np
 from ..core.device import module_of
 from ..core.op import op
 from .conv import Sizes, every, inner, padded, windows
+from .pointwise import let
 
 
 def _places(kernel: Sizes) -> Any:
@@ -67,15 +68,6 @@ def max_pool_indices(x: Any, winner: Any, kernel: Sizes, stride: Sizes, padding:
     return out
 
 
-def _plain(x: Any) -> bool:
-    """Whether losers can be multiplied away: an infinity times 0 is not 0."""
-    return isinstance(x, np.ndarray) and bool(np.isfinite(np.add.reduce(x, None)))
-
-
-def _won(x: Any, winner: Any, k: int, plain: bool) -> Any:
-    return x * (winner == k) if plain else np.where(winner == k, x, x.dtype.type(0))
-
-
 def _to_winners(x: Any, winner: Any, shape: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """Zeros with `x` where the largest of every window was."""
     n, c, *size = shape
@@ -83,15 +75,14 @@ def _to_winners(x: Any, winner: Any, shape: Any, kernel: Sizes, stride: Sizes, p
     # no element is in two windows
     apart = all(s >= k for s, k in zip(stride, kernel, strict=True)) and all(d == 1 for d in dilation)
     filled = apart and not any(padding) and tuple(kernel) == tuple(stride) and tuple(o * k for o, k in zip(out, kernel, strict=True)) == tuple(size)
-    plain = _plain(x)
     make = np.empty_like if filled else np.zeros_like
     y = make(x, shape=(n, c, *[h + 2 * p for h, p in zip(size, padding, strict=True)]), order="C")
     for k, place in _places(kernel):
         part = every(y, tuple(i * d for i, d in zip(place, dilation, strict=True)), stride, out)
         if apart:
-            part[...] = _won(x, winner, k, plain)
+            part[...] = let(x, winner == k)
         else:
-            part += _won(x, winner, k, plain)
+            part += let(x, winner == k)
     return y[inner(size, padding)]
 
 
@@ -99,9 +90,8 @@ def _from_winners(x: Any, winner: Any, kernel: Sizes, stride: Sizes, padding: Si
     """The element of every window that won."""
     win = windows(padded(x, padding), kernel, stride, dilation)
     out = np.zeros_like(x, shape=winner.shape, order="C")
-    plain = _plain(x)
     for k, place in _places(kernel):
-        out += _won(win[(..., *place)], winner, k, plain)
+        out += let(win[(..., *place)], winner == k)
     return out
 
 

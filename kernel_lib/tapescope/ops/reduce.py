@@ -9,7 +9,7 @@ import numpy as np
 from ..core import dtype as dt
 from ..core.op import op
 from . import large
-from .pointwise import exp
+from .pointwise import exp, let
 from .scalars import scalar_too
 from .shape import broadcast_to, reshape
 
@@ -129,12 +129,13 @@ def min_dim(x: Any, dim: int, keepdim: bool) -> Any:
 
 def put_along(g: Any, shape: Any, dim: int, keepdim: bool, indices: Any) -> Any:
     """Zeros with `g` at the places that were chosen along `dim`."""
+    from .creation import zeros_of
     from .index import scatter_add
 
     if not keepdim:
         one = kept(shape, (dim,))
         g, indices = reshape(g, one), indices.reshape(one)
-    return scatter_add(g * 0 if tuple(g.shape) == tuple(shape) else broadcast_to(g * 0, tuple(shape)), dim, indices, g)
+    return scatter_add(zeros_of(g, shape), dim, indices, g)
 
 
 max_dim.vjp(lambda g, x_shape, dim, keepdim, indices: put_along(g, x_shape, dim, keepdim, indices))
@@ -150,6 +151,12 @@ def _even(g: Any, x: Any, y: Any, dims: Dims) -> Any:
     return share * reshape(g, kept(x.shape, dims))
 
 
+def even_of_all(g: Any, x: Any, y: Any, dims: Dims) -> Any:
+    """The same where everything was reduced; an infinite gradient is nothing to the others, and NaN wins."""
+    mask = (x == y) | (x != x)
+    return let(spread(reshape(g, kept(x.shape, dims)) / sum_dim(mask, dims, True), x.shape, dims), mask)
+
+
 def _extreme(ufunc: Any, label: str) -> Any:
     def forward(x: Any, dims: Dims, keepdim: bool) -> Any:
         if x.size == 0:
@@ -160,8 +167,8 @@ def _extreme(ufunc: Any, label: str) -> Any:
 
 
 _TIES = r"\bar{x}_{i} = \frac{\bar{y}}{m}\,[x_i = y],\quad m \text{ ties}"
-max_all = op(r"\max {x}", name="max_all", node="Max", grad_tex=_TIES)(_extreme(np.maximum, "max")).vjp(_even)
-min_all = op(r"\min {x}", name="min_all", node="Min", grad_tex=_TIES)(_extreme(np.minimum, "min")).vjp(_even)
+max_all = op(r"\max {x}", name="max_all", node="Max", grad_tex=_TIES)(_extreme(np.maximum, "max")).vjp(even_of_all)
+min_all = op(r"\min {x}", name="min_all", node="Min", grad_tex=_TIES)(_extreme(np.minimum, "min")).vjp(even_of_all)
 amax = op(r"\max_{d} {x}", name="amax", grad_tex=_TIES)(_extreme(np.maximum, "amax")).vjp(_even)
 amin = op(r"\min_{d} {x}", name="amin", grad_tex=_TIES)(_extreme(np.minimum, "amin")).vjp(_even)
 max_all.op.node_name, min_all.op.node_name = "MaxBackward1", "MinBackward1"

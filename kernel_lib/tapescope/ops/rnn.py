@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.op import op
 from .again import gradients
+from .pointwise import let
 
 Steps = list[tuple[int, int]]
 
@@ -299,14 +300,17 @@ def _rnn_grad(g: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: An
     if hasattr(x, "_array") or hasattr(_first(g), "_array"):
         return gradients(lambda *a: _rnn_composed(*[*a, relu, sizes, reverse]), (x, h0, w_ih, w_hh, b_ih, b_hh), g, needs)
     gy, gh = g
-    dz = (states > 0).astype(x.dtype) if relu else 1 - states * states
+    dz = np.empty_like(states) if relu else 1 - states * states
     dh = np.zeros_like(h0) if gh is None else gh.copy()
     for start, stop in reversed(steps_of(sizes, reverse)):
         d = dh[:stop - start]
         if gy is not None:
             d += gy[start:stop]
         z = dz[start:stop]
-        z *= d
+        if relu:
+            z[...] = let(d, states[start:stop])
+        else:
+            z *= d
         dh[:stop - start] = z.dot(w_hh)
     gb = _row_sums(dz) if needs[4] or needs[5] else None
     return [dz.dot(w_ih) if needs[0] else None, dh if needs[1] else None, dz.T.dot(x) if needs[2] else None,

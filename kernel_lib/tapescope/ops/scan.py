@@ -10,8 +10,8 @@ from ..core.op import op
 from . import large
 from . import order as od
 from .index import scatter_add
-from .pointwise import exp, isnan, log, where
-from .reduce import Dims, _even, _norm_grad, mean_dim, norm, put_along, spread
+from .pointwise import exp, isnan, log, nothing, where
+from .reduce import Dims, _even, _norm_grad, even_of_all, mean_dim, norm, put_along, spread
 from .reduce import _std_grad as std_grad
 from .reduce import _var_grad as var_grad
 from .reduce import std as std_op
@@ -41,8 +41,8 @@ def cummin(x: Any, dim: int) -> Any:
     return od.remembered(*_running(np.minimum, x, dim, np.less_equal))
 
 
-cummax.vjp(lambda g, dim, indices: scatter_add(g * 0, dim, indices, g))
-cummin.vjp(lambda g, dim, indices: scatter_add(g * 0, dim, indices, g))
+cummax.vjp(lambda g, dim, indices: scatter_add(nothing(g), dim, indices, g))
+cummin.vjp(lambda g, dim, indices: scatter_add(nothing(g), dim, indices, g))
 
 
 @op(r"\log \operatorname{cumsum} e^{x}", name="logcumsumexp", grad_tex=r"\bar{x}_i = \textstyle\sum_{j \ge i} \bar{y}_j\,e^{x_i - y_j}")
@@ -137,12 +137,8 @@ def _whole(x: Any, ignore_nan: bool) -> Any:
     return line[_middle(line, 0, ignore_nan)[0]] if line.size else x.dtype.type(np.nan)
 
 
-def _spread_even(g: Any, x: Any, y: Any) -> Any:
-    return _even(g, x, y, tuple(range(x.ndim)))
-
-
-median_all.vjp(_spread_even)
-nanmedian_all.vjp(_spread_even)
+median_all.vjp(lambda g, x, y: even_of_all(g, x, y, tuple(range(x.ndim))))
+nanmedian_all.vjp(lambda g, x, y: _even(g, x, y, tuple(range(x.ndim))))
 
 # -- without nan, and two at once -----------------------------------------------------------------------------------------------------------
 
