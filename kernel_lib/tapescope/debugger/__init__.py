@@ -3,10 +3,11 @@
 from .axes import name_axes
 from .frames import frames, held
 from .held import Aborted
-from .look import At, summary
+from .look import At
 from .pause import BreakpointWarning, Unattended, settings
 from .points import Breakpoint, breakpoints
 from .stepper import Debugger, debug
+from .summary import summary
 from .watch import break_on
 
 __all__ = ["Aborted", "At", "Breakpoint", "BreakpointWarning", "Debugger", "Unattended", "break_on", "breakpoints", "debug", "frames", "held", "name_axes", "settings",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .branch import Change, change
-from .sight import Sight
+from .branch import Change
+from .held import A, Held
 
 if TYPE_CHECKING:
     from .check import Check, ModuleCheck
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from .memory import Memory
     from .origin import Origin
 
+C = TypeVar("C", bound=Change)
 
-class Asks(Sight):
-    """The questions; `Debugger` answers them.
+
+class Asks(Held[A], Generic[A, C]):
+    """The questions, whoever runs the pass; methods with an underscore are how an engine answers.
 
     `optimizer` is the one whose step a branch is compared by (default: the recording's); `again` computes the loss anew, so that it can be measured after
     the step: `ts.debug(loss, optimizer=opt, again=lambda: F.cross_entropy(model(x), y))`.
@@ -24,9 +26,10 @@ class Asks(Sight):
 
     optimizer: Any = None
     again: Callable[[], Any] | None = None
-    branch: tuple[Change, ...] = ()                             # changes that are tried
+    branch: tuple[C, ...] = ()                                  # changes that are tried
     compared: Comparison | None = None
     origins: Origin | None = None                               # what `origin()` found last
+    checked: dict[Any, Check] | None = None                     # what `check()` found, by node
 
     # -- what if ------------------------------------------------------------------------------------------------------------------
 
@@ -34,8 +37,9 @@ class Asks(Sight):
                 saved: str | None = None, input: int | None = None, seed: int = 0) -> Comparison:
         """Changes what comes into the node at the cursor, or a value that it has `saved`, on a branch, and compares that with the pass as it is.
 
-        One of `zero`, `scale` (a factor), `clip` (to this norm), `noise` (of this deviation, drawn from `seed`) and `replace` (a tensor of the same shape).
-        More calls, here or at other stops, add to the branch. The held pass and `.grad` stay as they are until `keep()`.
+        One of `zero`, `scale` (a factor), `clip` (to this norm), `noise` (of this deviation, drawn from `seed`) and `replace` (a tensor of the same shape);
+        `input` is the number of one incoming gradient. More calls, here or at other stops, add to the branch. The held pass and `.grad` stay as they are until
+        `keep()`. On PyTorch's engine what is saved cannot be changed, hooks run once for each of the two, and RuntimeError says why where the pass may run once only.
         """
         given = {"zero": True if zero else None, "scale": scale, "clip": clip, "noise": noise, "replace": replace}
         chosen = [k for k, v in given.items() if v is not None]
@@ -43,8 +47,7 @@ class Asks(Sight):
             raise TypeError(f"what_if takes one of zero, scale, clip, noise, replace; got {', '.join(chosen) or 'none'}")
         how = chosen[0]
         with self.lock:
-            by = given[how] if how in ("scale", "clip", "noise") else None
-            made = change(self, how, by, replace, saved, input, seed)
+            made = self._change(how, given[how] if how in ("scale", "clip", "noise") else None, replace, saved, input, seed)
             return self._try_branch((*self.branch, made))
 
     def compare(self) -> Comparison:
@@ -52,10 +55,9 @@ class Asks(Sight):
         with self.lock:
             return self._try_branch(self.branch)
 
-    def _try_branch(self, branch: tuple[Change, ...]) -> Comparison:
-        from .compare import compare
-
-        found = compare(self, branch)
+    def _try_branch(self, branch: tuple[C, ...]) -> Comparison:
+        self._must_not_be_aborted()
+        found = self._compare(branch)
         self.branch, self.compared = branch, found
         self._tell()
         return found
@@ -77,30 +79,67 @@ class Asks(Sight):
 
         With `module`, every node that was made inside that module.
         """
-        from .check import check_module
+        from .check import check_nodes
 
         if module is None:
             return self.check_here()
         with self.lock:
-            return check_module(self, module)
+            return check_nodes(self, module)
+
+    def check_here(self) -> Check:
+        """Whether the derivative of the node at the cursor is right; views are told."""
+        with self.lock:
+            at = self.at
+            if at is None:
+                raise RuntimeError("the pass is over: there is no node to check; step back first")
+            found = self._check(at.node)
+            self.checked = {**(self.checked or {}), at.node: found}
+            self._tell()
+            return found
 
     def origin(self, direction: str | None = None) -> Origin:
         """Where a NaN, an infinity or a blow-up began: the first abnormal op in the forward pass, else in the backward pass; `direction` asks for one of them."""
-        from .origin import origin
-
         with self.lock:
-            self.origins = origin(self, direction)
+            self.origins = self._origin(direction)
             self._tell()
             return self.origins
 
     def memory(self) -> Memory:
         """What the graph holds for the rest of the pass, node by node, how it falls, its peak, and what a checkpoint of each module would save."""
-        from .memory import memory
-
-        return memory(self)
+        with self.lock:
+            return self._memory()
 
     def describe(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What a view is told: meta and columns of a `debug` frame."""
         from .frames import describe
 
         return describe(self)
+
+    # -- how an engine answers -----------------------------------------------------------------------------------------------------
+
+    def _change(self, how: str, by: Any, value: Any, saved: str | None, nr: int | None, seed: int) -> C:
+        raise NotImplementedError
+
+    def _compare(self, branch: tuple[C, ...]) -> Comparison:
+        raise NotImplementedError
+
+    def _check(self, node: Any, values: Any = None) -> Check:
+        """One node; `values` are what `_values()` has gathered for several."""
+        raise NotImplementedError
+
+    def _values(self) -> Any:
+        raise NotImplementedError
+
+    def _ops(self) -> Sequence[Any]:
+        """The nodes of the pass that are no leaves, in its order."""
+        raise NotImplementedError
+
+    def _known(self, what: str) -> str:
+        """The ops, parameters or modules that the pass has, in words."""
+        raise NotImplementedError
+
+    def _origin(self, direction: str | None) -> Origin:
+        raise NotImplementedError
+
+    def _memory(self) -> Memory:
+        raise NotImplementedError

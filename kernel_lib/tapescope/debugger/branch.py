@@ -31,7 +31,7 @@ class Change:
     "replace" (by `value`). `what` is "gradient" or the name of a saved value.
     """
 
-    def __init__(self, node: Node, index: int, what: str, how: str, by: float | None, value: Any, nr: int | None, seed: int) -> None:
+    def __init__(self, node: Any, index: int, what: str, how: str, by: float | None, value: Any, nr: int | None, seed: int) -> None:
         if how not in HOW:
             raise ValueError(f"a change is one of {', '.join(HOW)}, not {how!r}")
         if how in ("scale", "clip", "noise"):
@@ -73,24 +73,32 @@ class Change:
         return f"{what} {title(self.node)} {done}"
 
 
+def incoming(node: Any, grads: Sequence[Any], how: str, nr: int | None) -> list[Any]:
+    """The gradients that a change at a node is of; IndexError and ValueError say what does not fit."""
+    if nr is not None and not 0 <= nr < len(grads):
+        raise IndexError(f"{title(node)} has {len(grads)} incoming gradient(s); there is no number {nr}")
+    found = [g for i, g in enumerate(grads) if g is not None and nr in (None, i)]
+    if how == "replace" and len(found) != 1:
+        raise ValueError(f"{title(node)} has {len(grads)} incoming gradients: say which is replaced by input=")
+    return found
+
+
+def must_fit(node: Any, old: Sequence[int], new: Sequence[int], saved: str | None = None) -> None:
+    """ValueError where a replacement has another shape than what it replaces."""
+    if list(old) != list(new):
+        raise ValueError(f"{'the gradient at' if saved is None else saved + ' of'} {title(node)} has shape {list(old)}, the replacement {list(new)}")
+
+
 def change(dbg: Sight, how: str, by: float | None, value: Any, saved: str | None, nr: int | None, seed: int) -> Change:
     """A change at the cursor; TypeError and ValueError say what does not fit."""
     stop = dbg._pass.stop
     if stop is None:
         raise RuntimeError("the pass is over: there is nothing to change; step back first")
     node = stop.node
-    if nr is not None and not 0 <= nr < len(stop.grads):
-        raise IndexError(f"{title(node)} has {len(stop.grads)} incoming gradient(s); there is no number {nr}")
-    if saved is None:
-        old = [getattr(g, "_array", g) for i, g in enumerate(stop.grads) if g is not None and nr in (None, i)]
-        if how == "replace" and len(old) != 1:
-            raise ValueError(f"{title(node)} has {len(stop.grads)} incoming gradients: say which is replaced by input=")
-    else:
-        old = [_array(entry_of(node, saved)[1], saved, node)]
+    old = [getattr(g, "_array", g) for g in incoming(node, stop.grads, how, nr)] if saved is None else [_array(entry_of(node, saved)[1], saved, node)]
     if how == "replace":
         value = value._array if isinstance(value, Tensor) else np.asarray(value)
-        if np.shape(value) != np.shape(old[0]):
-            raise ValueError(f"{'the gradient at' if saved is None else saved + ' of'} {title(node)} has shape {list(np.shape(old[0]))}, the replacement {list(np.shape(value))}")
+        must_fit(node, np.shape(old[0]), np.shape(value), saved)
         value = np.array(value) if isinstance(value, np.ndarray) else value.copy()
     return Change(node, dbg.index, saved or "gradient", how, by, value, nr, seed)
 

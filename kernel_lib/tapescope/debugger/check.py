@@ -16,6 +16,7 @@ from .kept import dice, throw_again
 from .values import SHAPES, Values, forward
 
 if TYPE_CHECKING:
+    from .asks import Asks
     from .sight import Sight
 
 SMALL = 48                         # elements that are tried one by one; of more, random directions
@@ -97,17 +98,17 @@ class Unchecked(RuntimeError):
     """A node that cannot be checked: it does not hold what its forward needs."""
 
 
-def check_module(dbg: Sight, module: str) -> ModuleCheck:
+def check_nodes(dbg: Asks[Any, Any], module: str) -> ModuleCheck:
     """Every node of the pass that was made inside a module."""
     from .where import inside
 
-    nodes = [n for n in dbg._pass.order if inside(dbg.where.module(n), module) or not module]
+    nodes = [n for n in dbg._ops() if inside(dbg.where.module(n), module) or not module]
     if not nodes:
         raise RuntimeError(f"no node of this pass has module {module!r}; it has {dbg._known('module')}")
-    values, found, skipped = Values(dbg._pass.order), [], []
+    values, found, skipped = dbg._values(), [], []
     for n in nodes:
         try:
-            found.append(check_node(dbg, n, values))
+            found.append(dbg._check(n, values))
         except Unchecked as why:
             skipped.append((title(n), str(why)))
     return ModuleCheck(module, found, skipped)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,10 @@ from .kept import dice, throw_again
 
 if TYPE_CHECKING:
     from .asks import Asks
+    from .sight import Sight
 
+L = TypeVar("L")                   # a leaf
+C = TypeVar("C", bound=Change)
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 
 
@@ -61,72 +64,122 @@ def _arrow(a: float, b: float, digits: int = 4) -> str:
     return f"{a:.{digits}g}" if a == b else f"{a:.{digits}g} → {b:.{digits}g}"
 
 
-def compare(dbg: Asks, changes: Sequence[Change]) -> Comparison:
-    """Runs the rest of the pass without and with the changes (without any: without and with the edits of the pass itself)."""
-    p = dbg._pass
-    if changes:
-        first = min(c.index for c in changes)
-        before, after = outcome(p, index=first), outcome(p, changes, index=first)
-    else:
-        before, after = outcome(p, edited=False), outcome(p)
-    told = [described(dbg, c) for c in changes]
-    rows = [{"parameter": dbg.name_of(t), "grad": [_norm(before[t]), _norm(after[t])], **_angle(before[t], after[t]), "update": None}
-            for t in before if before[t] is not None and after.get(t) is not None]
-    now = _number(dbg.roots[0]) if len(dbg.roots) == 1 and dbg.roots[0]._array.size == 1 else None
-    optimizer = dbg.optimizer if dbg.optimizer is not None else _pacing(dbg)
-    if optimizer is None:
-        return Comparison(told, rows, "", None, "set dbg.optimizer to compare updates and the loss after the step")
-    words = _words(optimizer)
-    try:
-        (moves0, loss0), (moves1, loss1) = (stepped(dbg, optimizer, g, dbg.again) for g in (before, after))
-    except Exception as error:
-        return Comparison(told, rows, words, None, f"the step could not be tried: {type(error).__name__}: {error}")
-    by_name = {r["parameter"]: r for r in rows}
-    slope0 = slope1 = 0.0
-    for t, g in before.items():
-        if g is None or t not in moves0 or t not in moves1:
-            continue
-        by_name[dbg.name_of(t)]["update"] = [_norm(moves0[t]), _norm(moves1[t])]
-        g64 = np.asarray(_host(g), np.float64)
-        slope0, slope1 = slope0 + float(np.vdot(g64, moves0[t])), slope1 + float(np.vdot(g64, moves1[t]))
-    loss = None
-    if now is not None:
+class Beside(Generic[L, C]):
+    """A branch beside the pass as it is. Whoever runs the pass says what leaves are given, how they are measured, and how a step is tried."""
+
+    def __init__(self, dbg: Asks[Any, Any], changes: Sequence[C]) -> None:
+        self.dbg, self.changes = dbg, changes
+
+    def outcomes(self) -> tuple[dict[L, Any], dict[L, Any]]:
+        """What every leaf is given without and with the changes; without any, without and with the edits of the pass itself."""
+        raise NotImplementedError
+
+    def norm(self, g: Any) -> float:
+        raise NotImplementedError
+
+    def angle(self, a: Any, b: Any) -> dict[str, float]:
+        """`cosine` between two gradients, and their `difference` relative to the first."""
+        raise NotImplementedError
+
+    def slope(self, g: Any, move: Any) -> float:
+        """How much a move changes the loss, to first order."""
+        raise NotImplementedError
+
+    def loss_now(self) -> float | None:
+        """The loss; None where the pass has not begun at one number."""
+        raise NotImplementedError
+
+    def pacing(self) -> Any:
+        """The optimizer that ends the steps of the recording, if there is one."""
+        ref = self.dbg.tape.recorder.pacing
+        return None if ref is None else ref()
+
+    def stepped(self, optimizer: Any, grads: dict[L, Any]) -> tuple[dict[L, Any], float | None]:
+        """How the optimizer would move its parameters with these gradients, and the loss there, where it can be computed; nothing is left of it."""
+        raise NotImplementedError
+
+    def compare(self) -> Comparison:
+        """Runs the pass without and with the changes, and tries a step with each outcome."""
+        dbg = self.dbg
+        before, after = self.outcomes()
+        told = [{"node": dbg.row(c.node), "index": c.index, "name": title(c.node), "what": c.what, "how": c.how, "by": c.by, "words": c.words()} for c in self.changes]
+        rows = [{"parameter": dbg.name_of(t), "grad": [self.norm(g), self.norm(after[t])], **self.angle(g, after[t]), "update": None}
+                for t, g in before.items() if g is not None and after.get(t) is not None]
+        optimizer = dbg.optimizer if dbg.optimizer is not None else self.pacing()
+        if optimizer is None:
+            return Comparison(told, rows, "", None, "set dbg.optimizer to compare updates and the loss after the step")
+        lr = optimizer.param_groups[0].get("lr")
+        words = type(optimizer).__name__ + (f", lr {float(lr):g}" if lr is not None else "")
+        try:
+            (moves0, loss0), (moves1, loss1) = (self.stepped(optimizer, g) for g in (before, after))
+        except Exception as error:
+            return Comparison(told, rows, words, None, f"the step could not be tried: {type(error).__name__}: {error}")
+        by_name = {r["parameter"]: r for r in rows}
+        slopes = [0.0, 0.0]
+        for t, g in before.items():
+            if g is not None and t in moves0 and t in moves1:
+                by_name[dbg.name_of(t)]["update"] = [self.norm(moves0[t]), self.norm(moves1[t])]
+                slopes = [s + self.slope(g, m[t]) for s, m in zip(slopes, (moves0, moves1), strict=True)]
+        now = self.loss_now()
+        if now is None:
+            return Comparison(told, rows, words, None)
         measured = loss0 is not None and loss1 is not None
-        loss = {"now": now, "before": loss0 if measured else now + slope0, "after": loss1 if measured else now + slope1, "measured": measured}
-    return Comparison(told, rows, words, loss)
+        after_step = (loss0, loss1) if measured else (now + slopes[0], now + slopes[1])
+        return Comparison(told, rows, words, {"now": now, "before": after_step[0], "after": after_step[1], "measured": measured})
 
 
-def described(dbg: Asks, c: Change) -> dict[str, Any]:
-    """A change as a view is told."""
-    return {"node": dbg.row(c.node), "index": c.index, "name": title(c.node), "what": c.what, "how": c.how, "by": c.by, "words": c.words()}
+class Trial(Beside[Tensor, Change]):
+    """The same for our own engine: the rest of the pass runs twice, and the optimizer steps in place, and back."""
 
+    dbg: Sight
 
-# -- the step ----------------------------------------------------------------------------------------------------------------------
+    def outcomes(self) -> tuple[dict[Tensor, Any], dict[Tensor, Any]]:
+        p = self.dbg._pass
+        if not self.changes:
+            return outcome(p, edited=False), outcome(p)
+        first = min(c.index for c in self.changes)
+        return outcome(p, index=first), outcome(p, self.changes, index=first)
 
+    def norm(self, g: Any) -> float:
+        return _norm(g)
 
-def stepped(dbg: Asks, optimizer: Any, grads: dict[Tensor, Any], again: Callable[[], Any] | None) -> tuple[dict[Tensor, Any], float | None]:
-    """How the optimizer would move its parameters with these gradients, and the loss there; everything is as before when it returns."""
-    params = [p for group in optimizer.param_groups for p in group["params"]]
-    was = {p: np.array(_host(p._array)) for p in params}
-    with _untouched(dbg, optimizer, params):
-        for p in params:
-            g = grads.get(p)
-            if g is not None:
-                p._grad = wrap(np.array(g) if p._grad is None else p._grad._array + g)
-        type(optimizer).step(optimizer)
-        moves = {p: np.asarray(_host(p._array), np.float64) - was[p] for p in params}
-        loss = None
-        if again is not None:
-            grad = set_grad(False)
-            try:
-                loss = _number(again())
-            finally:
-                set_grad(grad)
-    return moves, loss
+    def angle(self, a: Any, b: Any) -> dict[str, float]:
+        a, b = np.asarray(_host(a), np.float64), np.asarray(_host(b), np.float64)
+        if np.array_equal(a, b, equal_nan=True):
+            return {"cosine": 1.0, "difference": 0.0}
+        m, n = _norm(a), _norm(b)
+        with np.errstate(all="ignore"):
+            return {"cosine": float(np.vdot(a, b)) / (m * n) if m and n else 0.0, "difference": _norm(b - a) / m if m else math.inf}
+
+    def slope(self, g: Any, move: Any) -> float:
+        return float(np.vdot(np.asarray(_host(g), np.float64), move))
+
+    def loss_now(self) -> float | None:
+        roots = self.dbg.roots
+        return _number(roots[0]) if len(roots) == 1 and roots[0]._array.size == 1 else None
+
+    def stepped(self, optimizer: Any, grads: dict[Tensor, Any]) -> tuple[dict[Tensor, Any], float | None]:
+        params = [p for group in optimizer.param_groups for p in group["params"]]
+        was = {p: np.array(_host(p._array)) for p in params}
+        with _untouched(self.dbg, optimizer, params):
+            for p in params:
+                g = grads.get(p)
+                if g is not None:
+                    p._grad = wrap(np.array(g) if p._grad is None else p._grad._array + g)
+            type(optimizer).step(optimizer)
+            moves = {p: np.asarray(_host(p._array), np.float64) - was[p] for p in params}
+            loss = None
+            if self.dbg.again is not None:
+                grad = set_grad(False)
+                try:
+                    loss = _number(self.dbg.again())
+                finally:
+                    set_grad(grad)
+        return moves, loss
 
 
 @contextmanager
-def _untouched(dbg: Asks, optimizer: Any, params: list[Tensor]) -> Iterator[None]:
+def _untouched(dbg: Sight, optimizer: Any, params: list[Tensor]) -> Iterator[None]:
     """Puts back parameters, gradients, the optimizer's state, buffers, random numbers and versions; nobody hears of what happens meanwhile."""
     buffers = [b for m in _models(dbg) for b in m.buffers() if isinstance(b, Tensor)]
     memory = [(t, t._array, t._array.copy(), t._storage, t._version) for t in dict.fromkeys([*params, *buffers])]
@@ -171,21 +224,10 @@ def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def _models(dbg: Asks) -> list[Any]:
+def _models(dbg: Sight) -> list[Any]:
     """The models that the pass may be of: the one given, and those that have been called under a recording or an ear."""
     found = [dbg.module, *[r() for r in dbg.tape.recorder.names.roots], *[r() for r in ear.names.roots]]
     return list({id(m): m for m in found if m is not None and hasattr(m, "buffers")}.values())
-
-
-def _pacing(dbg: Asks) -> Any:
-    """The optimizer that ends the steps of the recording, if there is one."""
-    ref = dbg.tape.recorder.pacing
-    return None if ref is None else ref()
-
-
-def _words(optimizer: Any) -> str:
-    lr = optimizer.param_groups[0].get("lr")
-    return type(optimizer).__name__ + (f", lr {float(lr):g}" if lr is not None else "")
 
 
 # -- numbers ------------------------------------------------------------------------------------------------------------------------
@@ -202,12 +244,3 @@ def _number(value: Any) -> float:
 def _norm(a: Any) -> float:
     a = np.asarray(_host(a), np.float64)
     return math.sqrt(float(np.vdot(a, a).real))
-
-
-def _angle(a: Any, b: Any) -> dict[str, float]:
-    a, b = np.asarray(_host(a), np.float64), np.asarray(_host(b), np.float64)
-    if np.array_equal(a, b, equal_nan=True):
-        return {"cosine": 1.0, "difference": 0.0}
-    m, n = _norm(a), _norm(b)
-    with np.errstate(all="ignore"):
-        return {"cosine": float(np.vdot(a, b)) / (m * n) if m and n else 0.0, "difference": _norm(b - a) / m if m else math.inf}

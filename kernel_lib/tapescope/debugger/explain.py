@@ -72,7 +72,7 @@ def _small(a: Any) -> bool:
 
 
 def _text(name: str, a: Any, at: At) -> list[str]:
-    from .look import one_line
+    from .summary import one_line
 
     head = f"  {name:>8} = "
     if not _small(a):

@@ -14,9 +14,9 @@ from ..core.site import PACKAGES, SiteInfo, resolve
 from ..tape import Tape, active, registry
 from .ear import ear
 from .held import Aborted
-from .look import one_line
 from .pause import pause
 from .points import Breakpoint, Measure, breakpoints
+from .summary import one_line
 from .where import structure_of
 
 _number = itertools.count(1_000_000).__next__

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.node import Freed
 from ..tape import Frame, Tape
 from .axes import axes_of
-from .look import At, sample, summary
+from .held import Array, HeldAt
+from .summary import sample, summary
 
 if TYPE_CHECKING:
     from .asks import Asks
@@ -64,54 +64,53 @@ def _bare(dbg: Any, error: Exception) -> dict[str, Any]:
                                            "formula": "", "grad_in": [], "saved": [], "grad_out": [], "shares": []}}
 
 
-def describe(dbg: Asks) -> tuple[dict[str, Any], dict[str, Any]]:
+def describe(dbg: Asks[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A held pass as the meta and columns of a frame."""
     columns: dict[str, Any] = {}
     at = dbg.at
-    arrived: dict[str, float] = {}
-    for (t, _), norm in zip(dbg.arrived, dbg.norms(), strict=True):
-        arrived[dbg.name_of(t)] = norm
+    arrived = {dbg.name_of(t): norm for (t, _), norm in zip(dbg.arrived, dbg.norms(), strict=True)}
     meta = {"state": dbg.state, "live": dbg.live, "graph": dbg.graph, "index": dbg.index, "total": dbg.total, "node": -1 if at is None else at.row,
             "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "changed": dbg.noticed,
             "branch": None if dbg.compared is None else dbg.compared.to_dict(), "origin": None if dbg.origins is None else dbg.origins.to_dict(),
-            "memory": dbg.lens.totals(dbg.index, dbg.nbytes), "hits": [b.id for b in dbg.hits], "nbytes": dbg.nbytes, "kept": [k.index for k in dbg._pass.kept],
+            "memory": dbg.totals(), "hits": [b.id for b in dbg.hits], "nbytes": dbg.nbytes, "kept": dbg.kept(),
             "error": None if dbg.error is None else "\n".join([f"{type(dbg.error).__name__}: {dbg.error}", *getattr(dbg.error, "__notes__", [])]),
-            "at": None if at is None else _describe(at, columns), "arrived": [{"parameter": n, "norm": v} for n, v in arrived.items()]}
+            "at": None if at is None else _describe(at, (dbg.checked or {}).get(at.node), columns), "arrived": [{"parameter": n, "norm": v} for n, v in arrived.items()]}
     return meta, columns
 
 
 def entries(name: str, values: Any, columns: dict[str, Any]) -> list[dict[str, Any]]:
     """Summaries of tensors with their values as columns; what is no tensor as its text."""
-    return [_entry(f"{name}[{i}]" if len(values) > 1 else name, v, columns) for i, v in enumerate(values) if v is not None]
+    found = []
+    for i, v in enumerate(values):
+        if v is not None:
+            array = v._array if hasattr(v, "_array") else v
+            found.append(_entry(f"{name}[{i}]" if len(values) > 1 else name, v, (array, str(array.dtype)) if hasattr(array, "shape") else None, columns, axes_of(v)))
+    return found
 
 
-def _entry(name: str, value: Any, columns: dict[str, Any], axes: Any = None) -> dict[str, Any]:
-    array = value._array if hasattr(value, "_array") else value
-    if not hasattr(array, "shape"):
+def _entry(name: str, value: Any, known: Array | None, columns: dict[str, Any], axes: Any = None) -> dict[str, Any]:
+    if known is None:
         return {**summary(name, np.zeros(0)), "dtype": type(value).__name__, "shape": [], "text": str(value), "bytes": 0}
-    found = summary(name, array)
-    found["axes"] = axes or axes_of(value)
+    array = known[0]
+    found = summary(name, *known)
+    found["axes"] = axes
     if array.size and array.dtype.kind in "fiub":
         found["sample"], columns[f"c{len(columns)}"] = sample(array)
         found["column"] = f"c{len(columns) - 1}"
     return found
 
 
-def _describe(at: At, columns: dict[str, Any]) -> dict[str, Any]:
+def _describe(at: HeldAt, check: Any, columns: dict[str, Any]) -> dict[str, Any]:
     def add(name: str, value: Any, kind: str, i: int = 0) -> dict[str, Any]:
-        return _entry(name, value, columns, at.axes(kind, i, value))
+        return _entry(name, value, at.array(value), columns, at.axes(kind, i, value))
 
     info = at.source
-    dbg = at._dbg
-    found = (dbg.checked or {}).get(at.node)
-    own = dbg._pass.hooked or at.own_code
     return {
-        "name": at.name, "label": at.parameter or at.node.op.label, "module": at.module,
+        "name": at.name, "label": at.label, "module": at.module,
         "source": None if info is None else [info.file, info.line, info.text, info.cell], "formula": at.formula,
         "grad_in": [add(f"grad_in[{i}]", g, "grad_in", i) for i, g in enumerate(at.grad_in) if g is not None],
         "saved": [add(n, v, "saved") for n, v in at.saved.items()],
         "grad_out": [add(f"grad_out[{i}]", g, "grad_out", i) for i, g in enumerate(at._shown()) if g is not None],
-        "shares": [] if own else at.shares(),
-        "stack": at.stack, "reaches": dbg.reach(at.node, MOST), "rule": at.rule, "hooks": at.hooks, "held": at.held, "freed": isinstance(at.node.saved, Freed),
-        "check": None if found is None else found.to_dict(), "time": at.time,
+        "shares": at._meeting(), "stack": at.stack, "reaches": at._dbg.reach(at.node, MOST), "rule": at.rule, "hooks": at.hooks, "held": at.held, "freed": at.freed,
+        "check": None if check is None else check.to_dict(), "time": at.time,
     }

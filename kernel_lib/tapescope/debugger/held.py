@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from ..core.site import SiteInfo
 from ..tape import Tape
+from .axes import Names
+from .shares import Part, shares
+from .summary import summary, words_of
 
-A = TypeVar("A")                   # what stands at a stop
+A = TypeVar("A", bound="HeldAt")   # what stands at a stop
+Array = tuple[Any, str]
 
 
 class Aborted(RuntimeError):
@@ -20,6 +27,8 @@ class Held(Generic[A]):
     number: int
     tape: Tape
     graph: int                     # of the tape: the one that this pass walks
+    where: Any                     # module paths of nodes, names of leaves
+    rows: dict[Any, int]           # of nodes, in that graph
     live = False                   # inside a call that is still open
     state = "held"
     reason = ""
@@ -31,6 +40,7 @@ class Held(Generic[A]):
     def _begin(self, number: int) -> None:
         self.number, self.lock = number, threading.RLock()
         self.hits: list[Any] = []                               # breakpoints that have stopped it here
+        self.noticed = []
 
     @property
     def at(self) -> A | None:
@@ -50,16 +60,61 @@ class Held(Generic[A]):
         """Whether somebody has to say how it goes on."""
         return self.state == "held"
 
+    def name_of(self, leaf: Any) -> str:
+        """A leaf's name: as its module or a recording calls it, or by shape."""
+        return str(self.where.leaf(leaf))
+
+    def row(self, node: Any) -> int:
+        """A node's row in the graph of the tape; -1 when it has none."""
+        return self.rows.get(node, -1)
+
+    @property
+    def arrived(self) -> list[tuple[Any, Any]]:
+        """What leaves have been given so far, in order."""
+        raise NotImplementedError
+
+    def norms(self) -> list[float]:
+        """The norm of every gradient that has arrived."""
+        raise NotImplementedError
+
+    @property
+    def edits(self) -> dict[Any, Any]:
+        """What has been put in the place of gradients, by node."""
+        raise NotImplementedError
+
+    def order(self) -> list[int]:
+        """Rows of the nodes as the engine takes them."""
+        raise NotImplementedError
+
+    noticed: list[str]                                          # parameters that were found changed
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held so that the pass can go back."""
+        return 0
+
+    def kept(self) -> list[int]:
+        """Indices from which it can go on again."""
+        return []
+
+    def totals(self) -> dict[str, int] | None:
+        """What the graph holds at the cursor; None where that is not known without looking at all of it."""
+        return None
+
+    def reach(self, node: Any, most: int = 1_000_000) -> list[str]:
+        """Names of the leaves that a gradient from this node comes to, in the order of the pass; of more than `most`, some."""
+        raise NotImplementedError
+
     def place(self) -> str:
         """'node 12 of 80: LogBackward0 in head (In [3], line 4: y = x.log())'."""
-        at: Any = self.at
+        at = self.at
         if at is None:
             return "the end of the pass"
         what = at.name + (f" of {at.parameter}" if at.parameter else f" in {at.module}" if at.module else "")
         return f"node {self.index + 1} of {self.total}: {what}" + (f" ({at.source})" if at.source else "")
 
     def __repr__(self) -> str:
-        at: Any = self.at
+        at = self.at
         where = f"before node {self.index + 1} of {self.total}: {at.name}{' in ' + at.module if at.module else ''}" if at is not None else self.reason
         return f"<Debugger {self.state}, {where}>"
 
@@ -82,43 +137,137 @@ class Held(Generic[A]):
             raise Aborted("this pass was aborted; call debug(loss) again")
 
 
-class HeldAt:
+class HeldAt(ABC):
     """What every stop shows as text: where it is, and what comes in, goes out and is saved, a line each."""
 
+    _dbg: Held[Any]
+    node: Any
+
+    @property
+    @abstractmethod
+    def name(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def module(self) -> str:
+        """The path of the module call that made this node; '' at the top level or when unknown."""
+
+    @property
+    @abstractmethod
+    def parameter(self) -> str:
+        """The leaf's name at an AccumulateGrad, else ''."""
+
+    @property
+    @abstractmethod
+    def source(self) -> SiteInfo | None:
+        """File, line, text and cell of the user's line that made this node."""
+
+    @property
+    @abstractmethod
+    def grad_in(self) -> tuple[Any, ...]:
+        """The gradient of every output of the op; what `edit` replaces."""
+
+    @property
+    @abstractmethod
+    def grad_out(self) -> tuple[Any, ...]:
+        """The gradient of every operand: computed here for looking, without moving the pass."""
+
+    @property
+    @abstractmethod
+    def saved(self) -> dict[str, Any]:
+        """What the forward kept for this node, by name."""
+
+    @property
+    @abstractmethod
+    def formula(self) -> str:
+        """The derivative in LaTeX."""
+
+    @property
+    @abstractmethod
+    def hooks(self) -> list[str]:
+        """The names of the hooks that run here, once per arrival."""
+
+    @property
+    @abstractmethod
+    def time(self) -> dict[str, float | None]:
+        """Microseconds, None where not known: `forward`, what the op took while it was recorded; `backward`, what its derivative took."""
+
+    @abstractmethod
+    def shares(self) -> list[dict[str, Any]]:
+        """Where several gradients meet at this node, what each consumer sent: `{from, row, module, norm, share, cosine, along}`.
+
+        `share` is the part of the sum of norms, `cosine` the angle to the sum, `along` the part of the sum that it makes: those add up to 1.
+        """
+
+    @abstractmethod
+    def array(self, value: Any) -> Array | None:
+        """A tensor as an array on the host or a device, and the name of its dtype; None for what is none."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What the user wrote that made this node; a leaf's name."""
+
+    @property
+    def rule(self) -> str:
+        """What happens to shapes here: what was broadcast, and over which axes its gradient is summed."""
+        return ""
+
+    @property
+    def held(self) -> int:
+        """Bytes that the node holds for its derivative."""
+        return 0
+
+    @property
+    def freed(self) -> bool:
+        """Whether what it had saved is freed."""
+        return False
+
+    def axes(self, kind: str, i: int = 0, value: Any = None) -> Names | None:
+        """Names of the axes of a tensor that is shown here: "grad_in" and "grad_out" by number, "saved" by value."""
+        return None
+
+    @property
+    def row(self) -> int:
+        """The node's row in the graph of the tape; -1 when it has none."""
+        return self._dbg.row(self.node)
+
+    @property
+    def stack(self) -> list[str]:
+        """The modules that the node was made in, outermost first."""
+        parts = self.module.split(".") if self.module else []
+        return [".".join(parts[:i + 1]) for i in range(len(parts))]
+
+    @property
+    def reaches(self) -> list[str]:
+        """The parameters that a gradient from here comes to."""
+        return self._dbg.reach(self.node)
+
+    def _told(self, parts: Sequence[Part], dot: Callable[[Any, Any], Any]) -> list[dict[str, Any]]:
+        return [{"row": self._dbg.row(n := s.pop("node")), "module": self._dbg.where.module(n), **s} for s in shares(parts, dot)]
+
     def _line(self, value: Any, kind: str = "saved", i: int = 0) -> str:
-        raise NotImplementedError
+        array = self.array(value)
+        return str(value) if array is None else words_of(summary("", *array), self.axes(kind, i, value))
 
     def _shown(self) -> tuple[Any, ...]:
-        at: Any = self
-        found: tuple[Any, ...] = at.grad_out
-        return found
+        return self.grad_out
 
-    def _more(self) -> list[str]:
-        return []
+    def _meeting(self) -> list[dict[str, Any]]:
+        return self.shares()
 
     def __repr__(self) -> str:
-        at: Any = self
-        d = at._dbg
-        lines = [f"node {d.index + 1} of {d.total}: {at.name}" + (f"  ({at.parameter})" if at.parameter else "") + (f"  in {at.module}" if at.module else "")]
-        if at.source is not None:
-            lines.append(f"  {at.source}")
-        for kind, many in (("grad_in", at.grad_in), ("grad_out", self._shown())):
+        d = self._dbg
+        lines = [f"node {d.index + 1} of {d.total}: {self.name}" + (f"  ({self.parameter})" if self.parameter else "") + (f"  in {self.module}" if self.module else "")]
+        if self.source is not None:
+            lines.append(f"  {self.source}")
+        for kind, many in (("grad_in", self.grad_in), ("grad_out", self._shown())):
             lines += [f"  {kind.replace('_', ' ')}: {self._line(t, kind, i)}" for i, t in enumerate(many) if t is not None]
-        lines += [f"  saved {n}: {self._line(v)}" for n, v in at.saved.items()]
-        return "\n".join(lines + self._more())
+        lines += [f"  saved {n}: {self._line(v)}" for n, v in self.saved.items()]
+        time = ", ".join(f"{name} {us:.3g} µs" for name, us in self.time.items() if us is not None)
+        lines += [*([f"  hooks: {', '.join(self.hooks)}"] if self.hooks else []), *([f"  time: {time}"] if time else [])]
+        lines += [f"  from {s['from']}{' in ' + s['module'] if s['module'] else ''}: norm {s['norm']:.4g}, {s['share']:.0%}, cosine {s['cosine']:.2f} to the sum" for s in self._meeting()]
+        return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:
-        formula = str(getattr(self, "formula", ""))
-        return "```text\n" + repr(self) + "\n```" + (f"\n\n$$\\begin{{gathered}}{formula}\\end{{gathered}}$$" if formula else "")
-
-
-def about(at: Any) -> list[str]:
-    """Lines about the hooks that run at a stop, and its times."""
-    time = ", ".join(f"{name} {us:.3g} µs" for name, us in at.time.items() if us is not None)
-    return [*([f"  hooks: {', '.join(at.hooks)}"] if at.hooks else []), *([f"  time: {time}"] if time else [])]
-
-
-def stack_of(path: str) -> list[str]:
-    """A module path and those that it lies in, outermost first."""
-    parts = path.split(".") if path else []
-    return [".".join(parts[:i + 1]) for i in range(len(parts))]
+        return "```text\n" + repr(self) + "\n```" + (f"\n\n$$\\begin{{gathered}}{self.formula}\\end{{gathered}}$$" if self.formula else "")

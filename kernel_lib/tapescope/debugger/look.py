@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from time import perf_counter_ns as clock
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +13,23 @@ from ..core.node import AccumulateGrad, Freed, Node, meta_of, title
 from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.tensor import Tensor, wrap
-from .axes import Names, axes_of, shape_words
-from .held import HeldAt, about, stack_of
+from .axes import Names, axes_of
+from .held import Array, HeldAt
 from .kept import dice, throw_again
 from .origin import hooks_of
+from .shares import contributions
 
 if TYPE_CHECKING:
     from .check import Check
     from .explain import Explanation
     from .sight import Sight
 
-SAMPLE = 4096                      # values of a tensor that are sent to a view
 
 
 class At(HeldAt):
     """The node at the cursor of a held pass."""
+
+    _dbg: Sight
 
     def __init__(self, dbg: Sight, stop: Stop) -> None:
         self._dbg, self._stop = dbg, stop
@@ -40,23 +41,16 @@ class At(HeldAt):
         return title(self.node)
 
     @property
-    def row(self) -> int:
-        """The node's row in the graph of the tape; -1 when it has none."""
-        return self._dbg.row(self.node)
-
-    @property
     def parameter(self) -> str:
         """The leaf's name at an AccumulateGrad, else ''."""
         return self._dbg.name_of(self.node.variable) if isinstance(self.node, AccumulateGrad) else ""
 
     @property
     def module(self) -> str:
-        """The path of the module call that made this node; '' at the top level or when unknown."""
         return self._dbg.where.module(self.node)
 
     @property
     def source(self) -> SiteInfo | None:
-        """File, line, text and cell of the user's line that made this node."""
         return resolve(self.node.site)
 
     @property
@@ -114,20 +108,9 @@ class At(HeldAt):
 
     @property
     def rule(self) -> str:
-        """What happens to shapes here: what was broadcast, and over which axes its gradient is summed."""
         from .explain import rule
 
         return rule(self)
-
-    @property
-    def stack(self) -> list[str]:
-        """The modules that the node was made in, outermost first."""
-        return stack_of(self.module)
-
-    @property
-    def reaches(self) -> list[str]:
-        """The parameters that a gradient from here comes to."""
-        return self._dbg.reach(self.node)
 
     @property
     def hooks(self) -> list[str]:
@@ -147,11 +130,24 @@ class At(HeldAt):
 
     @property
     def held(self) -> int:
-        """Bytes that the node holds for its derivative."""
         return self._dbg.lens.bytes_of(self.node)
 
+    @property
+    def freed(self) -> bool:
+        return isinstance(self.node.saved, Freed)
+
+    @property
+    def label(self) -> str:
+        return self.parameter or self.node.op.label
+
+    def array(self, value: Any) -> Array | None:
+        a = value._array if isinstance(value, Tensor) else value
+        return (a, str(a.dtype)) if hasattr(a, "shape") and hasattr(a, "dtype") else None
+
     def axes(self, kind: str, i: int = 0, value: Any = None) -> Names | None:
-        """Names of the axes of a tensor that is shown here: "grad_in" and "grad_out" by number, "saved" by value."""
+        return self._axes(kind, i, value) or axes_of(value)
+
+    def _axes(self, kind: str, i: int, value: Any) -> Names | None:
         found = self._dbg.axes
         if kind == "grad_out":
             return found.operand(self.node, i)
@@ -165,14 +161,7 @@ class At(HeldAt):
         return found.of(self.node, i)
 
     def shares(self) -> list[dict[str, Any]]:
-        """Where several gradients meet at this node, what each consumer sent: `{from, row, module, norm, share, cosine, along}`.
-
-        `share` is the part of the sum of norms, `cosine` the angle to the sum, `along` the part of the sum that it makes: those add up to 1.
-        """
-        from .shares import contributions, shares
-
-        dbg = self._dbg
-        return [{"row": dbg.row(n := s.pop("node")), "module": dbg.where.module(n), **s} for s in shares(contributions(dbg._pass, self.node))]
+        return self._told(contributions(self._dbg._pass, self.node), np.vdot)
 
     def _shown(self) -> tuple[Tensor | None, ...]:
         return () if self.own_code else self.grad_out
@@ -182,46 +171,5 @@ class At(HeldAt):
         """Whether code of the user's computes the gradients here: it runs once per arrival, not once more to be shown."""
         return bool(self.node.plan is None and self.node.next) or self.node.saved.__class__ not in (tuple, Freed)
 
-    def _line(self, value: Any, kind: str = "saved", i: int = 0) -> str:
-        return one_line(value, self.axes(kind, i, value)) if isinstance(value, Tensor) else str(value)
-
-    def _more(self) -> list[str]:
-        return [*about(self), *(f"  from {s['from']}{' in ' + s['module'] if s['module'] else ''}: norm {s['norm']:.4g}, {s['share']:.0%}, cosine {s['cosine']:.2f} to the sum"
-                for s in (self.shares() if not self._dbg._pass.hooked else ()))]
-
-
-def one_line(t: Tensor | None, axes: Names | None = None) -> str:
-    """'float32[batch 64, 10]  norm 0.31  [-0.2, 0.9]  2 nan'."""
-    if t is None:
-        return "none"
-    s = summary("", t._array)
-    text = s["dtype"] + shape_words(s["shape"], axes or axes_of(t))
-    if s["norm"] is not None:
-        text += f"  norm {s['norm']:.4g}  [{s['min']:.4g}, {s['max']:.4g}]"
-    return text + (f"  {s['nonfinite']} non-finite" if s["nonfinite"] else "")
-
-
-def summary(name: str, a: Any) -> dict[str, Any]:
-    """Shape, dtype, bytes and moments of an array; non-finite elements are counted and left out of the moments."""
-    a = np.asarray(a) if isinstance(a, np.generic) else a
-    found: dict[str, Any] = {"name": name, "shape": [int(s) for s in a.shape], "dtype": str(a.dtype), "bytes": int(a.nbytes), "min": None, "max": None,
-                             "mean": None, "norm": None, "nonfinite": 0, "column": None, "axes": None}
-    if a.size and a.dtype.kind in "fiub":
-        flat = np.asarray(a if isinstance(a, np.ndarray) else a.get(), np.float64).ravel()
-        finite = flat[np.isfinite(flat)]
-        found["nonfinite"] = int(flat.size - finite.size)
-        if finite.size:
-            found.update(min=float(finite.min()), max=float(finite.max()), mean=float(finite.mean()), norm=math.sqrt(float(np.dot(finite, finite))))
-    return found
-
-
-def sample(a: Any) -> tuple[list[int], Any]:
-    """At most SAMPLE values, thinned evenly along the longest dimensions; with the shape they have left."""
-    a = np.asarray(a if isinstance(a, (np.ndarray, np.generic)) else a.get())
-    steps = [1] * a.ndim
-    shape = list(a.shape)
-    while math.prod(shape) > SAMPLE:
-        i = int(np.argmax(shape))
-        steps[i] += 1
-        shape[i] = -(-a.shape[i] // steps[i])
-    return shape, np.array(a[tuple(slice(None, None, s) for s in steps)], np.float32, order="C").ravel()
+    def _meeting(self) -> list[dict[str, Any]]:
+        return [] if self._dbg._pass.hooked or self.own_code else self.shares()

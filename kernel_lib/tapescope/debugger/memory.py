@@ -7,7 +7,7 @@ last of them. Parameters are not counted, they stay anyway. A pass that is held 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..core.node import AccumulateGrad, Node, meta_of, title
 from ..core.tensor import Tensor, accumulator
 
 if TYPE_CHECKING:
-    from .sight import Sight
+    from .held import Held
 
 
 class Lens:
@@ -122,21 +122,20 @@ def size(n: float) -> str:
     return f"{n:.2f} GB"
 
 
-def memory(dbg: Sight) -> Memory:
-    """The lens over a held pass, at its cursor."""
-    lens = dbg.lens
+def told(dbg: Held[Any], lens: Lens, kept: int) -> Memory:
+    """The lens over a held pass, at its cursor. `kept`: bytes that are held so that it can go back."""
     nodes = [{"node": dbg.row(n), "index": i, "name": title(n), "module": dbg.where.module(n), "bytes": lens.bytes_of(n), "freed": i < dbg.index}
-             for i, n in enumerate(lens.sequence) if not isinstance(n, AccumulateGrad)]
-    return Memory(lens.totals(dbg.index, dbg.nbytes), nodes, [int(b) for b in lens.held], checkpoints(dbg, lens))
+             for i, n in enumerate(lens.sequence) if not hasattr(n, "variable")]
+    return Memory(lens.totals(dbg.index, kept), nodes, [int(b) for b in lens.held], checkpoints(dbg.where.module, lens))
 
 
-def checkpoints(dbg: Sight, lens: Lens) -> list[dict[str, Any]]:
+def checkpoints(module_of: Callable[[Any], str], lens: Lens) -> list[dict[str, Any]]:
     """For every module: what its nodes hold, what of it a checkpoint would not (all but its inputs and what others hold too), most first."""
-    inside: dict[str, set[Node]] = {}
+    inside: dict[str, set[Any]] = {}
     for n in lens.sequence:
-        if isinstance(n, AccumulateGrad):
+        if hasattr(n, "variable"):                              # a leaf
             continue
-        path = dbg.where.module(n)
+        path = module_of(n)
         while path:
             inside.setdefault(path, set()).add(n)
             path = path.rpartition(".")[0]

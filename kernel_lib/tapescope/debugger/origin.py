@@ -305,7 +305,7 @@ def _operand_name(n: Node, i: int) -> str:
 
 def _described(name: str, a: Any, places: Any, shape: tuple[int, ...] | None = None) -> dict[str, Any]:
     from ..core.tensor import wrap
-    from .look import one_line
+    from .summary import one_line
 
     if not hasattr(a, "dtype"):
         return {"name": name, "shape": [], "values": [], "words": str(a)}

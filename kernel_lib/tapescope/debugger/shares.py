@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Part(NamedTuple):
     """One consumer's part: the node it comes from, and the gradient that it sent, in float64."""
 
-    node: Node
+    node: Any
     grad: Any
 
 
@@ -70,17 +71,17 @@ def contributions(pass_: Pass, target: Node) -> list[Part]:
     return found if len(found) > 1 else []
 
 
-def shares(parts: list[Part]) -> list[dict[str, Any]]:
+def shares(parts: Sequence[Part], dot: Callable[[Any, Any], Any]) -> list[dict[str, Any]]:
     """Of each part: `norm`; `share` of the sum of the norms; `cosine` to the sum; `along`, the part of the sum that it makes (they add up to 1)."""
-    if not parts:
+    if len(parts) < 2:
         return []
     total = sum(p.grad for p in parts)
-    whole = float(np.sqrt(np.vdot(total, total)))
-    norms = [float(np.sqrt(np.vdot(p.grad, p.grad))) for p in parts]
+    whole = math.sqrt(float(dot(total, total)))
+    norms = [math.sqrt(float(dot(p.grad, p.grad))) for p in parts]
     length = math.fsum(n for n in norms if math.isfinite(n)) or 1.0
     found = []
     for p, n in zip(parts, norms, strict=True):
-        dot = float(np.vdot(p.grad, total))
-        found.append({"node": p.node, "from": title(p.node), "norm": n, "share": n / length, "cosine": dot / (n * whole) if n and whole else 0.0,
-                      "along": dot / whole**2 if whole else 0.0})
+        along = float(dot(p.grad, total))
+        found.append({"node": p.node, "from": title(p.node), "norm": n, "share": n / length, "cosine": along / (n * whole) if n and whole else 0.0,
+                      "along": along / whole**2 if whole else 0.0})
     return found

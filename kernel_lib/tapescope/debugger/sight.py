@@ -10,19 +10,23 @@ from ..core.engine import Stop
 from ..core.node import AccumulateGrad, Node, title
 from ..core.tensor import Tensor, wrap
 from .axes import Axes
+from .branch import Change, change
 from .changed import Fingers
-from .held import Held
 from .look import At
-from .memory import Lens
+from .memory import Lens, Memory, told
+from .moves import Moves
 from .passes import Pass
 from .points import Measure
 from .where import Where
 
 if TYPE_CHECKING:
     from .check import Check
+    from .compare import Comparison
+    from .origin import Origin
+    from .values import Values
 
 
-class Sight(Held[At]):
+class Sight(Moves[At, Change]):
     """The looking part of `Debugger`."""
 
     _pass: Pass
@@ -35,7 +39,6 @@ class Sight(Held[At]):
     _norms: list[tuple[Any, float]]
     _lens: Lens | None = None
     _axes: Axes | None = None
-    checked: dict[Node, Check] | None = None                    # what `check()` found, by node
 
     @property
     def at(self) -> At | None:
@@ -68,23 +71,20 @@ class Sight(Held[At]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that are held so that the pass can go back."""
         return self._pass.nbytes
 
-    def name_of(self, leaf: Tensor) -> str:
-        """A leaf's name: as its module calls it, or by shape."""
-        return self.where.leaf(leaf)
+    def kept(self) -> list[int]:
+        return [k.index for k in self._pass.kept]
 
-    def row(self, node: Node) -> int:
-        """A node's row in the graph of the tape; -1 when it has none."""
-        return self.rows.get(node, -1)
+    def totals(self) -> dict[str, int]:
+        return self.lens.totals(self.index, self.nbytes)
+
+    def order(self) -> list[int]:
+        return [self.row(n) for n in self._pass.sequence]
 
     @property
     def _stop(self) -> Stop | None:
         return self._pass.stop
-
-    def _path(self) -> str:
-        return "" if self._pass.stop is None else self.where.module(self._pass.stop.node)
 
     def _nodes(self) -> list[Node]:
         return [*self._pass.order, *self._pass.leaves]
@@ -118,7 +118,6 @@ class Sight(Held[At]):
         return self._axes
 
     def reach(self, node: Node, most: int = 1_000_000) -> list[str]:
-        """Names of the leaves that a gradient from this node comes to; of more than `most`, those met first."""
         seen, stack = {node}, [node]
         found: list[AccumulateGrad] = []
         while stack and len(found) < most:
@@ -131,18 +130,36 @@ class Sight(Held[At]):
                     stack.append(m)
         return [self.name_of(n.variable) for n in sorted(found, key=lambda n: n.seq)]
 
-    def check_here(self) -> Check:
-        """Whether the derivative of the node at the cursor is right; views are told."""
+    # -- answers ---------------------------------------------------------------------------------------------------------------
+
+    def _change(self, how: str, by: Any, value: Any, saved: str | None, nr: int | None, seed: int) -> Change:
+        return change(self, how, by, value, saved, nr, seed)
+
+    def _compare(self, branch: tuple[Change, ...]) -> Comparison:
+        from .compare import Trial
+
+        return Trial(self, branch).compare()
+
+    def _check(self, node: Node, values: Values | None = None) -> Check:
         from .check import check_node
 
-        with self.lock:
-            stop = self._pass.stop
-            if stop is None:
-                raise RuntimeError("the pass is over: there is no node to check; step back first")
-            found = check_node(self, stop.node)
-            self.checked = {**(self.checked or {}), stop.node: found}
-            self._tell()
-            return found
+        return check_node(self, node, values)
+
+    def _values(self) -> Values:
+        from .values import Values
+
+        return Values(self._pass.order)
+
+    def _ops(self) -> list[Node]:
+        return self._pass.order
+
+    def _origin(self, direction: str | None) -> Origin:
+        from .origin import origin
+
+        return origin(self, direction)
+
+    def _memory(self) -> Memory:
+        return told(self, self.lens, self.nbytes)
 
     def _changed_meanwhile(self) -> None:
         changed = self.changed

@@ -18,21 +18,21 @@ from ..core.site import Site, here
 from ..core.state import mode
 from ..core.tensor import Tensor, wrap
 from ..tape import Tape, from_root
-from .asks import Asks
 from .axes import Axes
 from .branch import Changes
 from .changed import Fingers
 from .ear import ear
 from .look import At
 from .memory import Lens
+from .moves import Until, one_place
 from .passes import Pass
+from .sight import Sight
 from .where import Where, inside, recording_of
 
 _number = itertools.count(1).__next__
-StopHere = Callable[[Node, list[Any]], bool]
 
 
-class Debugger(Asks):
+class Debugger(Sight):
     """A backward pass from `roots`, paused before its first node. Made by `tapescope.debug(loss)`, or by a breakpoint that a pass has met.
 
     `step`, `step_back`, `into`, `out`, `next_module`, `run_to`, `go`, `continue_`, `abort` move it; `at` is what stands at the cursor. Each returns the
@@ -61,7 +61,7 @@ class Debugger(Asks):
         self.graph = self.where.number
         self.met: set[int] = set()                              # breakpoints of no place that it has met on its way
         self.shown: set[int] = set()                            # nodes whose exception somebody has seen
-        self.watch: Callable[[], StopHere | None] = lambda: None     # what stops it on the way
+        self.watch: Callable[[], Until | None] = lambda: None     # what stops it on the way
         self.catch: Callable[[Exception], bool] = lambda error: False
         self._before: list[tuple[Tensor, Any]] | None = None
         self.noticed: list[str] = []                            # parameters that were found changed
@@ -72,14 +72,6 @@ class Debugger(Asks):
 
     # -- moving ---------------------------------------------------------------------------------------------------------------
 
-    def step(self, n: int = 1) -> At | None:
-        """Runs the current node (n of them) and stops before the next; after the last one the pass is complete."""
-        self._must_be_held()
-        target = self.index + n
-        return self._run(lambda node, grads: self._pass.index >= target, f"stepped over {n} node{'s' if n > 1 else ''}")
-
-    over = step
-
     def step_back(self, n: int = 1) -> At | None:
         """Stops before the node that ran last; what has been edited stays edited. After completion `.grad` is put back first."""
         with self.lock:
@@ -87,8 +79,6 @@ class Debugger(Asks):
             if self.index == 0:
                 raise RuntimeError("this is the first node of the pass: there is nothing before it")
             return self._to(max(0, self.index - n), "stepped back")
-
-    back = step_back
 
     def go(self, index: int) -> At | None:
         """Stands before node `index`, behind or before the cursor: what a scrubber does. No breakpoint stops it."""
@@ -102,22 +92,6 @@ class Debugger(Asks):
                 return self._moved(f"went to node {index + 1}")
         return self._run(lambda node, grads: self._pass.index >= index, f"went to node {index + 1}", watched=False)
 
-    def into(self) -> At | None:
-        """Into the next node: at this level every node is one step."""
-        return self.step()
-
-    def out(self) -> At | None:
-        """Runs until the pass leaves the module of the current node."""
-        self._must_be_held()
-        path = self._path()
-        return self._run(lambda node, grads: not (inside(self.where.module(node), path) if path else not self.where.module(node)), f"left {path or 'the top level'}")
-
-    def next_module(self) -> At | None:
-        """Runs until the pass comes to another module."""
-        self._must_be_held()
-        path = self._path()
-        return self._run(lambda node, grads: self.where.module(node) != path, f"came from {path or 'the top level'}")
-
     def run_to(self, node: Node | int | None = None, *, module: str | None = None, op: str | None = None, parameter: str | None = None,
                index: int | None = None) -> At | None:
         """Runs until a node (a grad_fn, or its row in the graph), a module path, an op name, a parameter or an index is reached.
@@ -126,13 +100,7 @@ class Debugger(Asks):
         """
         with self.lock:
             self._reopen(check_only=True)
-            wanted = {"node": node, "module": module, "op": op, "parameter": parameter, "index": index}
-            given = {k: v for k, v in wanted.items() if v is not None}
-            if len(given) != 1:
-                raise TypeError(f"run_to takes one of node, module, op, parameter, index; got {sorted(given) or 'none'}")
-            what: str
-            value: Any
-            (what, value), = given.items()
+            what, value = one_place({"node": node, "module": module, "op": op, "parameter": parameter, "index": index})
             if what == "index":
                 return self.go(value)
 
@@ -153,18 +121,14 @@ class Debugger(Asks):
             ahead = start + 1 < self.total and self._try(lambda n, g: there(n), from_here=self.at is not None)
             if not ahead:
                 self._pass.rewind(self._pass.beginning)
-                if not there(self._pass.stop.node) and not self._try(lambda n, g: there(n), from_here=True):      # type: ignore[union-attr]
+                first = self._pass.stop
+                if first is not None and not there(first.node) and not self._try(lambda n, g: there(n), from_here=True):
                     self._to(min(start, self.total - 1), self.reason)
                     freed = f" any more: it had freed its first {self._pass.beginning} nodes before it was held" if self._pass.beginning else ""
                     raise RuntimeError(f"no gradient comes to {what} {value!r} in this pass{freed}")
             at = self.at
             assert at is not None
             return self._moved(f"ran to {what} {value if what != 'node' else at.name}")
-
-    def continue_(self) -> At | None:
-        """Runs to the next breakpoint, or to the end; there `.grad` is written, as `loss.backward()` does."""
-        self._must_be_held()
-        return self._run(lambda node, grads: False, "")
 
     def replay(self) -> At | None:
         """Runs the same pass again from its start to where it stands, or to its end when it was complete."""
@@ -230,7 +194,7 @@ class Debugger(Asks):
 
     # -- the machine ------------------------------------------------------------------------------------------------------------
 
-    def _run(self, until: StopHere, reason: str, watched: bool = True) -> At | None:
+    def _run(self, until: Until, reason: str, watched: bool = True) -> At | None:
         """Runs on to where `until` or a breakpoint holds, or to the end."""
         with self.lock:
             self._must_be_held()
@@ -249,7 +213,7 @@ class Debugger(Asks):
                 reason = "; ".join(f"breakpoint {b.id}: {b}" for b in self.hits)
             return self._moved(reason)
 
-    def _advance(self, until: StopHere) -> bool:
+    def _advance(self, until: Until) -> bool:
         try:
             return self._pass.advance(until)
         except BaseException as e:
@@ -264,7 +228,7 @@ class Debugger(Asks):
         """Whether a breakpoint waits for exceptions: the pass then stands before the node that raised this one."""
         return self.catch(error)
 
-    def _try(self, until: StopHere, from_here: bool) -> bool:
+    def _try(self, until: Until, from_here: bool) -> bool:
         """Like `advance`, but the end of the pass is no completion."""
         return from_here and self._pass.advance(until)
 

@@ -164,7 +164,7 @@ class Terminal(cmd.Cmd):
     def do_list(self, arg: str) -> None:
         """list: the nodes around the cursor (l)"""
         m = self.machine
-        nodes = m._pass.sequence if hasattr(m._pass, "sequence") else m._pass.nodes      # PyTorch's engine has an order of its own
+        nodes = m._pass.sequence
         for i in range(max(0, m.index - AROUND), min(len(nodes), m.index + AROUND + 1)):
             n = nodes[i]
             path = m.name_of(n.variable) if hasattr(n, "variable") else m.where.module(n)

@@ -8,7 +8,7 @@ from typing import Any
 from ..core.op import table
 from ..core.tensor import Tensor, wrap
 from ..tape import Tape
-from .look import one_line
+from .summary import one_line
 from .where import inside
 
 SOURCES = ("input", "parameter", "buffer", "constant")

@@ -49,7 +49,7 @@ class HeldPass:
         self.recorder: Any = None              # who hears nodes, the first time that they run
         self.took: dict[Any, int] = {}         # ns that nodes ran when they last did, hooks included
         self._since = 0
-        self.parts: dict[Any, dict[Any, float]] = {}           # node -> consumer -> norm of what it sent there
+        self.parts: dict[Any, dict[Any, Any]] = {}             # node -> consumer -> what it sent there, until the node has run
         self._met = {n for n, times in _arrivals(self.nodes).items() if times > 1}
         self._until: Until = lambda node, grads: True
         self._leave = False
@@ -131,6 +131,7 @@ class HeldPass:
             raise Abandoned
         if self.ran and not self._light:
             self.took[self.ran[-1]] = clock() - self._since
+            self.parts.pop(self.ran[-1], None)
         self.index += 1
         self.ran.append(node)
         self.furthest = max(self.furthest, self.index)
@@ -164,7 +165,8 @@ class HeldPass:
         for (m, _), g in zip(node.next_functions, out, strict=False):
             if m in self._met and g is not None:
                 parts = self.parts.setdefault(m, {})
-                parts[node] = (parts.get(node, 0.0) ** 2 + float(g.detach().float().norm()) ** 2) ** 0.5
+                g = g.detach().to_dense() if g.layout != torch.strided else g.detach()
+                parts[node] = parts[node] + g if node in parts else g
 
     # -- the thread that holds it --------------------------------------------------------------------------------------------------
 

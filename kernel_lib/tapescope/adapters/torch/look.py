@@ -5,20 +5,18 @@ from __future__ import annotations
 from time import perf_counter_ns as clock
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from ...core.site import SiteInfo, resolve
-from ...debugger.frames import MOST
-from ...debugger.held import HeldAt, about, stack_of
-from ...debugger.look import sample, summary
+from ...debugger.held import Array, HeldAt
+from ...debugger.shares import Part
 from ...debugger.where import micros_of
 from .arrays import Away, array_of, quietly
 from .formulas import formula
 from .nodes import LEAF
 
 if TYPE_CHECKING:
-    from .stepper import TorchDebugger
+    from .sight import TorchSight
 
 _HEAVY = ("CheckpointFunctionBackward",)        # running these to look would write something
 
@@ -26,18 +24,15 @@ _HEAVY = ("CheckpointFunctionBackward",)        # running these to look would wr
 class TorchAt(HeldAt):
     """The node at the cursor of a held pass."""
 
-    def __init__(self, dbg: TorchDebugger, node: Any, grads: tuple[Any, ...]) -> None:
+    _dbg: TorchSight
+
+    def __init__(self, dbg: TorchSight, node: Any, grads: tuple[Any, ...]) -> None:
         self._dbg, self.node, self._grads = dbg, node, grads
         self._looked: int | None = None                         # ns that computing grad_out has taken
 
     @property
     def name(self) -> str:
         return str(self.node.name()).rpartition("::")[2]
-
-    @property
-    def row(self) -> int:
-        """The node's row in the graph of the tape; -1 when it has none."""
-        return self._dbg.rows.get(self.node, -1)
 
     @property
     def parameter(self) -> str:
@@ -128,21 +123,16 @@ class TorchAt(HeldAt):
         found = [*(getattr(leaf, "_backward_hooks", None) or {}).values(), *(getattr(leaf, "_post_accumulate_grad_hooks", None) or {}).values()]
         return [getattr(h, "__qualname__", None) or type(h).__name__ for h in found]
 
-    @property
-    def stack(self) -> list[str]:
-        """The modules that the node was made in, outermost first."""
-        return stack_of(self.module)
-
-    @property
-    def reaches(self) -> list[str]:
-        """The parameters that a gradient from here comes to, in the order in which the pass meets them."""
-        return self._dbg.reach(self.node)
-
     def shares(self) -> list[dict[str, Any]]:
-        """Where several gradients meet at this node: each consumer's part of the sum, by norm."""
-        parts = self._dbg._pass.parts.get(self.node, {})
-        total = sum(v for v in parts.values() if v == v) or 1.0
-        return [{"from": n.name(), "row": self._dbg.rows.get(n, -1), "share": v / total} for n, v in parts.items()] if len(parts) > 1 else []
+        with quietly(), torch.no_grad():
+            return self._told([Part(n, g.double()) for n, g in self._dbg._pass.parts.get(self.node, {}).items()], lambda a, b: (a * b).sum())
+
+    def array(self, value: Any) -> Array | None:
+        return (_host(value), str(value.dtype).removeprefix("torch.")) if isinstance(value, torch.Tensor) else None
+
+    @property
+    def label(self) -> str:
+        return self.parameter or self.op or self.name
 
     def explain(self) -> TorchAt:
         """The node written out: what there is to see, formula included in a notebook."""
@@ -152,57 +142,7 @@ class TorchAt(HeldAt):
         """As JSON can hold it: what a view is sent that asks for an explanation."""
         return {"forward": self.op, "derivative": self.formula, "text": repr(self), "words": self.name}
 
-    def _line(self, value: Any, kind: str = "saved", i: int = 0) -> str:
-        return _line(value)
-
-    def _more(self) -> list[str]:
-        return about(self)
-
 
 def _host(t: Any) -> Any:
     a = array_of(t)
     return a.near() if type(a) is Away else a
-
-
-def _line(v: Any) -> str:
-    if not isinstance(v, torch.Tensor):
-        return str(v)
-    s = summary("", _host(v))
-    text = f"{str(v.dtype).removeprefix('torch.')}{s['shape']}"
-    if s["norm"] is not None:
-        text += f"  norm {s['norm']:.4g}  [{s['min']:.4g}, {s['max']:.4g}]"
-    return text + (f"  {s['nonfinite']} non-finite" if s["nonfinite"] else "")
-
-
-def describe(dbg: TorchDebugger) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A held pass as the meta and columns of a `debug` frame."""
-    columns: dict[str, Any] = {}
-
-    def add(name: str, value: Any) -> dict[str, Any]:
-        if not isinstance(value, torch.Tensor):
-            return {**summary(name, np.zeros(0)), "dtype": type(value).__name__, "shape": [], "text": str(value), "bytes": 0}
-        array = _host(value)
-        found = summary(name, array)
-        found["dtype"] = str(value.dtype).removeprefix("torch.")
-        if array.size and array.dtype.kind in "fiub":
-            found["sample"], columns[f"c{len(columns)}"] = sample(array)
-            found["column"] = f"c{len(columns) - 1}"
-        return found
-
-    at = dbg.at
-    here = None
-    if at is not None:
-        info = at.source
-        here = {"name": at.name, "label": at.parameter or at.op or at.name, "module": at.module,
-                "source": None if info is None else [info.file, info.line, info.text, info.cell], "formula": at.formula,
-                "grad_in": [add(f"grad_in[{i}]", g) for i, g in enumerate(at.grad_in) if g is not None],
-                "saved": [add(n, v) for n, v in at.saved.items()],
-                "grad_out": [add(f"grad_out[{i}]", g) for i, g in enumerate(at.grad_out) if g is not None],
-                "shares": [{"from": s["from"], "share": s["share"]} for s in at.shares()],
-                "stack": at.stack, "reaches": dbg.reach(at.node, MOST), "hooks": at.hooks, "time": at.time}
-    arrived = {dbg.name_of(t): float(g.detach().float().norm()) for t, g in dbg.arrived}
-    meta = {"state": dbg.state, "live": dbg.live, "graph": dbg.graph, "index": dbg.index, "total": dbg.total, "node": -1 if at is None else at.row,
-            "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits) + len(dbg._pass.changes), "branch": None if dbg.compared is None else dbg.compared.to_dict(), "hits": [b.id for b in dbg.hits], "nbytes": 0,
-            "error": None if dbg.error is None else f"{type(dbg.error).__name__}: {dbg.error}", "at": here,
-            "arrived": [{"parameter": n, "norm": v} for n, v in arrived.items()]}
-    return meta, columns

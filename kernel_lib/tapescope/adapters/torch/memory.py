@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ...debugger.memory import Lens, Memory, checkpoints
+from ...debugger.memory import Lens, Memory, told
 from .arrays import quietly
 from .nodes import LEAF, roots_of
 
 if TYPE_CHECKING:
-    from .stepper import TorchDebugger
+    from .sight import TorchSight
 
 
 class TorchLens(Lens):
@@ -56,15 +56,11 @@ class TorchLens(Lens):
         return np.cumsum(change)[:len(order) + 1]
 
 
-def memory(dbg: TorchDebugger) -> Memory:
+def memory(dbg: TorchSight) -> Memory:
     """The lens over a held pass, at its cursor. Raises RuntimeError where PyTorch does not tell what is packed and what is not."""
     if not hasattr(torch._C._autograd.SavedTensor, "data"):
         raise RuntimeError(f"PyTorch {torch.__version__} does not tell what its nodes have saved without unpacking it; newer ones do")
     p = dbg._pass
     with quietly():
         lens = TorchLens(p)
-        nodes = [{"node": dbg.row(n), "index": i, "name": n.name().rpartition("::")[2], "module": dbg.where.module(n), "bytes": lens.bytes_of(n), "freed": i < dbg.index}
-                 for i, n in enumerate(lens.sequence) if n._sequence_nr() < LEAF]
-        at = min(dbg.index, len(lens.held) - 1)
-        kept = int(lens.held[0] - lens.held[at]) if p.retain else 0
-        return Memory(lens.totals(dbg.index, kept), nodes, [int(b) for b in lens.held], checkpoints(dbg, lens))  # type: ignore[arg-type]
+        return told(dbg, lens, int(lens.held[0] - lens.held[min(dbg.index, len(lens.held) - 1)]) if p.retain else 0)

@@ -9,23 +9,24 @@ from typing import Any
 import torch
 
 from ...debugger.frames import hold
+from ...debugger.moves import one_place
 from ...debugger.where import inside
 from .arrays import quietly
-from .asks import TorchAsks
 from .backward import enter
 from .carried import release
-from .held import HeldPass, Until, ordered
+from .held import HeldPass, Until
 from .listen import recorder_here
-from .look import TorchAt, describe
+from .look import TorchAt
 from .nodes import LEAF
 from .ranks import stalls
+from .sight import TorchSight
 from .structure import from_root
 from .where import TorchWhere, recording_of
 
 _number = itertools.count(1_000_000).__next__
 
 
-class TorchDebugger(TorchAsks):
+class TorchDebugger(TorchSight):
     """A backward pass held before its first node. It runs on PyTorch's own engine with every hook, on a thread of its own, so that the cell returns.
 
     `step`, `step_back`, `into`, `out`, `next_module`, `run_to`, `go`, `continue_`, `abort` move it; `at` is what stands at the cursor. `.grad` are written
@@ -70,35 +71,11 @@ class TorchDebugger(TorchAsks):
 
     # -- moving ---------------------------------------------------------------------------------------------------------------
 
-    def step(self, n: int = 1) -> TorchAt | None:
-        """Runs the current node (n of them) and stops before the next; after the last one the pass is complete."""
-        target = self.index + n
-        return self._run(lambda node, grads: self._pass.index >= target, f"stepped over {n} node{'s' if n > 1 else ''}")
-
-    over = step
-
-    def into(self) -> TorchAt | None:
-        """Into the next node: at this level every node is one step."""
-        return self.step()
-
-    def out(self) -> TorchAt | None:
-        """Runs until the pass leaves the module of the current node."""
-        path = self.at.module if self.at is not None else ""
-        module = self.where.module
-        return self._run(lambda node, grads: not (inside(module(node), path) if path else not module(node)), f"left {path or 'the top level'}")
-
-    def next_module(self) -> TorchAt | None:
-        """Runs until the pass comes to another module."""
-        path = self.at.module if self.at is not None else ""
-        return self._run(lambda node, grads: self.where.module(node) != path, f"came from {path or 'the top level'}")
-
     def step_back(self, n: int = 1) -> TorchAt | None:
         """Stops before the node that ran last, by running the pass again from its start; edits stay. Refused where hooks may run once only."""
         if self.index <= 0:
             raise RuntimeError("this is the first node of the pass: there is nothing before it")
         return self._rewind(max(0, self.index - n), "stepped back")
-
-    back = step_back
 
     def go(self, index: int) -> TorchAt | None:
         """Stands before node `index`, behind or before the cursor: what a scrubber does."""
@@ -111,10 +88,7 @@ class TorchDebugger(TorchAsks):
     def run_to(self, node: Any = None, *, module: str | None = None, op: str | None = None, parameter: str | None = None,
                index: int | None = None) -> TorchAt | None:
         """Runs until a node (a grad_fn, or its row), a module path, an op name, a parameter or an index is reached, from the start where it lies behind."""
-        given = {k: v for k, v in {"node": node, "module": module, "op": op, "parameter": parameter, "index": index}.items() if v is not None}
-        if len(given) != 1:
-            raise TypeError(f"run_to takes one of node, module, op, parameter, index; got {sorted(given) or 'none'}")
-        (what, value), = given.items()
+        what, value = one_place({"node": node, "module": module, "op": op, "parameter": parameter, "index": index})
         if what == "index":
             return self.go(value)
 
@@ -136,10 +110,6 @@ class TorchDebugger(TorchAsks):
             self._run(lambda node, grads: there(node), "", False)
         at = self.at
         return self._moved(f"ran to {what} {value if what != 'node' or at is None else at.name}")
-
-    def continue_(self) -> TorchAt | None:
-        """Runs to the end; `.grad` is then what `loss.backward()` would have made it."""
-        return self._run(lambda node, grads: False, "")
 
     def replay(self) -> TorchAt | None:
         """Runs the same pass again from its start to where it stands."""
@@ -202,57 +172,6 @@ class TorchDebugger(TorchAsks):
             raise RuntimeError("the pass is over: there is no gradient to edit")
         with quietly():
             return self.edit(*[None if g is None else torch.zeros_like(g) if factor == 0 else g * factor for g in at.grad_in])
-
-    # -- looking --------------------------------------------------------------------------------------------------------------
-
-    @property
-    def at(self) -> TorchAt | None:
-        """The node at the cursor; None when the pass is over."""
-        stop = self._pass.stop
-        return None if stop is None else TorchAt(self, *stop)
-
-    @property
-    def index(self) -> int:
-        return self.total if self.state == "done" else max(self._pass.index, 0)
-
-    @property
-    def total(self) -> int:
-        return self._pass.total
-
-    @property
-    def edits(self) -> dict[Any, tuple[Any, ...]]:
-        return self._pass.edits
-
-    @property
-    def arrived(self) -> list[tuple[Any, Any]]:
-        """Leaves that have been reached, and their `.grad` as it now is."""
-        return [(t, t.grad) for t in self._pass.reached if t.grad is not None]
-
-    @property
-    def grads(self) -> dict[str, Any]:
-        """What has arrived at the leaves so far, by parameter name."""
-        return {self.name_of(t): g for t, g in self.arrived}
-
-    def name_of(self, leaf: Any) -> str:
-        """A leaf's name: as its module or a recording calls it, or by shape."""
-        return self.where.leaf(leaf)
-
-    def reach(self, node: Any, most: int = 1_000_000) -> list[str]:
-        """Names of the leaves that a gradient from this node comes to, in the order of the pass; of more than `most`, the first."""
-        found = set(ordered([node])[0])
-        return [self.name_of(n.variable) for n in self._pass.nodes if n in found and hasattr(n, "variable")][:most]
-
-    def row(self, node: Any) -> int:
-        return self.rows.get(node, -1)
-
-    def order(self) -> list[int]:
-        """Rows of the nodes as the engine takes them."""
-        return [self.rows[n] for n in self._pass.nodes if n in self.rows]
-
-    def describe(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What a view is told: meta and columns of a `debug` frame."""
-        with quietly():
-            return describe(self)
 
     def __del__(self) -> None:
         held = getattr(self, "_pass", None)
@@ -358,14 +277,6 @@ class TorchDebugger(TorchAsks):
                 enter(r, self.roots, [r.mirrors.of(t) for t in self._pass.reached])
         self._tell()
         return None
-
-    def _known(self, what: str) -> str:
-        nodes = self._pass.nodes
-        if what == "op":
-            return ", ".join(sorted({n.name() for n in nodes})[:12])
-        if what == "parameter":
-            return ", ".join(sorted(filter(None, map(self.where.parameter, nodes)))[:12])
-        return ", ".join(sorted(filter(None, {self.where.module(n) for n in nodes}))[:12]) if what == "module" else f"{self.total} nodes"
 
 
 def _fit(old: Any, new: Any, node: Any) -> Any:

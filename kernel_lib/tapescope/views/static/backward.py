@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from ...core.engine import discover
 from ...debugger import Debugger, held
 from ...tape import Tape
 from ..read import Structure, newest, structure
@@ -47,22 +46,7 @@ def _recorded(g: Structure) -> list[int]:
 
 
 def _held(dbg: Debugger) -> tuple[list[int], int, str]:
-    order: list[int] = []
-    if hasattr(dbg, "order"):                                # an adapter's
-        return _placed(dbg, dbg.order())
-    nodes, leaves = discover([t._node for t in dbg.roots if t._node is not None])
-    left = dict(leaves)
-    for node in nodes:                                       # as the engine takes them: a leaf at once when its gradient is complete
-        order.append(dbg.rows.get(node, -1))
-        for m in node.next:
-            if m in left:
-                left[m] -= 1
-                if left[m] == 0:
-                    order.append(dbg.rows.get(m, -1))
-    return _placed(dbg, [row for row in order if row >= 0])
-
-
-def _placed(dbg: Debugger, order: list[int]) -> tuple[list[int], int, str]:
+    order = [row for row in dbg.order() if row >= 0]
     at = dbg.at.row if dbg.at is not None else -1
     here = order.index(at) if at in order else len(order)
     head = f"{dbg.state}: node {dbg.index + 1} of {dbg.total}" if dbg.at is not None else f"{dbg.state}: {dbg.total} nodes"
