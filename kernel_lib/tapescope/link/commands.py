@@ -128,6 +128,12 @@ def _embed(on: bool) -> Verb:
     return run
 
 
+def _near(tape: Tape | None, args: dict[str, Any]) -> Any:
+    from ..project import near
+
+    return near(_need(tape), _key(args), int(args["step"]), int(args["row"]), int(args.get("k", 10)), str(args.get("metric", "cosine")))
+
+
 def _mute(tape: Tape | None, args: dict[str, Any]) -> Any:
     from .. import diagnose
 
@@ -177,6 +183,7 @@ register("probe.set", _probe, anywhere=True)
 register("probe.clear", _unprobe, anywhere=True)
 register("projection.start", _embed(True), anywhere=True)
 register("projection.stop", _embed(False), anywhere=True)
+register("projection.near", _near, anywhere=True)
 register("findings.mute", _mute, anywhere=True)
 for _name in ("list", "open"):
     register(f"runs.{_name}", _on_disk(_name), anywhere=True)

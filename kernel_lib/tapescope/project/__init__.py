@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..tape import Frame, Tape
-from .embed import is_embedding, job
+from . import axes, pictures
+from .embed import embed, is_embedding, job
+from .near import near
 from .pca import neighbours, pca, procrustes
 from .rows import labelled, rows_of
 
@@ -36,27 +38,31 @@ class _Basis:
 
 def frames(tape: Tape, key: str, cursor: Any = None, most: int | None = None,
            bases: dict[str, Any] | None = None) -> tuple[list[Frame], Any]:
-    """Projections of the copies that a probe has made since `cursor`, all of them or `most`, or what a t-SNE that was started (`job`) has come to; `bases` remembers their axes, else the tape does."""
+    """Projections of the copies that a probe has made since `cursor`, all of them or `most`, or what a t-SNE that was started (`job`) has come to; `bases` remembers their axes, else the tape does.
+
+    `key` may also name axes of one's own ("axes:3|7:activation/fc1", see `axes`) or the rows' pictures ("pictures:activation/fc1").
+    """
     if not key:
         return [], cursor
     if is_embedding(key):
         return job(tape, key).frames(cursor)
+    if key.startswith(pictures.PREFIX):
+        return pictures.frames(tape, key, cursor, most)
+    own, key_of_copies = axes.parsed(key)
     bases = tape.memory.setdefault("project", {}) if bases is None else bases
-    items, after = tape.copies(key, cursor, 1 << 20, most=most)
+    items, after = tape.copies(key_of_copies, cursor, 1 << 20, most=most)
     found = []
     for item in items:
-        x, pick, label, about = labelled(tape, key, item, ROWS)
-        if not len(pick):
+        rows = labelled(tape, key_of_copies, item, ROWS)
+        if not len(rows.pick):
+            continue
+        if own:
+            found.append(rows.frame(key, item.step, axes.places(own, rows), "axes", axes=own))
             continue
         basis = bases.setdefault(key, _Basis())
-        basis.add(x)
-        xyz = (x - basis.mean) @ basis.basis
-        columns = {"xyz": xyz.astype(np.float32).ravel(), "row": pick.astype(np.int32)}
-        if label is not None:
-            columns["label"] = label
-        found.append(Frame("projection", {"key": key, "step": item.step, "n": len(pick), "method": "PCA", "explained": [float(s) for s in basis.share],
-                                          "width": int(x.shape[1]), **about}, columns))
+        basis.add(rows.x)
+        found.append(rows.frame(key, item.step, (rows.x - basis.mean) @ basis.basis, "PCA", explained=[float(s) for s in basis.share]))
     return found, after
 
 
-__all__ = ["frames", "job", "neighbours", "pca", "procrustes", "rows_of"]
+__all__ = ["embed", "frames", "job", "near", "neighbours", "pca", "procrustes", "rows_of"]

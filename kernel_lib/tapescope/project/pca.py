@@ -47,13 +47,16 @@ def procrustes(basis: Any, reference: Any) -> Any:
 
 def neighbours(x: Any, row: int, k: int = 10, metric: str = "cosine") -> Any:
     """The k rows nearest to a row, by cosine or L2 distance on the original vectors."""
+    order = np.argsort(distances(x, row, metric), kind="stable")
+    return order[order != row][:k]
+
+
+def distances(x: Any, row: int, metric: str) -> Any:
+    """How far each row [n] lies from a row: 1 - cosine, or L2."""
     x = np.asarray(x, np.float64)
     if metric == "cosine":
         unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30)
-        distance = 1 - unit @ unit[row]
-    elif metric == "l2":
-        distance = np.linalg.norm(x - x[row], axis=1)
-    else:
-        raise ValueError(f"metric is 'cosine' or 'l2', not {metric!r}")
-    order = np.argsort(distance, kind="stable")
-    return order[order != row][:k]
+        return 1 - unit @ unit[row]
+    if metric == "l2":
+        return np.linalg.norm(x - x[row], axis=1)
+    raise ValueError(f"metric is 'cosine' or 'l2', not {metric!r}")

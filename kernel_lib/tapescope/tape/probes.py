@@ -13,9 +13,11 @@ from .reduce import MOMENTS, flat, host, moments
 
 ONE = 8 << 20                    # bytes of one copy; above, every n-th row of the first axis
 ALL = 96 << 20                   # bytes of all copies of a recording
+ROWS = 32 << 20                  # bytes of what is known of their rows
 OFTEN = 64 << 10                 # a larger value is copied at most every PAUSE ns
 PAUSE = 40_000_000
-PLACES = ("activation", "output", "weight", "grad", "attention")
+LABELS = 256                      # of a batch that are told with it
+PLACES = ("activation", "input", "output", "weight", "grad", "attention")
 
 
 class Probes:
@@ -24,15 +26,17 @@ class Probes:
     def __init__(self) -> None:
         self.keys: dict[str, int] = {}                         # key -> time of its newest copy
         self.activations: frozenset[str] = frozenset()
+        self.inputs: frozenset[str] = frozenset()              # modules whose first argument is asked for
         self.outputs: frozenset[int] = frozenset()
         self.params: frozenset[str] = frozenset()              # "weight/..." and "grad/..."
         self.attentions: frozenset[str] = frozenset()          # modules whose attention maps are asked for
         self.log = ItemLog(ALL)
+        self.rows = ItemLog(ROWS)
 
     def set(self, key: str) -> None:
         place, _, name = key.partition("/")
         if place not in PLACES:
-            raise ValueError(f"a probe is activation/<module path>, attention/<module path>, output/<op row>, weight/<name> or grad/<name>, not {key!r}")
+            raise ValueError(f"a probe is activation/<module path>, input/<module path>, attention/<module path>, output/<op row>, weight/<name> or grad/<name>, not {key!r}")
         if place == "output" and not name.isdigit():
             raise ValueError(f"output/<op row> needs the number of an op, not {name!r}")
         self.keys = {**self.keys, key: 0}
@@ -45,6 +49,7 @@ class Probes:
     def _sort(self) -> None:
         keys = [k.partition("/") for k in self.keys]
         self.activations = frozenset(name for place, _, name in keys if place == "activation")
+        self.inputs = frozenset(name for place, _, name in keys if place == "input")
         self.attentions = frozenset(name for place, _, name in keys if place == "attention")
         self.outputs = frozenset(int(name) for place, _, name in keys if place == "output")
         self.params = frozenset(k for k in self.keys if k.startswith(("weight/", "grad/")))
@@ -76,17 +81,19 @@ class Probes:
             return self.log.few(most, cursor or 0, key)
         return self.log.read(cursor or 0, max_bytes, key, steps)
 
-    def frames(self, key: str | None, cursor: int | None, steps: tuple[int, int] | None, max_bytes: int, most: int | None = None) -> tuple[list[Frame], int]:
+    def frames(self, key: str | None, cursor: int | None, steps: tuple[int, int] | None, max_bytes: int, most: int | None, labels: dict[int, Any]) -> tuple[list[Frame], int]:
         items, cursor = self.read(key, cursor, max(max_bytes, 1), steps, most)
-        return [tensor_frame(i.key, i.step, i.data, max_bytes) for i in items], cursor
+        return [tensor_frame(i.key, i.step, i.data, max_bytes, labels.get(i.step)) for i in items], cursor
 
 
-def tensor_frame(key: str, step: int, data: tuple[Column, tuple[int, ...], str], max_bytes: int = 262_144) -> Frame:
+def tensor_frame(key: str, step: int, data: tuple[Column, tuple[int, ...], str], max_bytes: int = 262_144, labels: Any = None) -> Frame:
     """A value as a frame. Of what does not fit come the first rows (`part` is their shape, each the `every`-th of the first axis), or where one row is too long a strided sample."""
     copy, shape, dtype = data
     line = flat(copy) if copy.flags.c_contiguous else copy.ravel()
     stride = max(1, -(-line.size * 4 // max(max_bytes, 4)))
     about: dict[str, Any] = {}
+    if labels is not None and key.startswith("input/") and shape and len(labels) == shape[0]:
+        about["labels"] = [int(v) for v in labels[:LABELS]]
     if (stride > 1 or line.size < int(np.prod(shape, dtype=np.int64))) and copy.ndim == len(shape) > 1 and 4 * (row := copy[0].size) <= max_bytes:
         # Its first rows, whole: a slice of a sample would be no picture of anything.
         kept = max(1, min(len(copy), max_bytes // (4 * max(row, 1))))

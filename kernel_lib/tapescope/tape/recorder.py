@@ -348,6 +348,8 @@ class Recorder:
                 self._root_call(module)
             call = self.names.call(module, not self.open)
             self.open.append(self._event(call.sig if mode.grad else call.quiet, module))
+            if self.values.asked:
+                self.values.entered(self.open[-1].path, args, len(self.open) == 1)
         except Exception as e:
             self.fail(e)
 

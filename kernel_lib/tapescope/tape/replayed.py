@@ -49,7 +49,7 @@ class Replayed(Tape):
     def log_scalar(self, tag: str, value: Any, step: int | None = None) -> None:
         self._over(f"{tag!r} cannot be logged")
 
-    def labels(self, y: Any) -> None:
+    def labels(self, y: Any, *, predicted: Any = None, images: Any = None, **values: Any) -> None:
         self._over("labels belong to a running recording")
 
     def probe(self, key: str) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from ..core.site import user_frame
 from ..core.state import process
 from . import recordings as reg
+from . import rows
 from .frame import FULL, LEVELS, Frame, level_of, rows_here
 from .graph import Counts, Graph
 from .log import Block, Item, RowLog
@@ -221,13 +222,24 @@ class Tape:
         self.changed()
         registry.changed()                                     # pages compare runs by them
 
-    def labels(self, y: Any) -> None:
-        """Says which class each row of the current batch belongs to, for projections. Shape [n]."""
-        self.recorder.values.note_labels(np.array(host(array_of(y))).reshape(-1))
+    def labels(self, y: Any, *, predicted: Any = None, images: Any = None, **values: Any) -> None:
+        """Says which class each row of the current batch belongs to, for projections, and what else is known of the rows. Shape [n].
+
+        `predicted` are the classes that a model has answered, `images` a tensor [n, channels, height, width], and any other name a number for each row to
+        colour by: `tape.labels(y, difficulty=d)`. Classes, answers and losses of a classification loss, and the pictures that a model was given, are known without it.
+        Raises ValueError for a column of another length.
+        """
+        v, classes = self.recorder.values, np.array(host(array_of(y))).reshape(-1)
+        v.note_labels(classes)
+        columns = {name: a for name, a in {"predicted": predicted, "image": images, **values}.items() if a is not None}
+        for name, a in columns.items():
+            if len(a) != len(classes):
+                raise ValueError(f"{name} has {len(a)} rows beside {len(classes)} labels")
+        rows.note(v.probes.rows, rows.BATCH, self.step_number, columns)
         self.changed()
 
     def probe(self, key: str) -> None:
-        """Copies a value from its next occurrence on: activation/<module path>, output/<op row>, weight/<name>, grad/<name>; of models of PyTorch that
+        """Copies a value from its next occurrence on: activation/<module path>, input/<module path> (what it is given), output/<op row>, weight/<name>, grad/<name>; of models of PyTorch that
         return attention maps, attention/<module path>.
 
         Of a recording that has ended, a weight that nobody has changed since can still be copied. Raises RuntimeError for anything else.
@@ -260,6 +272,7 @@ class Tape:
         v = self.recorder.values
         self.recorder.watching = bool(v.probes.outputs)
         v.activations = v.activations or bool(v.probes.activations or v.probes.attentions)
+        v.asked = bool(v.probes.activations or v.probes.inputs)
         v.set_mask()
         self.changed()
 
@@ -501,6 +514,11 @@ class Tape:
         """Keys of which values were copied."""
         return list(dict.fromkeys(i.key for i in list(self.recorder.values.probes.log.items)))
 
+    def known_rows(self, owner: str, step: int) -> dict[str, Any]:
+        """What is known of the rows of a step's batch (owner "batch"), or of what was logged as "embedding/<tag>", by name."""
+        head, items = rows.head(owner), self.recorder.values.probes.rows.items
+        return rows.known(((i.key, i.data[0]) for i in items if i.step == step and i.key.startswith(head)), owner)
+
     def labels_of(self, step: int) -> Any:
         """The classes of a step's rows, or None."""
         return self.recorder.values.labels.get(step)
@@ -514,7 +532,7 @@ class Tape:
         return None
 
     def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
-        found, cursor = self.recorder.values.probes.frames(id, cursor, steps, max_bytes, most)
+        found, cursor = self.recorder.values.probes.frames(id, cursor, steps, max_bytes, most, self.recorder.values.labels)
         if self.words is not None:
             for f in found:
                 f.meta["axes"] = self.words.axes(f.meta["key"], f.meta["step"], f.meta["shape"])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.site import resolve
+from . import rows
 from .frame import FULL, HEALTH, HISTOGRAM, STATS
 from .graph import Graph
 from .log import ItemLog, RowLog
@@ -33,6 +34,7 @@ THIN, THINNER, SOON = 10, 25, 50       # at level "stats" histograms are made at
 GRAD_SAMPLE = 4096               # elements of a gradient above 64k elements that its norm is estimated from
 FULL_BYTES = 256 << 20
 
+PICTURES_NS = 100_000_000           # between two batches whose pictures are kept
 
 class Values:
     """Reads values at the recording's level; owned by a Recorder, called on its thread."""
@@ -66,6 +68,9 @@ class Values:
         self.first_optimizer: list[Any] = []                   # weakly; its learning rate is "lr"
         self._flushing = threading.Lock()
         self.labels: dict[int, Any] = {}
+        self.asked = False                                     # probes look at what goes into modules
+        self._pictured = 0
+        self.given: Any = None                                 # what the outermost call has been given, while it is asked for
         add = recorder.strings.add
         self.k_norm, self.k_time = add("grad_norm"), add("step_time")
         self.slow = True                                       # steps are long enough for a norm at every node in each of them
@@ -79,6 +84,7 @@ class Values:
         self.due = self.level >= HEALTH and step % every == 0
         self.hist_due = self.due and (self.level >= HISTOGRAM or (self.level >= STATS and step % (every * (THIN if step <= every * SOON else THINNER)) == 0))
         self.relu_due = self.due and Relus.due(step // every)
+        self.asked = bool(self.probes.activations or self.probes.inputs)
         self.activations = bool(self.probes.activations or self.probes.attentions) or (self.level >= HISTOGRAM and self.due)
         self.troubles.noted = []
         self.r.norms_due = self.due and (self.slow or step < 10 or step % 4 == 0)
@@ -108,20 +114,25 @@ class Values:
         if w & RELU and self.r.mode_grad():
             self.relus.see(step, outputs[0]._array, self.r)
         if w & TARGET and node is not None:
-            self._targets(node)
+            self._targets(node, inputs)
         if w & KEEP and self.keeping:
             self._keep_op(step, inputs, outputs)
         if self.probes.outputs and step.row in self.probes.outputs:
             self.probes.take(f"output/{step.row}", outputs[0], self.r.step_no)
 
-    def _targets(self, node: Any) -> None:
+    def _targets(self, node: Any, inputs: tuple[Any, ...]) -> None:
         """The integer targets that a classification loss keeps for its backward are the labels of the batch."""
         target = node.saved[node.plan.names.index("target")] if "target" in node.plan.names else None
         if isinstance(target, tuple):
             target = target[0]
         array = getattr(target, "_array", target)
         if array is not None and array.ndim >= 1 and array.dtype.kind in "iu":
-            self.note_labels(host(array).reshape(-1).copy())
+            self._classes(inputs[0]._array, host(array))
+
+    def _classes(self, scores: Any, target: Any) -> None:
+        self.note_labels(target.reshape(-1).copy())
+        if self.probes.activations:
+            rows.note(self.probes.rows, rows.BATCH, self.r.step_no, rows.answers(scores, target))
 
     def note_labels(self, labels: Any) -> None:
         """Keeps the newest labels, and those of the steps whose values are kept."""
@@ -159,6 +170,22 @@ class Values:
         self.probes.log.cap = FULL_BYTES + (128 << 20)
         self.probes.log.add(key, self.r.step_no, copy.nbytes + 128, (copy, tuple(array.shape), str(array.dtype)))
 
+    def entered(self, path: str, args: tuple[Any, ...], top: bool) -> None:
+        """What a module is given: a probe may want it, and pictures stand for the rows that are made of them."""
+        array = getattr(args[0], "_array", args[0]) if args else None
+        if top:
+            self.given = array
+        if path in self.probes.inputs and hasattr(array, "nbytes"):
+            self.probes.take("input/" + path, array, self.r.step_no)
+
+    def _picture(self, n: int) -> None:
+        """The pictures of which n rows were made, once for the batch."""
+        given, self.given, now = self.given, None, clock()
+        shape = tuple(getattr(given, "shape", ()))
+        if rows.are_pictures(shape) and shape[0] == n and now - self._pictured > PICTURES_NS:
+            self._pictured = now
+            rows.note(self.probes.rows, rows.BATCH, self.r.step_no, {"image": given})
+
     def module(self, path: str, output: Any) -> None:
         """The output of a module: probes, and at level "histogram" its numbers."""
         if isinstance(output, (tuple, list)) and output:
@@ -169,6 +196,8 @@ class Values:
         r = self.r
         if path in self.probes.activations:
             self.probes.take("activation/" + path, array, r.step_no)
+            if self.given is not None and array.ndim:
+                self._picture(len(array))
         if self.level >= HISTOGRAM and self.due and array.size and real(array) and r.wanted("*", path):
             key = r.strings.add("activation/" + path)
             self.stats.add(np.array([key], np.uint32), r.step_no, self.now(), moments(array, r.step_no)[None])
@@ -504,9 +533,8 @@ class Values:
         elif kind == "embedding":
             data = np.array(host(array) if hasattr(array, "dtype") else array, np.float32)
             self.probes.log.add("embedding/" + tag, at, data.nbytes + 128, (data, data.shape, "float32"))
-            labels = meta.get("metadata")
-            if labels is not None and len(labels) == len(data):
-                self.labels[at] = np.asarray(labels)
+            about = {"label": meta.get("metadata"), "image": meta.get("label_img")}
+            rows.note(self.probes.rows, "embedding/" + tag, at, {k: v for k, v in about.items() if v is not None and len(v) == len(data)})
         else:
             self.media.log(kind, tag, at, self.now(), value, meta)
         r.tape.changed()

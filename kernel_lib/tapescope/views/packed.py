@@ -111,6 +111,9 @@ class Packed:
                       else gather(self.tape, kind, id=key, most=COPIES, max_bytes=min(max(room, 1024), 262_144)))     # of a value that has no room, its first rows
             used = self._fit(kind, key, partial(every, frames), len(frames), room)
             share -= used
+            if used and kind == "projection" and any("pictures" in f.meta for f in frames):
+                seen = project.frames(self.tape, f"pictures:{key}", None, COPIES)[0]
+                share -= self._fit(kind, f"pictures:{key}", partial(every, seen), len(seen), room - used)
             if used and key not in self.keys:
                 self.keys.append(key)
         if len(self.notes) - told > SAID:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..formats import protobuf as pb
+from ..project.rows import labelled
 from ..tape import Tape
 from ..tape.logdir import event_files
 from ..utils.tensorboard import embedding, summary
@@ -110,9 +111,10 @@ def _embeddings(tape: Tape, folder: Path) -> None:
             if a.ndim < 2 or a.dtype.kind not in "fiub" or not a.size:
                 continue
             points = a.reshape(len(a), -1)
-            labels = tape.labels_of(item.step)
+            known = labelled(tape, key, item, len(points))
+            labels = known.label if len(known.pick) == len(points) else None
             safe = "".join(ch if ch.isalnum() or ch in "-_." else f"%{ord(ch):02x}" for ch in key)
-            told += embedding.write(str(folder), f"{item.step:05d}/{safe}", points, labels.tolist() if labels is not None and len(labels) == len(points) else None, None, None,
+            told += embedding.write(str(folder), f"{item.step:05d}/{safe}", points, None if labels is None else [known.about.get("names", {}).get(str(v), v) for v in labels.tolist()], None, None,
                                     f"{key.removeprefix('embedding/')}:{item.step:05d}")
     if told:
         (folder / "projector_config.pbtxt").write_text(told, encoding="utf-8")

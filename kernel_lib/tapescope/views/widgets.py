@@ -157,8 +157,7 @@ class ProbedView(TapeView):
             if not isinstance(key, str) or not key:
                 raise TypeError(f"key names a layer or a tensor, such as 'fc1' or 'weight/fc1.weight', not {key!r}")
             key = _full(tape, key)
-            with contextlib.suppress(RuntimeError):         # of an ended recording: the view says so
-                tape.probe(key)
+            _asked_for(tape, key)
             options = {"key": key, **options}
         super().__init__(tape, **options)
 
@@ -167,9 +166,22 @@ class ProbedView(TapeView):
 
 
 class ProjectorView(ProbedView):
-    """A layer's or tensor's rows projected to three dimensions, over steps."""
+    """A layer's or tensor's rows projected to three dimensions, over steps.
+
+    `method` is "pca", "tsne", a callable from rows [n, d] to positions [n, 2 or 3], or anything with `fit_transform`: `tape.projector("fc1", method=umap.UMAP())`. `axes` are
+    two or three of one's own: "#0 | #3", "cat>dog | loss" (columns, ways from a label to another, values that are known of the rows).
+    """
 
     view, picture, figure = "projector", staticmethod(static.projector_svg), staticmethod(figures.projector_figure)
+
+    def __init__(self, tape: Tape, key: str | None = None, method: Any = None, axes: str | None = None, **options: Any) -> None:
+        if method is not None and method not in ("pca", "tsne"):
+            from ..project import embed
+
+            options = {"own": embed(tape, method), "method": "own", **options}
+        elif method is not None:
+            options = {"method": method, **options}
+        super().__init__(tape, key, **({"axes": axes, "method": "axes"} if axes else {}), **options)
 
 
 class TensorView(ProbedView):
@@ -189,8 +201,7 @@ class MediaView(TapeView):
                 raise TypeError(f"keys is a list of names of layers and tensors, such as ['conv1', 'weight/conv1.weight'], not {keys!r}")
             keys = [_full(tape, k) for k in keys]
             for key in keys:
-                with contextlib.suppress(RuntimeError):     # of an ended recording: the view says so
-                    tape.probe(key)
+                _asked_for(tape, key)
             options = {"keys": keys, **options}
         super().__init__(tape, **options)
 
@@ -219,9 +230,16 @@ def kept(tape: Tape) -> bytes:
     return bytes(known[1])
 
 
+def _asked_for(tape: Tape, key: str) -> None:
+    """Asks for copies of a value; of an ended recording the view says that there are none, and what was logged needs no asking."""
+    if not key.startswith("embedding/"):
+        with contextlib.suppress(RuntimeError):
+            tape.probe(key)
+
+
 def _full(tape: Tape, key: str) -> str:
     """A key with its place: "fc1" is the activation of the layer fc1."""
-    return key if key.partition("/")[0] in ("activation", "output", "weight", "grad") and "/" in key else f"activation/{key}"
+    return key if key.partition("/")[0] in ("activation", "attention", "embedding", "grad", "input", "output", "weight") and "/" in key else f"activation/{key}"
 
 
 METHODS: dict[str, type[TapeView]] = {"graph": GraphView, "backward": BackwardView, "histograms": HistogramsView, "metrics": MetricsView,

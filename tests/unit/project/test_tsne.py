@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from typing import Any
 
@@ -84,9 +85,9 @@ def test_it_is_told_while_it_runs_and_samples_many_rows() -> None:
     later, _ = until(lambda: (f := project.frames(tape, key, cursor)) and f[0] and f)
     assert later[0].meta["progress"][0] > first.meta["progress"][0]
     assert later[0].columns["xyz"].reshape(-1, 3).std(0).min() > 0
-    process = project.job(tape, key)._process
+    process = project.job(tape, key)._run
     assert command("projection.stop", tape, key)["ok"]
-    assert process is not None
+    assert isinstance(process, subprocess.Popen)
     assert until(lambda: process.poll() is not None)             # nobody looks: it ends
     assert project.frames(tape, key)[0][0].meta["progress"][0] < 750
 

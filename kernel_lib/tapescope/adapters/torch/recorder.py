@@ -223,6 +223,8 @@ class TorchRecorder(Recorder):
                 tokens.embedded(self.step_no, module.num_embeddings, host(array_of(args[0])))
             call = self.names.call(module, top)
             self.open.append(self._event(call.sig if _grad_enabled() else call.quiet, module))
+            if self.values.asked and args and isinstance(args[0], torch.Tensor):
+                self.values.entered(self.open[-1].path, (array_of(args[0]),), top)
         except Exception as e:
             self.fail(e)
 

@@ -60,6 +60,8 @@ class TorchValues(Values):
         r = self.r
         if path in self.probes.activations:
             self.probes.take("activation/" + path, array, r.step_no)
+            if self.given is not None and array.ndim:
+                self._picture(len(array))
         if self.level >= HISTOGRAM and self.due and array.size and r.wanted("*", path):
             stride = -(-array.size // SAMPLE) | 1 if array.size > 2 * SAMPLE else 1
             first = r.step_no % stride
@@ -95,11 +97,11 @@ class TorchValues(Values):
         firsts, widths, counts = histograms(line, starts, lengths, self.scratch)
         self.histograms.add(0, step, counts.nbytes + 24 * len(keys), (keys, firsts, widths, counts))
 
-    def _targets(self, node: Any) -> None:
+    def _targets(self, node: Any, inputs: tuple[Any, ...]) -> None:
         if len(node.inputs) > 1:
             array = node.inputs[1]._array
             if array.ndim >= 1 and array.dtype.kind in "iu":
-                self.note_labels(host(array).reshape(-1).copy())
+                self._classes(node.inputs[0]._array, host(array))
 
     def backward_begin(self, roots: tuple[Any, ...], site: Any) -> None:
         super().backward_begin(roots if all(t._array.dtype.kind != "V" for t in roots[:1]) else (), site)      # a meta tensor has no value

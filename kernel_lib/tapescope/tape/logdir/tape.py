@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...formats import protobuf as pb
+from .. import rows
 from ..recorder import Recorder
 from ..recordings import registry
 from ..replayed import Replayed
@@ -264,14 +265,10 @@ class EventsTape(Replayed):
                 continue
             log.add(key, step, points.nbytes + 128, (points, points.shape, "float32"))
             if labels is not None:
-                _, numbers = np.unique(labels, return_inverse=True)
-                self.recorder.values.labels[step] = numbers.astype(np.int32)
+                rows.note(self.recorder.values.probes.rows, key, step, {"label": labels})
         return True
 
     # -- reading ----------------------------------------------------------------------------------------------------------------
-
-    def copied_keys(self) -> list[str]:
-        return list(dict.fromkeys(i.key for i in self.recorder.values.probes.log.items))
 
     def kept_findings(self) -> list[dict[str, Any]] | None:
         return []

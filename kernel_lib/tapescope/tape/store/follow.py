@@ -201,6 +201,8 @@ class Follower:
             more |= sum(f.nbytes for f in found) > 1 << 18
         copies, self._cursors["tensor"] = v.probes.log.read(self._cursors.get("tensor", 0), 2 * BUDGET)
         more |= self._cursors["tensor"] < v.probes.log.next
+        known, self._cursors["rows"] = v.probes.rows.read(self._cursors.get("rows", 0), BUDGET)
+        more |= self._cursors["rows"] < v.probes.rows.next
         status = tape.status()
         self._tokens(disk, ending)
         self._rules(disk, ending)
@@ -216,7 +218,7 @@ class Follower:
         for kind, parts in series.items():
             for columns in parts:
                 self._series[kind].add(disk, columns)
-        disk.snapshots([(i.key, i.step, _plain(i.data[0]), i.data[1], i.data[2]) for i in copies])
+        disk.snapshots([(i.key, i.step, _plain(i.data[0]), i.data[1], i.data[2]) for i in [*copies, *known]])
         self._label(disk, {i.step for i in copies})
         disk.state("status", status)
         if series["scalars"] or ending:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import rows
 from ..frame import Column, Frame
 from ..graph import Graph
 from ..log import Item
@@ -117,6 +118,9 @@ class StoredTape(Replayed):
             size += length
             found.append(Item(id, name, step, length, self._shelf.copy(id)))
         return found, after
+
+    def known_rows(self, owner: str, step: int) -> dict[str, Any]:
+        return rows.known(((key, self._shelf.copy(id)[0]) for id, key in self._shelf.known_rows(rows.head(owner), step)), owner)
 
     def labels_of(self, step: int) -> Any:
         return self._shelf.labels(step)
@@ -277,7 +281,7 @@ class StoredTape(Replayed):
 
     def _read_tensor(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
         items, cursor = self.copies(id, cursor, max(max_bytes, 1), steps, most)
-        found, known = [tensor_frame(i.key, i.step, i.data, max_bytes) for i in items], self._tokens()
+        found, known = [tensor_frame(i.key, i.step, i.data, max_bytes, self.labels_of(i.step) if i.key.startswith("input/") else None) for i in items], self._tokens()
         if known is not None:
             for f in found:
                 f.meta["axes"] = known.axes(f.meta["key"], f.meta["step"], f.meta["shape"])

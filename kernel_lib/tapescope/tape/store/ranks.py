@@ -115,6 +115,9 @@ class RanksTape(Replayed):
     def copies(self, key: str | None, cursor: Any, max_bytes: int, steps: tuple[int, int] | None = None, most: int | None = None) -> tuple[list[Item], Any]:
         return self.tapes[0].copies(key, cursor, max_bytes, steps, most)
 
+    def known_rows(self, owner: str, step: int) -> dict[str, Any]:
+        return self.tapes[0].known_rows(owner, step)
+
     def labels_of(self, step: int) -> Any:
         return self.tapes[0].labels_of(step)
 

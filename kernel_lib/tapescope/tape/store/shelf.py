@@ -240,7 +240,7 @@ class Shelf:
 
     def snapshots(self, cursor: int = 0, key: str | None = None, steps: tuple[int, int] | None = None) -> list[tuple[Any, ...]]:
         """(id, key, step, bytes) of copies from number `cursor` on; what they hold is read by `copy`."""
-        where, values = "id > ?1 AND key != ''", [cursor]
+        where, values = "id > ?1 AND key != '' AND substr(key, 1, 5) != 'rows/'", [cursor]
         if key is not None:
             where, values = where + " AND key = ?2", [cursor, key]      # type: ignore[list-item]
         if steps is not None:
@@ -248,7 +248,10 @@ class Shelf:
         return self._guard(lambda: self._db.execute(f"SELECT id, key, step, length FROM snapshot WHERE {where} ORDER BY id", values).fetchall())
 
     def snapshot_keys(self) -> list[str]:
-        return self._guard(lambda: [str(r[0]) for r in self._db.execute("SELECT DISTINCT key FROM snapshot WHERE key != ''")])
+        return self._guard(lambda: [str(r[0]) for r in self._db.execute("SELECT DISTINCT key FROM snapshot WHERE key != '' AND substr(key, 1, 5) != 'rows/'")])
+
+    def known_rows(self, head: str, step: int) -> list[tuple[int, str]]:
+        return self._guard(lambda: self._db.execute("SELECT id, key FROM snapshot WHERE step = ? AND substr(key, 1, ?) = ? ORDER BY id", (step, len(head), head)).fetchall())
 
     def last_snapshot(self) -> int:
         return self._guard(lambda: int(self._db.execute("SELECT max(id) FROM snapshot").fetchone()[0] or 0))

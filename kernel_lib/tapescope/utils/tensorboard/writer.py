@@ -240,7 +240,7 @@ class SummaryWriter:
         with open(os.path.join(folder, "projector_config.pbtxt"), "w", encoding="utf-8") as f:
             f.write(self._embeddings)
         if mode.sink is not None:
-            mode.sink.log("embedding", tag, matrix, global_step, {"metadata": metadata})
+            mode.sink.log("embedding", tag, matrix, global_step, {"metadata": metadata, "label_img": None if label_img is None else as_array(label_img)})
 
     def add_mesh(self, tag: str, vertices: Any, colors: Any = None, faces: Any = None, config_dict: dict[str, Any] | None = None,
                  global_step: int | None = None, walltime: float | None = None) -> None:
