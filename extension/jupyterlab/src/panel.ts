@@ -185,6 +185,15 @@ export class TapescopePanel extends Widget {
         event.preventDefault();
       }
     });
+    const look = () => this.markEnds();
+    this.tabs_.addEventListener('scroll', look, { passive: true });
+    new ResizeObserver(look).observe(this.tabs_);        // ends with the element
+  }
+
+  /** On which sides there are tabs out of sight: the strip fades out there. */
+  private markEnds(): void {
+    const { scrollLeft, clientWidth, scrollWidth } = this.tabs_;
+    this.tabs_.dataset.more = `${scrollLeft > 1 ? 'left' : ''} ${scrollLeft + clientWidth < scrollWidth - 1 ? 'right' : ''}`;
   }
 
   /** The newest recording, whichever it is, or one that stays while newer ones come. */
@@ -209,6 +218,9 @@ export class TapescopePanel extends Widget {
       const on = button.dataset.tab === this.tab.id;
       button.setAttribute('aria-selected', String(on));
       button.tabIndex = on ? 0 : -1;
+      if (on) {
+        button.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+      }
     }
   }
 

@@ -4,6 +4,7 @@ export const CSS = `
   -webkit-font-smoothing: antialiased; font-variant-numeric: tabular-nums; }
 .ts-view *, .ts-view *::before, .ts-view *::after { box-sizing: inherit; }
 .ts-view h2, .ts-view h3, .ts-view p, .ts-view ul { margin: 0; padding: 0; }
+.ts-view dl, .ts-view dt, .ts-view dd { float: none; width: auto; margin: 0; padding: 0; font-weight: inherit; }
 .ts-view canvas { display: block; }
 .ts-mono { font-family: var(--ts-mono); font-size: 0.94em; }
 .ts-muted { color: var(--ts-muted); } .ts-faint { color: var(--ts-faint); }

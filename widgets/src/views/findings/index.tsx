@@ -1,7 +1,7 @@
 /** What went wrong, in cards: the sentence, the number beside its threshold, the line, and the way to see it. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { Badge, Button, Empty, Nothing, show, useRun, useSelection } from '../../chrome';
+import { Badge, Button, Empty, Nothing, show, t, useRun, useSelection } from '../../chrome';
 import type { Attachment, Finding, Host, RunStore, Selection, View } from '../../store/types';
 import { addStyle } from '../../theme';
 import { viewOf, type ViewProps } from '../mount';
@@ -21,8 +21,8 @@ function Findings({ at, host, root }: ViewProps) {
   if (!store) return <Nothing link={at.link} recorded={false} what="" />;
   const list = [...store.findings].sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || (a.step ?? 0) - (b.step ?? 0));
   if (list.length === 0) {
-    const steps = store.status ? store.status.step + 1 : 0;
-    return <Empty title="Nothing wrong so far">{steps > 0 ? `${steps} ${steps === 1 ? 'step' : 'steps'} watched: values stay finite, and gradients reach every parameter.` : 'Rules run after each step.'}</Empty>;
+    const { status } = store, steps = status?.step || Number(status?.state === 'stopped' && store.graph !== null);
+    return <Empty title="Nothing wrong so far">{steps > 0 ? t('Steps watched: {0}. Values stay finite, and gradients reach every parameter.', steps) : 'Rules run after each step.'}</Empty>;
   }
   const command = (verb: string, args: object) => { setProblem(''); at.command(verb, args).catch((error: Error) => setProblem(error.message)); };
   return (

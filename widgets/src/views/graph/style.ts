@@ -51,7 +51,7 @@ export const GRAPH_CSS = STAGE_CSS + `
 .ts-side h3 { font-size: 11px; font-weight: 600; color: var(--ts-muted); margin: 12px 0 3px; }
 .ts-side-actions { display: flex; flex-wrap: wrap; gap: 6px; margin: 4px 0 8px; }
 .ts-side-dot { width: 9px; height: 9px; border-radius: 5px; border: 1.5px solid var(--ts-trouble); } .ts-side-dot[data-on] { background: var(--ts-trouble); }
-.ts-side-facts { margin: 0; display: grid; gap: 1px; }
+dl.ts-side-facts { margin: 0; display: grid; gap: 1px; }
 .ts-side-facts > div { display: flex; gap: 8px; }
 .ts-side-facts dt { color: var(--ts-muted); flex: 0 0 74px; } .ts-side-facts dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 .ts-side-links { list-style: none; }

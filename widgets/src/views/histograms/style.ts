@@ -45,7 +45,7 @@ export const HISTOGRAM_CSS = SCRUB_CSS + BREAKS_CSS + `
 .ts-hist-modes { padding: 0 8px; display: flex; flex-wrap: wrap; align-items: center; gap: 2px 8px; }
 .ts-hist-plot { position: relative; flex: 1 1 auto; min-height: 90px; margin: 4px 8px 0 4px; }
 .ts-hist-plot canvas { position: absolute; inset: 0; width: 100%; height: 100%; cursor: crosshair; }
-.ts-hist-figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(62px, 1fr)); gap: 2px 8px; margin: 0; padding: 6px 12px 10px; flex: none; }
+dl.ts-hist-figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(62px, 1fr)); gap: 2px 8px; margin: 0; padding: 6px 12px 10px; flex: none; }
 .ts-hist-figures div { min-width: 0; }
 .ts-hist-figures dt { font-size: 10.5px; color: var(--ts-muted); }
 .ts-hist-figures dd { margin: 0; font-size: 12.5px; }
