@@ -1,5 +1,8 @@
 """Convolution in one, two and three dimensions, by windows of strides and one matrix product.
 
+Windows are laid out for a few images at a time, so that they stay in the processor's cache and take little memory. Where rows are short, the
+batch is moved behind them first: what is copied and added up is then many numbers in a row, and the product is one for all images.
+
 It is bilinear, so its two gradients are a transposed convolution and a correlation, and the three ops are each other's vjps.
 """
 
@@ -27,14 +30,28 @@ def windows(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Any:
                                                  *[a * d for a, d in zip(steps, dilation, strict=True)]))
 
 
-def padded(x: Any, padding: Sizes, value: float = 0) -> Any:
-    """`x` with a border on both sides of every spatial dimension."""
+def padded(x: Any, padding: Sizes, value: float = 0, last: bool = False) -> Any:
+    """`x` with a border on both sides of every spatial dimension; `last`: in memory with the batch behind everything."""
     if not any(padding):
-        return x
-    n, c, *size = x.shape
-    out = np.full_like(x, value, shape=(n, c, *[h + 2 * p for h, p in zip(size, padding, strict=True)]), order="C")
-    out[inner(size, padding)] = x
+        return _back(np.ascontiguousarray(_behind(x))) if last else x
+    out = _filled(x, x.shape, padding, value, last)
+    out[inner(x.shape[2:], padding)] = x
     return out
+
+
+def _filled(like: Any, shape: Any, padding: Sizes, value: float, last: bool) -> Any:
+    n, c, *size = shape
+    size = [h + 2 * p for h, p in zip(size, padding, strict=True)]
+    out = np.full_like(like, value, shape=(c, *size, n) if last else (n, c, *size), order="C")
+    return _back(out) if last else out
+
+
+def _behind(x: Any) -> Any:
+    return x.transpose(*range(1, x.ndim), 0)
+
+
+def _back(x: Any) -> Any:
+    return x.transpose(-1, *range(x.ndim - 1))
 
 
 def inner(size: Any, padding: Sizes) -> Any:
@@ -47,21 +64,53 @@ def every(x: Any, start: Sizes, stride: Sizes, out: Sizes) -> Any:
     return x[(slice(None), slice(None), *[slice(a, a + s * (o - 1) + 1, s) for a, s, o in zip(start, stride, out, strict=True)])]
 
 
-def _columns(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> tuple[Any, Sizes]:
-    """[N, groups, C/groups * kernel, out] and the size of the output."""
-    win = windows(padded(x, padding), kernel, stride, dilation)
-    k = len(kernel)
-    n, c, out = win.shape[0], win.shape[1], win.shape[2:2 + k]
-    cols = win.transpose(0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
-    return cols.reshape(n, groups, c // groups * math.prod(kernel), math.prod(out)), out
+_ROOM = 1 << 20                                             # bytes of windows that are laid out at once
+
+
+def _pieces(x: Any, weight: Any, out: Sizes, groups: int) -> tuple[list[slice], bool]:
+    """The batch in pieces, and whether it is moved behind the rows. `x` is where windows are, or its gradient's like."""
+    n, (o, c, *kernel) = len(x), weight
+    many = math.prod(kernel)
+    if many == 1 or not isinstance(x, np.ndarray) or not n:
+        return [slice(0, n)], False
+    laid = c * groups * many * math.prod(out)
+    step = _ROOM // max(1, laid * x.itemsize)
+    turned = math.prod(x.shape[1:]) + o * math.prod(out)
+    last = step >= 4 and n >= 8 and out[-1] <= 32 and laid >= 3 * turned
+    step = max(8 if last else 1, step)
+    return [slice(i, i + step) for i in range(0, n, step)], last
+
+
+def _columns(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int, out: Sizes, last: bool) -> Any:
+    """[N, groups, C/groups * kernel, out], or [groups, C/groups * kernel, out * N] with the batch behind."""
+    win = windows(padded(x, padding, 0, last), kernel, stride, dilation)[(slice(None), slice(None), *map(slice, out))]
+    k, rows = len(kernel), x.shape[1] // groups * math.prod(kernel)
+    inside, places = range(2 + k, 2 + 2 * k), range(2, 2 + k)
+    if last:
+        return win.transpose(1, *inside, *places, 0).reshape(groups, rows, math.prod(out) * len(x))
+    return win.transpose(0, 1, *inside, *places).reshape(len(x), groups, rows, math.prod(out))
+
+
+def _reach(size: Any, kernel: Any, stride: Sizes, padding: Sizes, dilation: Sizes) -> Sizes:
+    """How many windows there are along every dimension."""
+    return tuple((h + 2 * p - d * (k - 1) - 1) // s + 1 for h, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True))
 
 
 @op(r"{x} \ast {w} + {b}", operands=3, name="convolution", grad_tex=r"\bar{x} = \bar{y} \ast^{\top} w \\ \bar{w} = x \star \bar{y} \\ \bar{b} = \textstyle\sum \bar{y}")
 @by_single
 def convolution(x: Any, w: Any, b: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     o, _, *kernel = w.shape
-    cols, out = _columns(x, tuple(kernel), stride, padding, dilation, groups)
-    y = np.matmul(w.reshape(groups, o // groups, -1), cols).reshape(x.shape[0], o, *out)
+    out = _reach(x.shape[2:], kernel, stride, padding, dilation)
+    rows = w.reshape(groups, o // groups, -1)
+    y = np.empty_like(x, np.result_type(x, w), shape=(len(x), o, *out), order="C")
+    pieces, last = _pieces(x, w.shape, out, groups)
+    for piece in pieces:
+        part = y[piece]
+        cols = _columns(x[piece], tuple(kernel), stride, padding, dilation, groups, out, last)
+        if last:
+            part[...] = _back(np.matmul(rows, cols).reshape(o, *out, len(part)))
+        else:
+            np.matmul(rows, cols, out=part.reshape(len(part), groups, o // groups, math.prod(out)))
     if b is not None:
         y += b.reshape(-1, *(1,) * len(out))
     return y
@@ -72,13 +121,25 @@ def _spread(g: Any, w: Any, shape: Any, stride: Sizes, padding: Sizes, dilation:
     n, c, *size = shape
     o, _, *kernel = w.shape
     out = g.shape[2:]
-    wt = w.reshape(groups, o // groups, -1).swapaxes(1, 2)
-    cols = np.matmul(wt, g.reshape(n, groups, o // groups, math.prod(out))).reshape(n, c, *kernel, *out)
-    y = np.zeros_like(g, shape=(n, c, *[h + 2 * p for h, p in zip(size, padding, strict=True)]), order="C")
-    for place in itertools.product(*map(range, kernel)):
-        part = every(y, tuple(i * d for i, d in zip(place, dilation, strict=True)), stride, out)
-        part += cols[(slice(None), slice(None), *place)]
-    return y[inner(size, padding)]
+    rows = w.reshape(groups, o // groups, -1).swapaxes(1, 2)
+    like = np.broadcast_to(np.empty_like(g, shape=()), shape)
+    pieces, last = _pieces(like, w.shape, out, groups)
+    whole = None if len(pieces) == 1 and not last else np.empty_like(g, shape=shape, order="C")
+    for piece in pieces:
+        part = g[piece]
+        y = _filled(g, (len(part), c, *size), padding, 0, last)
+        if last:
+            cols = _back(np.matmul(rows, _behind(part).reshape(groups, o // groups, -1)).reshape(c, *kernel, *out, len(part)))
+        else:
+            cols = np.matmul(rows, part.reshape(len(part), groups, o // groups, math.prod(out))).reshape(len(part), c, *kernel, *out)
+        for place in itertools.product(*map(range, kernel)):
+            at = every(y, tuple(i * d for i, d in zip(place, dilation, strict=True)), stride, out)
+            at += cols[(slice(None), slice(None), *place)]
+        y = y[inner(size, padding)]
+        if whole is None:
+            return y
+        whole[piece] = y
+    return whole
 
 
 @op(r"{g} \ast^{\top} {w}", operands=2, name="conv_input", node="ConvInput", grad_tex=r"\bar{g} = \bar{y} \ast w \\ \bar{w} = \bar{y} \star g")
@@ -104,13 +165,20 @@ def conv_transpose(x: Any, w: Any, b: Any, shape: Any, stride: Sizes, padding: S
 def conv_weight(x: Any, g: Any, shape: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     """The gradient at the weight: every window of x weighted by the gradient that its output got."""
     o, _, *kernel = shape
-    cols, out = _columns(x, tuple(kernel), stride, padding, dilation, groups)
-    if any(a > b for a, b in zip(out, g.shape[2:], strict=True)):                 # windows that only an output padding made room for
-        cut = tuple(map(min, out, g.shape[2:]))
-        cols = cols.reshape(*cols.shape[:3], *out)[(..., *map(slice, cut))].reshape(*cols.shape[:3], math.prod(cut))
-        out = cut
-    gm = g[(slice(None), slice(None), *[slice(0, s) for s in out])].reshape(x.shape[0], groups, o // groups, math.prod(out))
-    return np.add.reduce(np.matmul(gm, cols.swapaxes(2, 3)), 0).reshape(shape)
+    # fewer than there are windows where only an output padding made room for them
+    out = tuple(map(min, _reach(x.shape[2:], kernel, stride, padding, dilation), g.shape[2:]))
+    g = g[(slice(None), slice(None), *map(slice, out))]
+    pieces, last = _pieces(x, shape, out, groups)
+    total: Any = None
+    for piece in pieces:
+        part = g[piece]
+        cols = _columns(x[piece], tuple(kernel), stride, padding, dilation, groups, out, last).swapaxes(-1, -2)
+        if last:
+            found = np.matmul(_behind(part).reshape(groups, o // groups, -1), cols)
+        else:
+            found = np.add.reduce(np.matmul(part.reshape(len(part), groups, o // groups, math.prod(out)), cols), 0)
+        total = found if total is None else np.add(total, found, total)
+    return total.reshape(shape)
 
 
 def _bias_grad(g: Any) -> Any:
