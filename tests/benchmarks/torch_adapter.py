@@ -1,4 +1,4 @@
-"""What listening to PyTorch costs: `python -m tests.benchmarks torch_adapter [quick]`.
+"""What listening to PyTorch costs: `python -m tests.benchmarks torch_adapter [quick]`, or the table of one device alone: `python -m tests.benchmarks.torch_adapter cuda`.
 
 Whole training steps of one PyTorch model, unrecorded, recorded in several ways, and after a recording has ended, taking turns in one process on one thread;
 process CPU time per step (on a GPU the wall's, synchronised), medians of rounds. Ratios of the least to the least of the bare step are what to read. "begins" is the recording's first step, in which everything is new.
@@ -26,7 +26,7 @@ WAYS: dict[str, dict[str, Any] | None] = {
 GOALS = {"structure": 1.15, "statistics and histograms, every step": 1.40, "the same, every 10th step": 1.05, "detached": 1.00}
 
 
-def main(quick: bool = False) -> None:
+def main(quick: bool = False, device: str | None = None) -> None:
     try:
         import torch
     except ImportError:
@@ -35,10 +35,12 @@ def main(quick: bool = False) -> None:
     from tapescope.adapters import torch as tst
 
     torch.set_num_threads(1)
+    if device is not None:
+        _table(torch, tst, device, quick)
+        return
     _table(torch, tst, "cpu", quick)
     if torch.cuda.is_available():
-        with torch.device("cuda"):
-            _table(torch, tst, "cuda", quick)
+        _table(torch, tst, "cuda", quick)
     else:
         print("  no CUDA device: the table of the GPU is not measured")
     torch_peers.main(quick)
@@ -56,7 +58,8 @@ def _table(torch: Any, tst: Any, device: str, quick: bool) -> None:
     cases = {"GPT-mini": (models.gpt, 30), "MLP": (models.mlp, 200)}
     for name, (make, n) in cases.items():
         torch.manual_seed(0)
-        step = make(torch)
+        with torch.device(device):
+            step = make(torch)
         for _ in range(10):
             step()
         times: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -90,6 +93,7 @@ def _table(torch: Any, tst: Any, device: str, quick: bool) -> None:
             goal = GOALS.get(way)
             print(f"    {way:40}{statistics.median(found) * 1e3:9.3f} ms  x{ratio:.3f}" + (f"  (goal {goal:.2f})" if goal else "      " + " " * 7)
                   + f"  begins {statistics.median(firsts[way]) * 1e3:8.2f} ms", flush=True)
+
 
 def memory() -> None:
     """GPT-2 with 124 million parameters, from its config: what attaching, one step and the graph of it add to the peak of the process."""
@@ -133,4 +137,4 @@ def memory() -> None:
 
 
 if __name__ == "__main__":
-    memory() if "memory" in sys.argv else main("quick" in sys.argv)
+    memory() if "memory" in sys.argv else main("quick" in sys.argv, next((d for d in ("cpu", "cuda") if d in sys.argv), None))

@@ -33,6 +33,8 @@ def main() -> int:
         parts.append([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE), *rest])
     if not args.tests:
         parts.append([sys.executable, str(HERE / "bench.py"), "--device", device, *(["--quick"] if args.rehearse else []), *(["--json", args.json] if args.json else [])])
+        # what listening to PyTorch's models costs there: the table that `make bench` has of the host
+        parts.append([sys.executable, "-m", "tests.benchmarks.torch_adapter", device, *(["quick"] if args.rehearse else [])])
     results = [subprocess.run(part, cwd=ROOT, env=env, check=False).returncode for part in parts]
     return next(filter(None, results), 0)
 

@@ -57,9 +57,9 @@ class Prints:
 
     def _end(self, partial: bool = False, steps: int = 0) -> None:
         r: Any = self
-        ops, sources, leaves, step, passes = self._print_ops, self._print_sources, self._print_leaves, r.step_no, r.clocks.next
+        ops, sources, leaves, step, passes = self._print_ops, self._print_sources, self._print_leaves, r.step_no, r.passes
         super()._end(partial, steps)                           # type: ignore[misc]
-        if (ops or leaves) and r.clocks.next > passes:
+        if (ops or leaves) and r.passes > passes:
             self.prints.add(r.prev_graph, step, 24 * (len(ops) + len(sources) + len(leaves)) + 256, (ops, sources, leaves))
 
     def op(self, op: Any, inputs: Any, outputs: Any, node: Any, site: Any, t0: int, t1: int) -> None:

@@ -31,9 +31,7 @@ class Pack:
     def __init__(self, tensors: list[Any], members: list[tuple[Param, Any]], optimizer: Any = None) -> None:
         self.of = [weakref.ref(t) for t in tensors]
         self.groups: tuple[Any, ...] | None = groups_of(optimizer)
-        self.xp = module_of(members[0][1]._array) if members else np
-        limit = SHORT if self.xp is np else math.inf
-        members = sorted(members, key=lambda m: m[1]._array.size > limit)          # stable: short ones first, in their order
+        members = self._arranged(members)
         self.params = [p for p, _ in members]
         self.refs = [weakref.ref(t) for _, t in members]
         for p in self.params:
@@ -42,18 +40,7 @@ class Pack:
         self.shapes = [t._array.shape for _, t in members]
         sizes = [int(t._array.size) for _, t in members]
         self.n = n = len(members)
-        self.n_short = k = sum(s <= limit for s in sizes)
-        held = [s if stride_of(s) == 1 else len(range(0, s, stride_of(s))) for s in sizes]
-        self.strided = [stride_of(s) > 1 for s in sizes]
-        self.short, self.starts, self.slices = self._block(held[:k])
-        self.longs = Longs(sizes[k:])
-        self.lengths = np.array([s.stop - s.start for s in self.slices], np.intp)
-        # the columns of a tally: short ones of three rows, then long ones of three rows
-        self.order = np.array([row * n + i for row in range(3) for i in range(k)] + [row * n + i for row in range(3) for i in range(k, n)], np.intp)
-        self.sizes = np.tile(np.array(sizes, np.float64), 3)[self.order]
-        self.held = np.tile(np.array(held, np.float64), 3)[self.order]
-        self.held_short = self.held[:3 * k].astype(np.float32)
-        self.scratch = Scratch(self.short.size if self.xp is np else 0)
+        self._reserve(members, sizes)
         self.all_keys = np.array([getattr(p, name) for name in ("key_weight", "key_grad", "key_update") for p in self.params], np.uint32)
         self.ratio_keys = [p.key_ratio for p in self.params]
         self.have: list[bool] = [False] * n
@@ -68,6 +55,28 @@ class Pack:
         self.counts = np.zeros((2, 3 * n), np.float32)
         self.waiting: list[tuple[int, float, Column | None]] = []
         self.raws: list[tuple[Column, Odd | None]] = []
+
+    def _arranged(self, members: list[tuple[Param, Any]]) -> list[tuple[Param, Any]]:
+        """The parameters in the order in which they lie in memory."""
+        self.xp = module_of(members[0][1]._array) if members else np
+        self.limit = SHORT if self.xp is np else math.inf
+        return sorted(members, key=lambda m: m[1]._array.size > self.limit)        # stable: short ones first, in their order
+
+    def _reserve(self, members: list[tuple[Param, Any]], sizes: list[int]) -> None:
+        """The memory for three rows of them."""
+        n = self.n
+        self.n_short = k = sum(s <= self.limit for s in sizes)
+        held = [s if stride_of(s) == 1 else len(range(0, s, stride_of(s))) for s in sizes]
+        self.strided = [stride_of(s) > 1 for s in sizes]
+        self.short, self.starts, self.slices = self._block(held[:k])
+        self.longs = Longs(sizes[k:])
+        self.lengths = np.array([s.stop - s.start for s in self.slices], np.intp)
+        # the columns of a tally: short ones of three rows, then long ones of three rows
+        self.order = np.array([row * n + i for row in range(3) for i in range(k)] + [row * n + i for row in range(3) for i in range(k, n)], np.intp)
+        self.sizes = np.tile(np.array(sizes, np.float64), 3)[self.order]
+        self.held = np.tile(np.array(held, np.float64), 3)[self.order]
+        self.held_short = self.held[:3 * k].astype(np.float32)
+        self.scratch = Scratch(self.short.size if self.xp is np else 0)
 
     def _block(self, held: list[int]) -> tuple[Any, Column, list[slice]]:
         """Memory [3, sum], and its 3k segments when it is read as one line: where they begin, and as slices."""
@@ -214,10 +223,7 @@ class Pack:
             return []
         raws, waiting = self.raws[:n], self.waiting[:n]
         del self.raws[:n], self.waiting[:n]
-        if self.xp is not np:
-            table = np.stack([m for m, _ in raws])
-        else:
-            table = finish(np.stack([m for m, _ in raws]), [odd for _, odd in raws], self.held, self.sizes).reshape(n, 3 * self.n, 10)
+        table = self._table(raws)
         found = np.empty_like(table)
         found[:, self.order] = table
         done: list[Done] = []
@@ -229,6 +235,12 @@ class Pack:
             done.append(([w[0] for w in waiting[at:run]], [w[1] for w in waiting[at:run]], keep, found[at:run]))
             at = run
         return done
+
+    def _table(self, raws: list[Any]) -> Column:
+        """Moments [steps, 3n, 10] of what was measured, in the order of the columns of a tally."""
+        if self.xp is not np:
+            return np.stack([m for m, _ in raws])
+        return finish(np.stack([m for m, _ in raws]), [odd for _, odd in raws], self.held, self.sizes).reshape(len(raws), 3 * self.n, 10)
 
     def histograms(self) -> tuple[Column, Column, Column, Column]:
         """Keys, first bins, lengths and counts of all rows."""

@@ -53,6 +53,7 @@ class Recorder:
         self.names = self._names()
         self.graphs: dict[int, Graph] = {}
         self.made = 0                                          # structures so far
+        self.passes = 0                                        # passes so far that had any
         self.current = -1
         self.rows_total = 0
         self.clocks = ItemLog(24 << 20)
@@ -139,6 +140,7 @@ class Recorder:
                 settle_checks(g, here)
         same = self.prev_graph == g.number
         number, step = g.number, self.step_no
+        self.passes += 1
         self.clocks.add(number, step, 4 * len(self.ticks) + 8 * len(self.node_rows) + 320,
                         (array("f", self.ticks), len(g.op_name), array("i", self.node_rows), array("f", self.node_ticks), len(g.node_name), same))
         if self.norm_rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,14 @@ WINDOW = 5                       # looks that make a verdict
 OFTEN = 5                        # after the first window every fifth recorded step is looked at
 
 
+def seen(x: Any) -> tuple[Any, tuple[int, ...]]:
+    """What is looked at of an output, and its axes but that of the units: axis 1 of [N, C, H, W], else the last."""
+    axis = 1 if x.ndim == 4 else x.ndim - 1
+    if (size := math.prod(x.shape)) > EXACT and x.shape[0] > 1:
+        x = x[:: -(-size // EXACT)]
+    return x, tuple(i for i in range(x.ndim) if i != axis)
+
+
 class Unit:
     """One relu of the program: its units, and the share that stayed silent in the newest window."""
 
@@ -30,18 +39,17 @@ class Unit:
         self.history: list[tuple[int, int, float, int, int]] = []      # (first step, last step, dead share, units, samples)
 
     def look(self, x: Any, step: int) -> None:
-        # units are channels: axis 1 of [N, C, ...], the last axis of [N, C] and [N, T, C]
-        axis = 1 if x.ndim == 4 else x.ndim - 1
-        rest = tuple(i for i in range(x.ndim) if i != axis)
-        if x.size > EXACT and x.shape[0] > 1:
-            x = x[:: -(-x.size // EXACT)]
-        alive = host((x > 0).any(axis=rest))
+        part, rest = seen(x)
+        self.add(host((part > 0).any(axis=rest)), int(math.prod(part.shape)), step)
+
+    def add(self, alive: Column, size: int, step: int) -> None:
+        """Which units were active among `size` elements."""
         if self.alive is None or self.alive.shape != alive.shape:
             self.alive, self.looks, self.samples, self.first_step = alive, 0, 0, step
         else:
             self.alive |= alive
         self.looks += 1
-        self.samples += int(x.size // max(x.shape[axis], 1))
+        self.samples += size // max(len(alive), 1)
         self.last_step = step
 
     def close(self) -> None:
@@ -63,16 +71,21 @@ class Relus:
         return n < WINDOW or n % OFTEN == 0
 
     def see(self, step: Step, x: Any, r: Recorder) -> None:
-        if x.ndim < 2:
-            return
+        unit = self.of(step, x.ndim, r)
+        if unit is not None:
+            unit.look(x, r.step_no)
+
+    def of(self, step: Step, ndim: int, r: Recorder) -> Unit | None:
+        """The relu of a step of the structure; None where nothing is to be looked at."""
+        if ndim < 2:
+            return None
         path = r.open[-1].path if r.open else ""
         unit = self.units.get((path, step.row))
         if unit is None:
             if len(self.units) >= 512:
-                return
+                return None
             unit = self.units[path, step.row] = Unit(step.graph.number if step.graph else -1, step.row, path)
-        if unit.last_step != r.step_no:
-            unit.look(x, r.step_no)
+        return unit if unit.last_step != r.step_no else None
 
     def end_step(self, step: int) -> None:
         for unit in self.units.values():

@@ -232,13 +232,14 @@ class Values:
             return
         for t in roots[:1]:
             if t._array.size == 1:
-                key = self._loss_key(site)
-                value = float(t._array.item().real)
-                got = self.losses.setdefault(key, [0.0, 0])
-                got[0] += value
-                got[1] += 1
-                if not _finite(value):
-                    self.troubles.loss(self.r.strings[key], value)
+                self._loss(self._loss_key(site), float(t._array.item().real))
+
+    def _loss(self, key: int, value: float) -> None:
+        got = self.losses.setdefault(key, [0.0, 0])
+        got[0] += value
+        got[1] += 1
+        if not _finite(value):
+            self.troubles.loss(self.r.strings[key], value)
 
     def node(self, row: int, node: Any, grads_in: tuple[Any, ...]) -> None:
         """The norm of what arrives at a node: exact up to 64k elements, estimated from a sample above."""
@@ -280,7 +281,7 @@ class Values:
             if paced:
                 self.leaves.append((p.ref, t._version))
             if level and not (together and p.packed):
-                self._grad_energy(p, float(energy(t._grad._array)))
+                self._gradient(p, t._grad._array)
         if together and touched:
             if self.packs:
                 self._grads_together()
@@ -292,6 +293,10 @@ class Values:
                 if p is not None and t._grad is not None and (key := "grad/" + p.name) in self.probes.params:
                     self.probes.take(key, t._grad, step)
         self.grad_steps += bool(touched)
+
+    def _gradient(self, p: Param, array: Any) -> None:
+        """The squared norm of a parameter's gradient."""
+        self._grad_energy(p, float(energy(array)))
 
     def _grad_energy(self, p: Param, e: float) -> None:
         p.energy = e
@@ -321,7 +326,7 @@ class Values:
             for p, ref in zip(pack.params, pack.refs, strict=True):
                 t = ref()
                 if t is not None and t._grad is not None:
-                    self._grad_energy(p, float(energy(t._grad._array)))
+                    self._gradient(p, t._grad._array)
 
     def cleared(self) -> bool:
         """Whether the leaves of the newest backward have been updated, or their gradients taken away, since."""
@@ -385,8 +390,11 @@ class Values:
             tensors = [t for group in optimizer.param_groups for t in group["params"]]
             if known is not None:
                 self._settle_pack(known)
-            known = self.packs[id(optimizer)] = Pack(tensors, self._members(tensors, True), optimizer)
+            known = self.packs[id(optimizer)] = self._packed(tensors, self._members(tensors, True), optimizer)
         return known
+
+    def _packed(self, tensors: list[Any], members: list[tuple[Param, Any]], optimizer: Any) -> Pack:
+        return Pack(tensors, members, optimizer)
 
     def _members(self, tensors: list[Any], owned: bool) -> list[tuple[Param, Any]]:
         found: dict[int, tuple[Param, Any]] = {}
@@ -467,7 +475,7 @@ class Values:
         if self.by_hand is None or not self.by_hand.fits(leaves):
             if self.by_hand is not None:
                 self._settle_pack(self.by_hand)
-            self.by_hand = Pack(leaves, self._members(leaves, False))
+            self.by_hand = self._packed(leaves, self._members(leaves, False), None)
             for p in self.by_hand.params:
                 p.packed = False
         self.by_hand.by_hand(self.r.step_no, self.hist_due)

@@ -216,6 +216,11 @@ def test_findings_on_a_sick_model():
     assert found["non-finite"].source[0] == __file__ and "parameter" not in found["non-finite"].title
     assert {f.parameter for f in tape.findings() if f.rule == "no-gradient"} == {"param0", "param1"}
     y = torch.zeros(3, requires_grad=True)
+    model = nn.Linear(4, 4)
+    nn.init.constant_(model.weight, 10.0)
+    with tst.record(model) as tape:
+        model(torch.full((4,), 1e38)).sum().backward()          # of a vector: a view of what is new
+    assert any("linear made 4 inf of 4" in f.title for f in tape.findings()), tape.findings()
     with tst.record() as tape:
         (torch.log(y) * y).sum().backward()
     assert any("log made 3 inf of 3" in f.title for f in tape.findings())

@@ -1,17 +1,16 @@
-"""Arrays of PyTorch tensors: NumPy's view of the same memory where there is one, CuPy's on a device where it is installed, so that reductions run there; else
-something that reads the values when they are asked for."""
+"""Arrays of PyTorch tensors: NumPy's view of the same memory where there is one, else something that reads the values when they are asked for."""
 
 from __future__ import annotations
 
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import torch
 
-from ...core import device
-
 quietly = torch._C.DisableTorchFunction         # what we ask of tensors is nobody's op
+on_host = attrgetter("is_cpu")                  # whether NumPy may see a tensor
 
 
 class Kind:
@@ -24,6 +23,7 @@ class Kind:
         return self.text
 
 
+@cache
 def _kind(dtype: torch.dtype, readable: bool) -> Any:
     text = str(dtype).removeprefix("torch.")
     if readable:
@@ -40,7 +40,7 @@ def _kind(dtype: torch.dtype, readable: bool) -> Any:
 class Away:
     """A tensor that NumPy cannot see: on a device, in bfloat16, sparse. Shape and dtype cost nothing; anything else copies it to the host, once."""
 
-    __slots__ = ("_near", "dtype", "nbytes", "ndim", "shape", "size", "tensor")
+    __slots__ = ("_near", "dtype", "far", "nbytes", "ndim", "shape", "size", "tensor")
 
     # What takes an array apart into NumPy's and a device's finds NumPy's here: reading goes by the copy.
     __class__ = property(lambda self: np.ndarray)
@@ -51,6 +51,7 @@ class Away:
         self.ndim, self.size = t.dim(), t.numel()
         self.dtype = _kind(t.dtype, t.device.type != "meta" and type(t) in (torch.Tensor, torch.nn.Parameter))
         self.nbytes = self.size * t.dtype.itemsize
+        self.far = self.dtype.kind != "V" and not on_host(t) and t.layout == torch.strided         # what is asked of it is worked out where it is
         self._near: Any = None
 
     def near(self) -> Any:
@@ -70,7 +71,7 @@ class Away:
         if stride == 1 or t.layout != torch.strided or not t.is_contiguous():
             return self.near().ravel("K")[first::stride]
         with quietly(), torch.no_grad():
-            return t.view(-1)[first::stride].float().to("cpu").numpy()
+            return t.view(-1)[first::stride].float().cpu().numpy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.array(self.near(), dtype=dtype, copy=copy)
@@ -88,23 +89,12 @@ class Away:
         return len(self.near())
 
 
-@cache
-def _cupy() -> Any:
-    try:
-        found = device.cupy()
-        found.from_dlpack(torch.zeros(1, device="cuda"))
-    except Exception:                          # not installed, or made for another CUDA
-        return None
-    return found
-
-
 def array_of(t: torch.Tensor) -> Any:
-    """The array behind a tensor; no copy for what lies on the host, nor for what CuPy sees on a device."""
+    """The array behind a tensor; no copy for what lies on the host."""
     with quietly():
-        try:
-            return t.detach().numpy()
-        except (TypeError, RuntimeError):
-            away = Away(t)
-            if t.is_cuda and t.layout == torch.strided and isinstance(away.dtype, np.dtype) and (cupy := _cupy()) is not None:
-                return cupy.from_dlpack(t.detach())
-            return away
+        if on_host(t):
+            try:
+                return t.detach().numpy()
+            except (TypeError, RuntimeError):
+                pass
+        return Away(t)

@@ -38,6 +38,8 @@ class NodeWatch:
             return
         try:
             now = clock()
+            if r.times.on:
+                r.times.node_ends()
             if r.node_ticks and r.node_began:
                 r.node_ticks[-1] = now - r.node_began
             r.node_rows.append(self.row)
@@ -47,6 +49,8 @@ class NodeWatch:
             if r.values.keeping:
                 r.values.keep_gradients(self.row, tuple([None if g is None else array_of(g) for g in grads]))
             r.events += 1
+            if r.times.on:
+                r.times.node_begins(next((g for g in grads if g is not None), None))
             r.node_began = clock()
             r.spent += r.node_began - now
         except Exception as e:
@@ -55,8 +59,8 @@ class NodeWatch:
     def after(self, grads_in: Any, grads_out: Any) -> None:
         """For nodes whose derivative may be infinite. PyTorch's `grad_inputs` are what the node gives."""
         try:
-            self.r.values.troubles.danger(self.row, self, tuple([array_of(g) for g in grads_out if g is not None]),
-                                          tuple([array_of(g) for g in grads_in if g is not None]))
+            self.r.values.danger(self.row, self, tuple([array_of(g) for g in grads_out if g is not None]),
+                                 tuple([array_of(g) for g in grads_in if g is not None]))
         except Exception as e:
             self.r.fail(e)
 
@@ -93,7 +97,7 @@ def watched(r: TorchRecorder, run: Any, outputs: Any, args: tuple[Any, ...], kwa
     except Exception as e:
         r.fail(e)
     try:
-        with r.hearing():
+        with r.hearing(), torch.autograd.set_multithreading_enabled(False):      # a device's nodes on this thread, too: it is the one that is heard
             found_grads = run(outputs, *args, **kwargs)
     except BaseException as e:
         error = e
@@ -108,6 +112,8 @@ def watched(r: TorchRecorder, run: Any, outputs: Any, args: tuple[Any, ...], kwa
                 if not outer:
                     if r.node_ticks and r.node_began:
                         r.node_ticks[-1] = clock() - r.node_began
+                    if r.times.on:
+                        r.times.node_ends()
                     r.backward_end(error)
         except Exception as e:
             r.fail(e)

@@ -162,14 +162,13 @@ class TorchTrial(Beside[Any, TorchChange]):
         models = [m for m in (self.dbg.module, *[r() for r in self.dbg.tape.recorder.names.roots]) if m is not None]
         buffers = {b: b.detach().clone() for m in models for b in m.buffers()}
         memory = {t: t.data for t in (*values, *buffers)}
-        rolled = torch.get_rng_state()
+        drawing = torch.random.fork_rng({t.device.index for t in values if t.is_cuda})
         try:
             for t, v in (*values.items(), *buffers.items()):
                 t.data = v                     # another memory for the moment: what the graph has saved is not touched
-            with torch.no_grad():
+            with drawing, torch.no_grad():
                 return float(again())
         finally:
-            torch.set_rng_state(rolled)
             for t, v in memory.items():
                 t.data = v
 

@@ -17,7 +17,7 @@ _stack = torch.overrides._get_current_function_mode_stack
 
 
 class Carried:
-    """Grad mode, autocast, modes, current stream, context variables and the recorder of the thread on which it is made."""
+    """Grad mode, autocast, modes, context variables and the recorder of the thread on which it is made."""
 
     def __init__(self, hearing: Callable[[], contextlib.AbstractContextManager[None]] | None = None) -> None:
         self.context = contextvars.copy_context()
@@ -26,7 +26,6 @@ class Carried:
         self.modes, self.dispatch = list(_stack()), list(_dispatch._get_current_dispatch_mode_stack())
         self.casts = [(d, torch.get_autocast_dtype(d)) for d in ("cpu", "cuda") if torch.is_autocast_enabled(d)]
         self.caches = torch.is_autocast_cache_enabled()
-        self.stream = torch.cuda.current_stream() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
 
     def run(self, call: Callable[[], Any]) -> Any:
         """Calls it, on another thread, as if on the thread on which this was made."""
@@ -34,8 +33,6 @@ class Carried:
 
     def _run(self, call: Callable[[], Any]) -> Any:
         with contextlib.ExitStack() as stack:
-            if self.stream is not None:
-                stack.enter_context(torch.cuda.stream(self.stream))
             stack.enter_context(torch.inference_mode(self.inference))
             stack.enter_context(torch.set_grad_enabled(self.grad))
             for device, dtype in self.casts:

@@ -31,9 +31,11 @@ def opaque(r: TorchRecorder, ears: _Ears, module: Any, call: Callable[..., Any],
     out = None
     try:
         with _aside(r, ears):
-            first, t0 = _sequence(), clock()
+            first, before, t0 = _sequence(), r.times.mark() if r.times.on else None, clock()
             out = call(*args, **kwargs)
             t1 = clock()
+            if before is not None:
+                r.times.called = before, r.times.mark()
         try:
             with torch._C.DisableTorchFunction():
                 made = [t for t in _leaves(out) if isinstance(t, torch.Tensor)]

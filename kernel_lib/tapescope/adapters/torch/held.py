@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Collection, Sequence
 from time import perf_counter_ns as clock
@@ -56,6 +57,7 @@ class HeldPass:
         self._handles: list[Any] = []
         self._light = False
         self._thread: threading.Thread | None = None
+        self._stream = torch.cuda.current_stream() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
         self._variables = {n.variable: None for n in self.leaves if hasattr(n, "variable")} | dict.fromkeys(watched)
         self.before: dict[Any, Any] | None = None              # leaf -> its .grad before this run
         self.reached: list[Any] = []                           # leaves whose .grad is written, in order
@@ -106,7 +108,11 @@ class HeldPass:
 
     def _run(self) -> None:
         try:
-            self.result = self._call(self.retain) if self._carried is None else self._carried.run(lambda: self._call(self.retain))
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(torch.autograd.set_multithreading_enabled(False))             # a device's nodes on this thread, too: theirs is free for others
+                if self._stream is not None:
+                    stack.enter_context(torch.cuda.stream(self._stream))
+                self.result = self._call(self.retain) if self._carried is None else self._carried.run(lambda: self._call(self.retain))
         except BaseException as e:
             if not isinstance(e, Abandoned):
                 self.error = e

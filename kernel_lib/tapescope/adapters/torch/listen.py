@@ -85,9 +85,12 @@ class Listener(TorchFunctionMode):  # type: ignore[misc]
         if r.kernels is not None:
             r.kernels.pending.clear()
             r.newest = None
+        before = r.times.mark() if r.times.on else None
         t0 = clock()
         out = func(*args) if kwargs is None else func(*args, **kwargs)
         t1 = clock()
+        if before is not None:
+            r.times.called = before, r.times.mark()
         called = None if r.kernels is None else list(r.kernels.pending)        # what comes after is our own looking
         try:
             r.heard(op, args, kwargs, out, first, version, 3, t0, t1)
@@ -281,6 +284,7 @@ def _function(r: TorchRecorder, apply: Callable[..., Any], cls: type, args: tupl
     """A user's autograd.Function is one op; what its forward computes is its own affair. A checkpoint's forward is the model's."""
     op = function_op(cls)
     first, t0 = _sequence(), clock()
+    before = r.times.mark() if r.times.on else None
     if not op.through:
         r.quiet += 1
     try:
@@ -289,6 +293,8 @@ def _function(r: TorchRecorder, apply: Callable[..., Any], cls: type, args: tupl
         if not op.through:
             r.quiet -= 1
     t1 = clock()
+    if before is not None:
+        r.times.called = before, r.times.mark()
     try:
         with torch._C.DisableTorchFunction():
             r.heard(op, args, kwargs, out, first, -1, 3, t0, t1)

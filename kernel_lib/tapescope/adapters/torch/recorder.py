@@ -13,13 +13,14 @@ from ...core.state import mode
 from ...tape.names import Call, Names
 from ...tape.recorder import Recorder
 from ...tape.reduce import host
-from ...tape.walk import Step
-from .arrays import array_of, quietly
+from ...tape.walk import CHECK, NOTE, Step
+from .arrays import array_of, on_host, quietly
 from .mirror import Held, Mirrors, version_of
 from .nodes import LEAF, OpNode
 from .ops import TorchOp
 from .optimizers import Optimizers
 from .sites import user_site
+from .times import DeviceClocks, Times
 from .values import TorchValues
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class TorchRecorder(Recorder):
 
     foreign = True
     values: TorchValues
+    clocks: DeviceClocks
     hearing: Callable[[], AbstractContextManager[None]]        # what hears again where PyTorch has put the mode aside
 
     def __init__(self, tape: Tape, level: int, every: int, module: str | None, op: str | None) -> None:
@@ -79,7 +81,9 @@ class TorchRecorder(Recorder):
         self.again = False                     # the pass has gone back: its nodes have been heard
         self.newest: Any = None                # (op, inputs, outputs, site) of the newest op, where a forward breakpoint may wait for it
         self.before: tuple[list[int], list[Step]] = ([], [])
+        self.times = Times(self)
         super().__init__(tape, level, every, module, op)
+        self.clocks = DeviceClocks(self.clocks.cap, self)
 
     def _names(self) -> Names:
         return TorchNames(self)
@@ -94,6 +98,7 @@ class TorchRecorder(Recorder):
             self.before = self.starts, self.steps
         self.starts, self.steps = [], []
         super()._begin()
+        self.times.begin()
 
     def mode_grad(self) -> bool:
         return bool(_grad_enabled())
@@ -142,10 +147,16 @@ class TorchRecorder(Recorder):
         if not self.listens:
             return
         outputs = (of(o),) if len(outs) == 1 else tuple([of(t) for t in outs])
-        op.view = o._is_view()
+        if not self.values.away and not on_host(o) and o.device.type != "meta":
+            self.values.notice()
+        op.view = o._is_view() and _same_memory(o, ins)
         node = OpNode(self, first, inputs, outs) if req else None
         self.op(op, inputs, outputs, node, site, t0, t1)
         here, starts = self.here, self.starts
+        if self.times.on:
+            self.times.keep_op(o)
+        if self.values.away and here.watch & (CHECK | NOTE):
+            self.values.check(here, op, inputs, outputs)
         while starts and starts[-1] > first:   # ops inside of this one, without nodes
             starts.pop()
             self.steps.pop()
@@ -293,6 +304,7 @@ class TorchRecorder(Recorder):
         self.listener = None
         with quietly():
             super().finish()
+            self.clocks.settle(wait=True)
 
 
 def _tensors(values: Any) -> list[Any]:
@@ -308,6 +320,12 @@ def _tensors(values: Any) -> list[Any]:
                 elif isinstance(w, (tuple, list)):
                     found += [x for x in w if isinstance(x, torch.Tensor)]
     return found
+
+
+def _same_memory(view: Any, ins: list[Any]) -> bool:
+    """Whether it is a view of an operand; that of a product, as `linear` gives one of a vector, is new memory."""
+    base = view._base
+    return any(t is base or t._base is base for t in ins)
 
 
 def _first_tensor(output: Any) -> Any:

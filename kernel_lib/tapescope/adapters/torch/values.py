@@ -1,4 +1,4 @@
-"""What a recording reads of PyTorch's values; arrays are NumPy's views, so that all of it is the tape's own arithmetic."""
+"""What a recording reads of PyTorch's values: on the host through NumPy's views, so that all of it is the tape's own arithmetic; `asked` has what lies on a device."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from ...tape.frame import HISTOGRAM
-from ...tape.reduce import SAMPLE, Scratch, finish, flat, histograms, host, module_of, tally
-from ...tape.values import Values
+from ...tape.reduce import SAMPLE, Scratch, finish, flat, histograms, host, tally
 from ...tape.walk import NOTE, Step
 from .arrays import Away, array_of
+from .asked import DeviceValues, far
 from .mirror import Mirror
 
 if TYPE_CHECKING:
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 OFTEN, EVERY = 3, 10               # nodes are timed and measured in the first steps, and in every tenth
 
 
-class TorchValues(Values):
+class TorchValues(DeviceValues):
     """Values of a TorchRecorder."""
-
-    r: TorchRecorder
 
     def __init__(self, recorder: TorchRecorder) -> None:
         super().__init__(recorder)
@@ -46,6 +44,8 @@ class TorchValues(Values):
     doubt = -2                                 # the newest step that held a value that is not finite: the next is looked at closely
 
     def op(self, step: Step, w: int, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...], node: Any) -> None:
+        if self.away:
+            w = self.op_away(step, w, inputs, outputs)
         if w & NOTE:                           # NumPy's view does not live as long as its tensor
             self.troubles.noted.append((step, op.name, Alive(outputs[0])))
             w &= ~NOTE
@@ -64,10 +64,12 @@ class TorchValues(Values):
                 self._picture(len(array))
         if self.level >= HISTOGRAM and self.due and array.size and r.wanted("*", path):
             stride = -(-array.size // SAMPLE) | 1 if array.size > 2 * SAMPLE else 1
-            first = r.step_no % stride
-            part = array.sample(first, stride) if type(array) is Away else flat(array)[first::stride]
-            own = np.array(part, np.float32) if isinstance(part, np.ndarray) else part.astype(np.float32)       # on its device until the step ends
-            self.samples.append((r.strings.add("activation/" + path), array.size, own))
+            first, key = r.step_no % stride, r.strings.add("activation/" + path)
+            if far(array):
+                self.sample_away(key, array, first, stride)
+            else:
+                part = array.sample(first, stride) if type(array) is Away else flat(array)[first::stride]
+                self.samples.append((key, array.size, np.array(part, np.float32)))
 
     def attention(self, path: str, output: tuple[Any, ...]) -> None:
         """A module that returns attention maps beside its output: they can be probed, the whole batch with all heads."""
@@ -85,8 +87,8 @@ class TorchValues(Values):
         samples, self.samples = self.samples, []
         if not samples:
             return
-        step, xp = self.r.step_no, module_of(samples[0][2])
-        line = host(xp.concatenate([s if module_of(s) is xp else xp.asarray(host(s)) for _, _, s in samples]))       # one transfer
+        step = self.r.step_no
+        line = np.concatenate([s for _, _, s in samples])
         if self.scratch is None or self.scratch.floats.size < line.size:
             self.scratch = Scratch(line.size)
         keys, sizes = np.array([k for k, _, _ in samples], np.uint32), np.array([n for _, n, _ in samples], np.float64)
@@ -113,12 +115,14 @@ class TorchValues(Values):
             self.updated = True
 
     def end_step(self, ms: float | None) -> None:
+        self.settle()
         if any(t.last == self.r.step_no for t in self.troubles.found):
             self.doubt = self.r.step_no
         self._reduce_samples()
         super().end_step(ms)
 
     def stop(self) -> None:
+        self.settle()
         self._reduce_samples()
         super().stop()
 
