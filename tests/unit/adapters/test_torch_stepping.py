@@ -171,6 +171,47 @@ def test_hooks_run_once_and_reasons_to_refuse():
     dbg.continue_()
     assert calls == ["node", "after", "tensor"]
     handle.remove()
+    calls.clear()
+    for how in ("tensor", "node", "prehook", "module", "several"):
+        model, loss = MODELS["mlp"]()
+        if how == "module":
+            model[2].register_full_backward_hook(lambda m, i, o: calls.append("module") and None)
+        value = loss()
+        inner = value.grad_fn.next_functions[0][0]
+        if how == "tensor":
+            model[4].weight.register_hook(lambda g: calls.append("tensor") and None)
+        elif how == "node":
+            inner.register_hook(lambda out, g: calls.append("node") and None)
+        elif how == "prehook":
+            inner.register_prehook(lambda g: calls.append("prehook") and None)
+        elif how == "several":
+            torch.autograd.graph.register_multi_grad_hook([model[4].weight, model[4].bias], lambda g: calls.append("several"))
+        dbg = tst.debug(value, module=model)
+        if how != "prehook":
+            dbg.step()
+            dbg.step_back()                                    # nothing has run yet that must not
+        before = len(calls)
+        while len(calls) == before:
+            dbg.step()
+        what = {"module": "a full backward hook of a module", "several": "a hook on several gradients"}.get(how, r"<lambda> \(test_torch_stepping\.py:\d+\)")
+        for back in (dbg.step_back, dbg.replay, lambda dbg=dbg: dbg.go(0)):
+            with pytest.raises(RuntimeError, match=f"cannot be run again to step back: its hook {what} has run and would run again"):
+                back()
+        assert len(calls) == before + 1
+        dbg.rerun_hooks = True
+        dbg.go(0)
+        dbg.continue_()
+        assert calls[before:] == [how, how]
+    model, value = fresh("custom")                             # a backward of one's own is no hook, nor what a checkpoint computes again
+    dbg = tst.debug(value, module=model)
+    dbg.step(dbg.total - 1)
+    dbg.step_back(2)
+    dbg.abort()
+    model, value = fresh("checkpointed")
+    dbg = tst.debug(value, module=model)
+    dbg.step(dbg.total - 1)
+    dbg.step_back(2)
+    dbg.abort()
     model, value = fresh("reentrant")
     dbg = tst.debug(value, module=model)
     dbg.step()
@@ -246,7 +287,7 @@ def test_a_stop_tells_times_hooks_and_what_it_reaches() -> None:
         value = loss()
     first = next(model.parameters())
     handle = first.register_hook(lambda g: g)
-    dbg = tst.debug(value, module=model)
+    dbg = tst.debug(value, module=model, rerun_hooks=True)
     at = dbg.describe()[0]["at"]
     assert at["time"]["forward"] > 0 and at["time"]["backward"] > 0
     assert at["reaches"] == ["4.bias", "4.weight", "2.bias", "2.weight", "0.bias", "0.weight"]

@@ -115,6 +115,10 @@ def test_hooks_count_on_the_branch() -> None:
     model.zero_grad()
     dbg = tst.debug(value, module=model)
     calls.clear()
+    with pytest.raises(RuntimeError, match=r"cannot be run beside itself: its hook <lambda> \(test_torch_what_if\.py:\d+\) would run again each time"):
+        dbg.what_if(scale=0.5)
+    assert not calls and not dbg.branch
+    dbg.rerun_hooks = True
     found = dbg.what_if(scale=0.5)
     assert calls == ["leaf", "leaf"]
     assert found["2.weight"]["grad"] == pytest.approx([float(plain["2.weight"].norm()), float(plain["2.weight"].norm()) / 2], rel=1e-5)

@@ -1,7 +1,7 @@
 """What if: gradients changed at stops of a held pass, carried out beside it. The pass and `.grad` stay as they are until the branch is kept.
 
 Nodes called one by one from Python would leave out hooks of tensors, which nothing can see from a node. So the branch is a run of PyTorch's own engine that
-gives the leaves' gradients instead of writing them: with hooks, and equal to `backward()` bit for bit.
+gives the leaves' gradients instead of writing them: equal to `backward()` bit for bit, and refused before a hook would run for it, unless that is allowed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +19,7 @@ from ...debugger.branch import Change, incoming, must_fit
 from ...debugger.compare import Beside
 from .arrays import quietly
 from .held import HeldPass
+from .hooks import refuse, watching
 from .listen import local
 from .nodes import LEAF
 
@@ -65,8 +66,8 @@ def change(dbg: TorchSight, how: str, by: float | None, value: Any, saved: str |
     return TorchChange(node, dbg.index, "gradient", how, by, value, nr, seed)
 
 
-def outcome(pass_: HeldPass, changes: Sequence[TorchChange] = (), *, edited: bool = True) -> dict[Any, Any]:
-    """What every leaf is given by this pass with some changes; `edited` says whether its own edits count."""
+def outcome(pass_: HeldPass, changes: Sequence[TorchChange] = (), *, edited: bool = True, hooks: bool = False) -> dict[Any, Any]:
+    """What every leaf is given by this pass with some changes; `edited` says whether its own edits count, `hooks` whether hooks may run for it. Raises HookMet."""
     edits: dict[Any, tuple[Any, ...]] = pass_.edits if edited else {}
     by: dict[Any, list[TorchChange]] = {}
     for c in (*(pass_.changes if edited else ()), *changes):
@@ -83,8 +84,9 @@ def outcome(pass_: HeldPass, changes: Sequence[TorchChange] = (), *, edited: boo
     with quietly(), unheard(pass_.recorder):
         handles = [n.register_prehook(lambda grads, n=n: met(n, grads)) for n in {*edits, *by} if n._sequence_nr() < LEAF]
         try:
-            found = torch.autograd.Variable._execution_engine.run_backward(
-                pass_.roots, tuple(start), True, False, tuple([n.variable for n in leaves]), True, accumulate_grad=False)
+            with nullcontext() if hooks else watching(refuse):
+                found = torch.autograd.graph._engine_run_backward(
+                    pass_.roots, tuple(start), True, False, tuple([n.variable for n in leaves]), True, accumulate_grad=False)
         finally:
             for h in handles:
                 h.remove()
@@ -115,8 +117,9 @@ class TorchTrial(Beside[Any, TorchChange]):
     dbg: TorchSight
 
     def outcomes(self) -> tuple[dict[Any, Any], dict[Any, Any]]:
-        p = self.dbg._pass
-        return (outcome(p), outcome(p, self.changes)) if self.changes else (outcome(p, edited=False), outcome(p))
+        p, hooks = self.dbg._pass, self.dbg.rerun_hooks
+        return ((outcome(p, hooks=hooks), outcome(p, self.changes, hooks=hooks)) if self.changes
+                else (outcome(p, edited=False, hooks=hooks), outcome(p, hooks=hooks)))
 
     def norm(self, g: Any) -> float:
         return _norm(g)

@@ -12,6 +12,7 @@ import torch
 
 from .arrays import quietly
 from .carried import Carried
+from .hooks import watching
 from .nodes import LEAF, roots_of
 
 Until = Callable[[Any, Sequence[Any]], bool]
@@ -48,6 +49,7 @@ class HeldPass:
         self.result: Any = None
         self.done = False
         self.recorder: Any = None              # who hears nodes, the first time that they run
+        self.hooks: dict[str, None] = {}       # of others, that have run
         self.took: dict[Any, int] = {}         # ns that nodes ran when they last did, hooks included
         self._since = 0
         self.parts: dict[Any, dict[Any, Any]] = {}             # node -> consumer -> what it sent there, until the node has run
@@ -110,6 +112,7 @@ class HeldPass:
         try:
             with contextlib.ExitStack() as stack:
                 stack.enter_context(torch.autograd.set_multithreading_enabled(False))             # a device's nodes on this thread, too: theirs is free for others
+                stack.enter_context(watching(lambda words: self.hooks.setdefault(words)))
                 if self._stream is not None:
                     stack.enter_context(torch.cuda.stream(self._stream))
                 self.result = self._call(self.retain) if self._carried is None else self._carried.run(lambda: self._call(self.retain))

@@ -9,6 +9,7 @@ from ...debugger.moves import Moves
 from .arrays import quietly
 from .branch import TorchChange, TorchTrial, change
 from .held import HeldPass, ordered
+from .hooks import HookMet
 from .look import TorchAt
 from .nodes import LEAF
 from .where import TorchWhere
@@ -28,6 +29,7 @@ class TorchSight(Moves[TorchAt, TorchChange]):
     where: TorchWhere
     roots: tuple[Any, ...]
     module: Any
+    rerun_hooks = False                        # whether hooks of others may run again, to go back and to ask what if
 
     def cannot_run_again(self) -> str:
         """Why the pass cannot go back, '' when it can."""
@@ -85,7 +87,10 @@ class TorchSight(Moves[TorchAt, TorchChange]):
         why = self.cannot_run_again()
         if why:
             raise RuntimeError(f"this pass cannot be run beside itself: {why}")
-        return TorchTrial(self, branch).compare()
+        try:
+            return TorchTrial(self, branch).compare()
+        except HookMet as met:
+            raise RuntimeError(f"this pass cannot be run beside itself: {met}") from None
 
     def _memory(self) -> Memory:
         from .memory import memory

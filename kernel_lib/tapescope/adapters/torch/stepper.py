@@ -15,6 +15,7 @@ from .arrays import quietly
 from .backward import enter
 from .carried import release
 from .held import HeldPass, Until
+from .hooks import ALLOW
 from .listen import recorder_here
 from .look import TorchAt
 from .nodes import LEAF
@@ -30,7 +31,8 @@ class TorchDebugger(TorchSight):
     """A backward pass held before its first node. It runs on PyTorch's own engine with every hook, on a thread of its own, so that the cell returns.
 
     `step`, `step_back`, `into`, `out`, `next_module`, `run_to`, `go`, `continue_`, `abort` move it; `at` is what stands at the cursor. `.grad` are written
-    as the pass reaches them; `abort` and `step_back` put them back. Going back is running the pass again from its start, hooks included.
+    as the pass reaches them; `abort` and `step_back` put them back. Going back is running the pass again from its start: refused once a hook has run, for
+    that would run again, unless `rerun_hooks` allows it.
     """
 
     def __init__(self, roots: Sequence[Any], gradient: Any = None, *, module: Any = None) -> None:
@@ -220,7 +222,7 @@ class TorchDebugger(TorchSight):
             return self._moved(reason)
 
     def _may_run_again(self) -> None:
-        """Going back runs the pass, and every hook, once more: refused where that is not the same again."""
+        """Going back runs the pass once more: refused where that is not the same again, or a hook has run."""
         if why := self.cannot_run_again():
             raise RuntimeError(f"this pass cannot be run again to step back: {why}")
 
@@ -240,7 +242,8 @@ class TorchDebugger(TorchSight):
                 return "a checkpoint with use_reentrant=True writes .grad while its node runs; use_reentrant=False can be stepped back"
             if n._sequence_nr() >= LEAF and getattr(n.variable, "_post_accumulate_grad_hooks", None):
                 return f"{self.name_of(n.variable)} has a hook that runs after its gradient is accumulated, and may have changed it"
-        return ""
+        ran = "" if self.rerun_hooks else next(iter(self._pass.hooks), "")
+        return f"its hook {ran} has run and would run {ALLOW}" if ran else ""
 
     @property
     def aftermath(self) -> str:
@@ -296,16 +299,18 @@ def _walked(nodes: list[Any], root: Any, module: Any) -> tuple[Any, int, dict[An
     return tape, 0, rows
 
 
-def debug(loss: Any, gradient: Any = None, *, module: Any = None, optimizer: Any = None, again: Callable[[], Any] | None = None) -> TorchDebugger:
+def debug(loss: Any, gradient: Any = None, *, module: Any = None, optimizer: Any = None, again: Callable[[], Any] | None = None,
+          rerun_hooks: bool = False) -> TorchDebugger:
     """Holds the backward pass from `loss` before its first node; needs no recording.
 
     `module` gives parameters their names. The pass moves by the methods of what is returned, or by the backward view. `optimizer` and `again`, which computes
-    the loss anew, let `what_if` compare updates and the loss after the step. Raises RuntimeError for a loss that does not require grad.
+    the loss anew, let `what_if` compare updates and the loss after the step. `rerun_hooks` says that hooks of tensors, nodes and modules do nothing but give
+    gradients, so that they may run again when the pass goes back or is tried beside itself. Raises RuntimeError for a loss that does not require grad.
     """
     from ...facade import open_house
 
     open_house()
     dbg = TorchDebugger((loss,) if isinstance(loss, torch.Tensor) else tuple(loss), gradient, module=module)
-    dbg.optimizer, dbg.again = optimizer, again
+    dbg.optimizer, dbg.again, dbg.rerun_hooks = optimizer, again, rerun_hooks
     hold(dbg)
     return dbg
