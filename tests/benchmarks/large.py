@@ -21,25 +21,29 @@ LIMIT, N = 5.0, 1_000_000
 # An op that takes more than five times as long as PyTorch's, and why that stays.
 REASONS: dict[str, str] = {
     "to float16": "NumPy converts number by number; PyTorch has the processor's instruction for eight",
+    "float16 add": "NumPy adds halves number by number, by way of float32",
+    "float16 exp": "as float16 add",
     "randperm": "each exchange depends on the ones before it: PyTorch's compiled loop does them in turn, here they are undone by sorting",
     "F.gelu": "no vectorised erf in NumPy: a polynomial, in pieces that stay in the cache",
-    "F.conv2d": "windows are laid out for one matrix product: nine times the numbers are moved that PyTorch's direct kernel moves",
-    "F.conv2d grouped": "as F.conv2d, and each group's product is small",
-    "F.conv3d": "as F.conv2d, twenty-seven times",
-    "pad reflect": "rows are taken by an index along one dimension after the other; PyTorch copies once",
     "index_add": "rows are sorted by index and added run by run, since NumPy's own addition at indices goes number by number",
     "cummax(dim=1)": "NumPy's running maximum goes number by number and has no places: the lines are laid side by side, and the steps taken for all of them at once",
     "cummin(dim=1)": "as cummax",
-    "cummax(dim=0)": "as cummax(dim=1)",
-    "cummin(dim=0)": "as cummax(dim=1)",
     "prod(dim=1)": "NumPy multiplies along a line number by number: halves times halves are five passes over memory",
     "outer": "NumPy multiplies a row by a number at a third of the speed of two rows",
     "multinomial": "the running sum of the probabilities, which NumPy computes number by number",
-    "exp2": "one of NumPy's few exponentials without vector instructions on some builds",
-    "topk": "ranks and places of all elements are packed into whole numbers and partitioned, so that equal elements keep their order",
-    "topk(dim=1)": "as topk",
-    "normal": "Box-Muller in PyTorch's order of draws, with NumPy's logarithm, sine and cosine: three passes more",
     "cumsum()": "NumPy's running sum goes number by number", "cumprod()": "as cumsum", "cumsum(dim=1)": "as cumsum", "cumprod(dim=1)": "as cumsum",
+    "nextafter": "NumPy's goes number by number",
+    "F.conv2d grouped": "windows are laid out for a matrix product, and each group's product is small",
+    "F.grid_sample": "the corners around every point are gathered by index, one corner after the other",
+    "F.embedding_bag": "rows are gathered, then added up: two passes over what PyTorch adds as it reads",
+    "F.pdist": "the rows of every pair are gathered and subtracted, so that near rows keep their digits: the differences are 200 MB",
+    "vander": "each power is a product with the power before it, and all of them are put side by side at the end",
+    "lu": "NumPy has no LU: pivots column by column in Python, blocks of 32 columns as products", "lu_factor": "as lu",
+    "cholesky_inverse": "NumPy has no triangular solver: the factor's inverse by a general one, times itself",
+    "lstsq": "NumPy's least squares go by the singular values, PyTorch's by a QR with pivots",
+    **dict.fromkeys(("erfc", "erfinv", "lgamma", "polygamma", "special.ndtr", "special.i1e", "special.bessel_j0", "special.bessel_y0", "special.bessel_y1", "special.hermite_polynomial_h",
+                     "special.chebyshev_polynomial_t", "special.ndtri"),
+                    "NumPy has no such function: in double precision by polynomials, each element by that of its interval, where PyTorch's compiled loop takes one branch in single precision"),
 }
 
 UNARY = ("abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad erf exp exp2 expm1 floor frac isfinite isinf isnan isneginf log log10 log1p log2 "
@@ -48,6 +52,10 @@ BINARY = "add atan2 copysign div eq floor_divide fmax fmin fmod ge gt hypot ldex
 ACTIVATIONS = ("celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu6 selu silu softplus softshrink softsign tanhshrink").split()
 REDUCTIONS = "sum mean prod max min amax amin argmax argmin var std logsumexp norm all any count_nonzero nansum nanmean median aminmax".split()
 ALONG = "sum mean prod max min amax argmax var std logsumexp norm cumsum cumprod cummax cummin logcumsumexp softmax log_softmax sort argsort flip all median mode msort".split()
+
+
+SPECIAL = ("airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 entr erfcx i0e i1 i1e log_ndtr modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 ndtr "
+           "scaled_modified_bessel_k0 scaled_modified_bessel_k1 spherical_bessel_j0").split()
 
 
 def cases() -> dict[str, Any]:
@@ -96,7 +104,35 @@ def cases() -> dict[str, Any]:
         "linspace": lambda lib, t: lib.linspace(0, 1, N), "full": lambda lib, t: lib.full((N,), 3.0), "eye": lambda lib, t: lib.eye(1000), "meshgrid": lambda lib, t: [g.clone() for g in lib.meshgrid(t.row, t.row, indexing="ij")], "tensor": lambda lib, t: lib.tensor(t.array),
         "complex mul": lambda lib, t: t.z * t.z, "complex abs": lambda lib, t: t.z.abs(), "item": lambda lib, t: t.x[0].item(), "tolist": lambda lib, t: t.x[:100000].tolist(),
     }
+    for n in SPECIAL:
+        made["special." + n] = lambda lib, t, n=n: getattr(lib.special, n)(t.x)
+    S = {
+        "lgamma": "t.x.lgamma()", "digamma": "t.x.digamma()", "polygamma": "lib.polygamma(1, t.positive)", "erfc": "t.x.erfc()", "erfinv": "t.inside.erfinv()", "logit": "t.unit.logit()", "i0": "t.x.i0()", "sinc": "t.x.sinc()",
+        "xlogy": "lib.xlogy(t.x, t.positive)", "special.xlog1py": "lib.special.xlog1py(t.x, t.positive)", "mvlgamma": "lib.mvlgamma(t.over_one + 1, 2)", "special.zeta": "lib.special.zeta(t.over_one + 0.1, t.positive)", "special.ndtri": "lib.special.ndtri(t.unit)",
+        "special.gammainc": "lib.special.gammainc(t.positive, t.unit)", "special.gammaincc": "lib.special.gammaincc(t.positive, t.unit)", "special.chebyshev_polynomial_t": "lib.special.chebyshev_polynomial_t(t.x, 5)", "special.hermite_polynomial_h": "lib.special.hermite_polynomial_h(t.x, 5)",
+        "special.laguerre_polynomial_l": "lib.special.laguerre_polynomial_l(t.x, 5)", "special.legendre_polynomial_p": "lib.special.legendre_polynomial_p(t.inside, 5)",
+        "angle": "t.x.angle()", "sgn": "t.x.sgn()", "float_power": "lib.float_power(t.positive, 2.5)", "nextafter": "lib.nextafter(t.x, t.y)", "heaviside": "lib.heaviside(t.x, t.y)", "lcm": "lib.lcm(t.small + 1, t.small + 2)", "bitwise_left_shift": "t.small << 3", "clamp_min": "t.x.clamp_min(0.1)",
+        "clamp by tensors": "lib.clamp(t.x, t.y, t.positive)", "polar": "lib.polar(t.positive, t.x)", "complex exp": "t.z.exp()", "complex angle": "t.z.angle()", "complex div": "t.z / t.z", "frexp": "lib.frexp(t.x)", "float16 add": "t.half + t.half", "float16 exp": "t.half.exp()", "int sum": "t.i.sum()", "int div": "t.i / t.j",
+        "fft": "lib.fft.fft(t.x)", "rfft": "lib.fft.rfft(t.x)", "fft2": "lib.fft.fft2(t.m)", "irfft": "lib.fft.irfft(t.z)", "fftshift": "lib.fft.fftshift(t.m)", "stft": "lib.stft(t.x, 512, return_complex=True, window=lib.ones(512))",
+        "logcumsumexp": "lib.logcumsumexp(t.x, 0)", "nanmedian()": "t.x.nanmedian()", "nanquantile": "lib.nanquantile(t.x, 0.3)", "kthvalue(dim=1)": "lib.kthvalue(t.m, 10, 1)", "std_mean": "lib.std_mean(t.m, 1)", "var_mean": "lib.var_mean(t.m, 0)", "norm p=3": "lib.norm(t.m, 3)", "norm inf": "lib.linalg.vector_norm(t.x, float('inf'))",
+        "rot90": "lib.rot90(t.m).clone()", "tile": "t.row.tile(1000)", "hstack": "lib.hstack([t.m, t.m])", "vstack": "lib.vstack([t.m, t.m])", "triu": "t.m.triu()", "diag_embed": "lib.diag_embed(t.row)", "tril_indices": "lib.tril_indices(1000, 1000)", "block_diag": "lib.block_diag(t.batch[0], t.batch[1])", "cartesian_prod": "lib.cartesian_prod(t.row, t.row)",
+        "combinations": "lib.combinations(t.row, 2)", "argwhere": "t.mask.argwhere()", "histogram": "lib.histogram(t.x, 100)", "bincount weights": "lib.bincount(t.small, t.positive)", "put": "t.x.put(t.index, t.y)", "index_fill": "t.m.index_fill(0, t.rows, 1.0)", "masked_scatter": "t.x.masked_scatter(t.mask, t.y)",
+        "gradient": "lib.gradient(t.x)", "corrcoef": "lib.corrcoef(t.tall.t())", "tensordot": "lib.tensordot(t.batch, t.batch, dims=([0, 2], [0, 1]))", "kron": "lib.kron(t.batch[0], t.tall[:5, :5])", "vander": "lib.vander(t.row, 100)", "chain_matmul": "lib.linalg.multi_dot([t.m, t.m, t.m])", "matrix_power": "lib.linalg.matrix_power(t.square, 5)", "addmv": "lib.addmv(t.row, t.m, t.row)",
+        "baddbmm": "lib.baddbmm(t.batch, t.batch, t.batch)", "count_nonzero(dim=1)": "lib.count_nonzero(t.m, 1)", "logsumexp(dim=0)": "lib.logsumexp(t.m, 0)", "unique inverse": "lib.unique(t.small, return_inverse=True)", "scatter reduce mean": "t.m.scatter_reduce(1, t.columns, t.m, 'mean')",
+        "pinv": "lib.linalg.pinv(t.square)", "lstsq": "lib.linalg.lstsq(t.square, t.square).solution", "matrix_exp": "lib.linalg.matrix_exp(t.square / 30)", "slogdet": "lib.linalg.slogdet(t.square)", "eig": "lib.linalg.eig(t.square)", "eigvalsh": "lib.linalg.eigvalsh(t.spd)", "svdvals": "lib.linalg.svdvals(t.square)", "lu": "lib.linalg.lu(t.square)",
+        "lu_factor": "lib.linalg.lu_factor(t.square)", "solve_triangular": "lib.linalg.solve_triangular(t.spd.tril(), t.square, upper=False)", "cholesky_solve": "lib.cholesky_solve(t.square, t.spd.tril())", "cholesky_inverse": "lib.cholesky_inverse(t.spd.tril())", "inv of many": "lib.linalg.inv(t.batch)", "det of many": "lib.linalg.det(t.batch)",
+        "randn_like": "lib.randn_like(t.x)", "rand float64": "lib.rand(N, dtype=lib.float64)", "normal_": "t.scratch.normal_()", "uniform_": "t.scratch.uniform_()", "poisson": "lib.poisson(t.positive)", "log_normal_": "lib.empty(N).log_normal_()", "cauchy_": "lib.empty(N).cauchy_()", "geometric_": "lib.empty(N).geometric_(0.3)", "multinomial few": "lib.multinomial(t.m.abs(), 3)",
+    }
+    for name, text in S.items():
+        made[name] = eval(f"lambda lib, t: {text}", {"N": N})
     F = {
+        "threshold": "F.threshold(t.x, 0.1, 0.0)", "rrelu": "F.rrelu(t.x)", "softmin": "F.softmin(t.m, 1)", "gelu tanh": "F.gelu(t.x, approximate='tanh')", "gumbel_softmax": "F.gumbel_softmax(t.m)", "alpha_dropout": "F.alpha_dropout(t.x, 0.3, True)", "feature_alpha_dropout": "F.feature_alpha_dropout(t.image, 0.3, True)",
+        "embedding_bag": "F.embedding_bag(t.rows.view(100, 10), t.m)", "poisson_nll_loss": "F.poisson_nll_loss(t.x, t.positive)", "gaussian_nll_loss": "F.gaussian_nll_loss(t.x, t.y, t.positive)", "multi_margin_loss": "F.multi_margin_loss(t.m, t.rows)", "multilabel_margin_loss": "F.multilabel_margin_loss(t.m, t.columns)",
+        "multilabel_soft_margin_loss": "F.multilabel_soft_margin_loss(t.m, t.m)", "soft_margin_loss": "F.soft_margin_loss(t.x, t.signs)", "margin_ranking_loss": "F.margin_ranking_loss(t.x, t.y, t.signs)", "cosine_embedding_loss": "F.cosine_embedding_loss(t.m, t.m, t.signs[:1000])", "fold": "F.fold(t.columns9, (88, 88), 3, padding=1)",
+        "ctc_loss": "F.ctc_loss(t.speech, t.labels, t.lengths, t.label_lengths)", "fractional_max_pool2d": "F.fractional_max_pool2d(t.image, 2, 40)", "max_unpool2d": "F.max_unpool2d(*F.max_pool2d(t.image, 2, return_indices=True), 2)", "avg_pool1d": "F.avg_pool1d(t.sound, 3)", "avg_pool3d": "F.avg_pool3d(t.film, 2)", "lp_pool1d": "F.lp_pool1d(t.sound, 2, 3)",
+        "max_pool2d indices": "F.max_pool2d(t.image, 2, return_indices=True)", "channel_shuffle": "F.channel_shuffle(t.image, 4)", "pixel_unshuffle": "F.pixel_unshuffle(t.image, 2)", "affine_grid": "F.affine_grid(t.batch[:8, :2, :3], (8, 16, 88, 88), align_corners=False)", "bilinear": "F.bilinear(t.tall, t.tall, t.batch[:, :100, :100])", "pdist": "F.pdist(t.tall)",
+        "conv_transpose1d": "F.conv_transpose1d(t.sound, t.k1)", "conv_transpose3d": "F.conv_transpose3d(t.film, t.k3)", "pad replicate": "F.pad(t.image, (1, 1, 1, 1), mode='replicate')", "pad circular": "F.pad(t.image, (1, 1, 1, 1), mode='circular')", "pad 1": "F.pad(t.sound, (2, 2))", "interpolate linear": "F.interpolate(t.sound, scale_factor=2, mode='linear')",
+        "interpolate trilinear": "F.interpolate(t.film, scale_factor=1.5, mode='trilinear')", "interpolate nearest-exact": "F.interpolate(t.image, scale_factor=2, mode='nearest-exact')", "attention causal": "F.scaled_dot_product_attention(t.heads, t.heads, t.heads, is_causal=True)", "cross_entropy smooth": "F.cross_entropy(t.m, t.rows, label_smoothing=0.1)", "bce weighted": "F.binary_cross_entropy_with_logits(t.x, t.unit, pos_weight=t.one)",
         "softmax": "F.softmax(t.m, 1)", "log_softmax": "F.log_softmax(t.m, 1)", "glu": "F.glu(t.m, 1)", "prelu": "F.prelu(t.x, t.one)", "normalize": "F.normalize(t.m)", "layer_norm": "F.layer_norm(t.m, (1000,), t.row, t.row)", "rms_norm": "F.rms_norm(t.m, (1000,))",
         "batch_norm": "F.batch_norm(t.image, t.mean, t.deviation, t.mean, t.deviation, True)", "batch_norm eval": "F.batch_norm(t.image, t.mean, t.deviation)", "group_norm": "F.group_norm(t.image, 4)", "instance_norm": "F.instance_norm(t.image)",
         "dropout": "F.dropout(t.x, 0.3)", "dropout2d": "F.dropout2d(t.image, 0.3)", "embedding": "F.embedding(t.rows, t.m)", "one_hot": "F.one_hot(t.few_classes, 10)", "cross_entropy": "F.cross_entropy(t.m, t.rows)", "nll_loss": "F.nll_loss(t.m, t.rows)",
@@ -142,6 +178,9 @@ class Inputs:
         self.mean, self.deviation, self.one = give(np.zeros(16, np.float32)), give(np.ones(16, np.float32)), floats(1)
         self.grid, self.heads, self.threes = give((rng.rand(8, 88, 88, 2) * 2 - 1).astype(np.float32)), floats(4, 8, 256, 64), floats(333333, 3)
         self.signs = give(np.where(rng.rand(N) < 0.5, 1, -1).astype(np.float32))
+        self.half, self.columns9 = self.x.half(), floats(4, 4 * 9, 88 * 88)
+        self.speech = lib.nn.functional.log_softmax(floats(200, 50, 100), 2)
+        self.labels, self.lengths, self.label_lengths = give(rng.randint(1, 100, (50, 30))), give(np.full(50, 200)), give(np.full(50, 30))
         self.z = give((rng.randn(N) + 1j * rng.randn(N)).astype(np.complex64))
 
 

@@ -106,6 +106,16 @@ class Generator:
         out[n - 16:] = _box_muller(last.reshape(1, 16)).reshape(-1)
         return out
 
+    def one_by_one(self, n: int) -> Array:
+        """n standard normal numbers in double precision, two from each pair of draws, as where a tensor asks for one at a time."""
+        first = [] if self._next_normal is None or not n else [self._one_normal()]
+        u1, u2 = self.uniform((n - len(first) + 1) // 2 * 2, np.float64).reshape(-1, 2).T
+        radius, angle = np.sqrt(-2.0 * np.log1p(-u2)), 2.0 * np.pi * u1
+        drawn = np.concatenate((first, np.stack((radius * np.cos(angle), radius * np.sin(angle)), 1).reshape(-1)))
+        if len(drawn) > n:
+            self._next_normal = float(drawn[-1])
+        return drawn[:n]
+
     def _one_normal(self) -> float:
         if self._next_normal is not None:
             value, self._next_normal = self._next_normal, None

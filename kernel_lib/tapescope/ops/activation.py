@@ -103,6 +103,8 @@ mish.vjp(_mish_grad)
 
 @op(r"\operatorname{threshold}({x})", name="threshold", grad_tex=r"\bar{x} = \bar{y} \odot [x > t]")
 def threshold(x: Any, at: float, value: float) -> Any:
+    if value == 0 and isinstance(x, np.ndarray):
+        return large.let(x, np.logical_not(x <= at))
     return large.choose(x <= at, np.asarray(value).astype(x.dtype), x) if isinstance(x, np.ndarray) else np.where(x <= at, x.dtype.type(value), x)
 
 

@@ -174,7 +174,11 @@ def rrelu(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, trainin
         drawn = default_generator.uniform(int(negative.sum()), np.float64) * (upper - lower) + lower
         noise[negative] = module_of(a).asarray(drawn).astype(a.dtype)
         return _maybe_inplace(ac.rrelu, input, (noise,), inplace)
-    return _maybe_inplace(ac.rrelu, input, (np.where(a > 0, 1, (lower + upper) / 2).astype(a.dtype),), inplace)
+    slope = (lower + upper) / 2
+    noise = (a > 0).astype(a.dtype)                         # 1 or the slope, without a choice for every element
+    noise *= a.dtype.type(1 - slope)
+    noise += a.dtype.type(slope)
+    return _maybe_inplace(ac.rrelu, input, (noise,), inplace)
 
 
 def rrelu_(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Tensor:

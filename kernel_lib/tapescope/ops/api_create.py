@@ -140,7 +140,7 @@ def log_normal_(t: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Ge
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
     g = _generator(generator)
-    return _fresh(t, np.exp(mean + std * np.array([g._one_normal() for _ in range(t._array.size)])))
+    return _fresh(t, np.exp(mean + std * g.one_by_one(t._array.size)))
 
 
 def exponential_(t: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:

@@ -227,7 +227,13 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
     _pivots("linalg.lu_factor", pivot)
     lu, pivots = lf.lu_factor(A)
     pivots._node, pivots._req = None, False
-    return _lu_factor_ex(lu, pivots, wrap(np.asarray(ls.factor(A._array)[2], np.int32)))
+    return _lu_factor_ex(lu, pivots, wrap(_first_zero(lu._array)))
+
+
+def _first_zero(lu: Any) -> Any:
+    """The number, from 1, of the first pivot that is 0; 0 where none is."""
+    zero = np.diagonal(lu, 0, -2, -1) == 0
+    return np.asarray(np.where(zero.any(-1), zero.argmax(-1) + 1, 0) if zero.shape[-1] else np.zeros(lu.shape[:-2]), np.int32)
 
 
 def _pivots(name: str, pivot: bool) -> None:

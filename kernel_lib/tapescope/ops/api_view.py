@@ -267,8 +267,11 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return wrap(np.empty((0,), input._array.dtype))
-    pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = np.array(list(pick(range(input._array.size), r)), np.int64).reshape(-1, r)
+    if r == 2:
+        rows = np.stack(np.triu_indices(input._array.size, 0 if with_replacement else 1), 1)
+    else:
+        pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+        rows = np.array(list(pick(range(input._array.size), r)), np.int64).reshape(-1, r)
     return stack([index_select(input, 0, wrap(rows[:, k])) for k in range(r)], 1)
 
 

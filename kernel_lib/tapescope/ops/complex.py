@@ -120,8 +120,8 @@ def angle_op(x: Any) -> Any:
         x = x.astype(dt.get_default_dtype().dtype)
     if x.dtype.kind == "c":
         return np.angle(x)
-    y = np.where(x < 0, np.pi, 0).astype(x.dtype)
-    y[np.isnan(x)] = np.nan
+    y = np.asarray((x < 0).astype(x.dtype) * x.dtype.type(np.pi))
+    np.copyto(y, x, where=np.isnan(x))
     return y
 
 

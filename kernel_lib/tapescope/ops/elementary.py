@@ -118,6 +118,8 @@ def _shift(ufunc: Any, past: Any) -> Any:
     def shift(a: Any, b: Any) -> Any:
         bits = a.dtype.itemsize * 8
         inside = (b >= 0) & (b < bits)
+        if np.all(inside):
+            return ufunc(a, np.asarray(b, a.dtype))
         return np.where(inside, ufunc(a, np.where(inside, b, 0).astype(a.dtype)), past(a)).astype(a.dtype)
     return shift
 

@@ -11,11 +11,13 @@ from .complex import imag_part
 from .linalg_base import SINGULAR, SINGULAR_SOLVE, H, T, column, diag_of, each, failed, mul, op, raw, real_dtype
 from .shape import tril, triu
 
+_COLUMNS = 32
+
 
 def factor(a: Any) -> tuple[Any, Any, Any]:
     """LU with partial pivoting of a stack: L and U packed, the row exchanged at each step (from 1), and where the first zero pivot stands (0: none).
 
-    Column by column over the whole stack at once.
+    Column by column over the whole stack at once, a few columns at a time: what is right of them follows as a product.
     """
     lu = a.copy()
     m, n = lu.shape[-2:]
@@ -24,19 +26,24 @@ def factor(a: Any) -> tuple[Any, Any, Any]:
     batch = np.arange(len(flat))
     pivots = np.zeros((len(flat), k), np.int32)
     info = np.zeros(len(flat), np.int32)
-    for j in range(k):
-        size = np.abs(flat[:, j:, j].real) + np.abs(flat[:, j:, j].imag) if flat.dtype.kind == "c" else np.abs(flat[:, j:, j])
-        p = np.argmax(size, 1) + j if m else np.zeros(len(flat), np.int64)
-        pivots[:, j] = p + 1
-        rows = flat[batch, p].copy()
-        flat[batch, p] = flat[:, j]
-        flat[:, j] = rows
-        head = rows[:, j]
-        info[(head == 0) & (info == 0)] = j + 1
-        if j + 1 < m:
-            safe = np.where(head == 0, 1, head)[:, None]
-            below = flat[:, j + 1:, j] = flat[:, j + 1:, j] / safe
-            flat[:, j + 1:, j + 1:] -= below[:, :, None] * rows[:, None, j + 1:]
+    for first in range(0, k, _COLUMNS):
+        last = min(first + _COLUMNS, k)
+        for j in range(first, last):
+            size = np.abs(flat[:, j:, j].real) + np.abs(flat[:, j:, j].imag) if flat.dtype.kind == "c" else np.abs(flat[:, j:, j])
+            p = np.argmax(size, 1) + j if m else np.zeros(len(flat), np.int64)
+            pivots[:, j] = p + 1
+            rows = flat[batch, p].copy()
+            flat[batch, p] = flat[:, j]
+            flat[:, j] = rows
+            head = rows[:, j]
+            info[(head == 0) & (info == 0)] = j + 1
+            if j + 1 < m:
+                safe = np.where(head == 0, 1, head)[:, None]
+                below = flat[:, j + 1:, j] = flat[:, j + 1:, j] / safe
+                flat[:, j + 1:, j + 1:last] -= below[:, :, None] * rows[:, None, j + 1:last]
+        for j in range(first + 1, last):
+            flat[:, j, last:] -= np.matmul(flat[:, j, None, first:j], flat[:, first:j, last:])[:, 0]
+        flat[:, last:, last:] -= np.matmul(flat[:, last:, first:last], flat[:, first:last, last:])
     return lu, pivots.reshape(*lu.shape[:-2], k), info.reshape(lu.shape[:-2])
 
 

@@ -156,8 +156,9 @@ isfinite = unary(r"[{x} \text{ finite}]", np.isfinite, name="isfinite")
 def _sign(x: Any) -> Any:
     if x.dtype.kind == "b":
         return x.copy()
-    y = np.sign(x)
-    return np.where(y == y, y, y.dtype.type(0)) if x.dtype.kind == "f" and np.isnan(np.add.reduce(y, None)) else y      # the sign of NaN is 0
+    if x.dtype.kind != "f":
+        return np.sign(x)
+    return np.subtract((x > 0).view(np.int8), (x < 0).view(np.int8)).astype(x.dtype)     # 0 of NaN
 
 
 sign = unary(r"\operatorname{sign}({x})", _sign, name="sign", grad_tex="0")

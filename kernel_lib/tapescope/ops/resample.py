@@ -1,6 +1,7 @@
 """What moves or mixes rows, the same way in every channel, one spatial dimension after another: padding by reflection, interpolation, adaptive averages.
 
-A dimension's way is an index vector (take these rows) or a matrix [out, in] (mix them), so that its transpose is its gradient.
+A dimension's way is an index vector (take these rows) or a matrix [out, in] (mix them), so that its transpose is its gradient; instead of a large matrix that
+is nearly empty, which rows are mixed and with which weights.
 """
 
 from __future__ import annotations
@@ -20,8 +21,15 @@ def _along(x: Any, way: Any, axis: int) -> Any:
     """Rows of one dimension taken or mixed; None leaves them."""
     if way is None:
         return x
+    if way.__class__ is tuple:
+        rows, shares = way
+        ones = (1,) * (x.ndim - axis - 1)
+        y = np.take(x, rows[0], axis) * _weights(x, shares[0], ones)
+        for at, share in zip(rows[1:], shares[1:], strict=True):
+            y += np.take(x, at, axis) * _weights(x, share, ones)
+        return y
     if way.ndim == 1:
-        return np.take(x, way, axis)
+        return _taken(x, way, axis)
     m = module_of(x).asarray(way, dtype=x.dtype)
     if axis == x.ndim - 1:
         return np.matmul(x, m.T)
@@ -30,8 +38,34 @@ def _along(x: Any, way: Any, axis: int) -> Any:
     return np.matmul(m, x.reshape(*lead, x.shape[axis], math.prod(rest))).reshape(*lead, m.shape[0], *rest)
 
 
+def _weights(x: Any, share: Any, ones: tuple[int, ...]) -> Any:
+    return module_of(x).asarray(share, dtype=x.dtype).reshape(-1, *ones)
+
+
+def _taken(x: Any, way: Any, axis: int) -> Any:
+    """np.take; where all rows stand in order in the middle, as in a padded dimension, they are copied together."""
+    n, start = x.shape[axis], int(np.argmin(way)) if len(way) else 0
+    while start and way[start - 1] == 0:                    # a border of copies of the first row
+        start -= 1
+    while start + 1 < len(way) and way[start + 1] == 0:
+        start += 1
+    if not isinstance(x, np.ndarray) or len(way) > 2 * n or not np.array_equal(way[start:start + n], np.arange(n)):
+        return np.take(x, way, axis)
+    y = np.empty((*x.shape[:axis], len(way), *x.shape[axis + 1:]), x.dtype)
+    lead = (slice(None),) * axis
+    y[(*lead, slice(start, start + n))] = x
+    for at in (*range(start), *range(start + n, len(way))):
+        y[(*lead, at)] = x[(*lead, way[at])]
+    return y
+
+
 def _forward(x: Any, ways: Ways) -> Any:
     first = x.ndim - len(ways)
+    if x.dtype == np.uint8:                                 # pixels: rounded after each dimension, columns first, as PyTorch does
+        for i, way in reversed(list(enumerate(ways))):
+            mixes = way.__class__ is tuple or way is not None and way.ndim == 2
+            x = np.clip(np.floor(_along(x.astype(np.float32), way, first + i) + np.float32(0.5)), 0, 255).astype(np.uint8) if mixes else _along(x, way, first + i)
+        return x
     for i, way in enumerate(ways):
         x = _along(x, way, first + i)
     return x
@@ -42,7 +76,11 @@ def _backward(x: Any, ways: Ways, size: tuple[int, ...]) -> Any:
     for i, (way, n) in enumerate(zip(ways, size, strict=True)):
         if way is None:
             continue
-        if way.ndim == 1 and x.shape[first + i] > 64:
+        if way.__class__ is tuple:
+            ones = (1,) * (len(size) - i - 1)
+            parts = [_added_back(x * _weights(x, share, ones), at, first + i, n) for at, share in zip(*way, strict=True)]
+            x = sum(parts[1:], parts[0])
+        elif way.ndim == 1 and x.shape[first + i] > 64:
             x = _added_back(x, way, first + i, n)
         else:
             x = _along(x, _matrix(way, n).T, first + i)
@@ -129,17 +167,23 @@ def _sources(n: int, out: int, scale: float | None, align: bool, cubic: bool) ->
     return at if cubic else np.maximum(at, 0)
 
 
+def _mixed(n: int, out: int, rows: list[Any], shares: list[Any]) -> Any:
+    """[out, n] with these shares of these rows; where that were large, rows and shares."""
+    if n * out > 1 << 16:
+        return np.stack(rows), np.stack(shares)
+    m = np.zeros((out, n))
+    for at, share in zip(rows, shares, strict=True):
+        np.add.at(m, (np.arange(out), at), share)
+    return m
+
+
 def linear(n: int, out: int, scale: float | None, align: bool) -> Any:
-    """[out, n]: weights of the two neighbours."""
+    """The two neighbours."""
     at = _sources(n, out, scale, align, False)
     low = np.minimum(at.astype(np.int64), n - 1)
     high = np.minimum(low + 1, n - 1)
     share = np.clip(at - low, 0, 1)
-    m = np.zeros((out, n))
-    rows = np.arange(out)
-    np.add.at(m, (rows, low), 1 - share)
-    np.add.at(m, (rows, high), share)
-    return m
+    return _mixed(n, out, [low, high], [1 - share, share])
 
 
 def _cubic(t: Any, a: float) -> Any:
@@ -149,14 +193,11 @@ def _cubic(t: Any, a: float) -> Any:
 
 
 def cubic(n: int, out: int, scale: float | None, align: bool) -> Any:
-    """[out, n]: weights of the four neighbours; those beyond the border count as the last row."""
+    """The four neighbours; those beyond the border count as the last row."""
     at = _sources(n, out, scale, align, True)
     low = np.floor(at).astype(np.int64)
-    m = np.zeros((out, n))
-    rows = np.arange(out)
-    for k in range(-1, 3):
-        np.add.at(m, (rows, np.clip(low + k, 0, n - 1)), _cubic(at - (low + k), -0.75))
-    return m
+    near = range(-1, 3)
+    return _mixed(n, out, [np.clip(low + k, 0, n - 1) for k in near], [_cubic(at - (low + k), -0.75) for k in near])
 
 
 def smoothed(n: int, out: int, scale: float | None, align: bool, kind: str) -> Any:
