@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ..core.say import say
 from .branch import Change
 from .held import A, Held
 
@@ -44,7 +45,7 @@ class Asks(Held[A], Generic[A, C]):
         given = {"zero": True if zero else None, "scale": scale, "clip": clip, "noise": noise, "replace": replace}
         chosen = [k for k, v in given.items() if v is not None]
         if len(chosen) != 1:
-            raise TypeError(f"what_if takes one of zero, scale, clip, noise, replace; got {', '.join(chosen) or 'none'}")
+            raise TypeError(say("what_if takes one of zero, scale, clip, noise, replace; got {0}", ', '.join(chosen) or 'none'))
         how = chosen[0]
         with self.lock:
             made = self._change(how, given[how] if how in ("scale", "clip", "noise") else None, replace, saved, input, seed)
@@ -91,7 +92,7 @@ class Asks(Held[A], Generic[A, C]):
         with self.lock:
             at = self.at
             if at is None:
-                raise RuntimeError("the pass is over: there is no node to check; step back first")
+                raise RuntimeError(say("the pass is over: there is no node to check; step back first"))
             found = self._check(at.node)
             self.checked = {**(self.checked or {}), at.node: found}
             self._tell()

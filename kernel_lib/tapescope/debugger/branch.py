@@ -12,6 +12,7 @@ from ..core.device import module_of
 from ..core.engine import walk
 from ..core.node import AccumulateGrad, Freed, Node, title
 from ..core.saved import names
+from ..core.say import Said, say
 from ..core.state import set_sink
 from ..core.storage import new_storage
 from ..core.tensor import Tensor, wrap
@@ -33,12 +34,12 @@ class Change:
 
     def __init__(self, node: Any, index: int, what: str, how: str, by: float | None, value: Any, nr: int | None, seed: int) -> None:
         if how not in HOW:
-            raise ValueError(f"a change is one of {', '.join(HOW)}, not {how!r}")
+            raise ValueError(say("a change is one of {0}, not {1}", ', '.join(HOW), repr(how)))
         if how in ("scale", "clip", "noise"):
             if by is None:
-                raise TypeError(f"{how} needs a number: {how}={'1.0' if how == 'clip' else '0.5'}")
+                raise TypeError(say("{0} needs a number: {1}={2}", how, how, '1.0' if how == 'clip' else '0.5'))
             if how != "scale" and not by >= 0:
-                raise ValueError(f"{how} needs a number that is not negative, not {by!r}")
+                raise ValueError(say("{0} needs a number that is not negative, not {1}", how, repr(by)))
         self.node, self.index, self.what, self.how, self.nr, self.seed = node, index, what, how, nr, seed
         self.by = None if by is None else float(by)
         self.value = value
@@ -65,35 +66,37 @@ class Change:
             return self.of(given)
         return given * self.by if self.how == "scale" else wrap(self.of(given._array))
 
-    def words(self) -> str:
+    def words(self) -> Said:
         """'the gradient at MulBackward0 scaled by 0.5'."""
-        what = "the gradient at" if self.what == "gradient" else f"{self.what} saved by"
-        done = {"zero": "set to zero", "scale": f"scaled by {self.by:g}" if self.by is not None else "", "clip": f"clipped to norm {self.by:g}" if self.by is not None else "",
-                "noise": f"with noise of deviation {self.by:g}" if self.by is not None else "", "replace": "replaced"}[self.how]
-        return f"{what} {title(self.node)} {done}"
+        what = say("the gradient at {0}", title(self.node)) if self.what == "gradient" else say("{0} saved by {1}", self.what, title(self.node))
+        by = "" if self.by is None else f"{self.by:g}"
+        return {"zero": say("{0} set to zero", what), "scale": say("{0} scaled by {1}", what, by), "clip": say("{0} clipped to norm {1}", what, by),
+                "noise": say("{0} with noise of deviation {1}", what, by), "replace": say("{0} replaced", what)}[self.how]
 
 
 def incoming(node: Any, grads: Sequence[Any], how: str, nr: int | None) -> list[Any]:
     """The gradients that a change at a node is of; IndexError and ValueError say what does not fit."""
     if nr is not None and not 0 <= nr < len(grads):
-        raise IndexError(f"{title(node)} has {len(grads)} incoming gradient(s); there is no number {nr}")
+        raise IndexError(say("{0} has {1} incoming gradient(s); there is no number {2}", title(node), len(grads), nr))
     found = [g for i, g in enumerate(grads) if g is not None and nr in (None, i)]
     if how == "replace" and len(found) != 1:
-        raise ValueError(f"{title(node)} has {len(grads)} incoming gradients: say which is replaced by input=")
+        raise ValueError(say("{0} has {1} incoming gradients: say which is replaced by input=", title(node), len(grads)))
     return found
 
 
 def must_fit(node: Any, old: Sequence[int], new: Sequence[int], saved: str | None = None) -> None:
     """ValueError where a replacement has another shape than what it replaces."""
     if list(old) != list(new):
-        raise ValueError(f"{'the gradient at' if saved is None else saved + ' of'} {title(node)} has shape {list(old)}, the replacement {list(new)}")
+        if saved is None:
+            raise ValueError(say("the gradient at {0} has shape {1}, the replacement {2}", title(node), list(old), list(new)))
+        raise ValueError(say("{0} of {1} has shape {2}, the replacement {3}", saved, title(node), list(old), list(new)))
 
 
 def change(dbg: Sight, how: str, by: float | None, value: Any, saved: str | None, nr: int | None, seed: int) -> Change:
     """A change at the cursor; TypeError and ValueError say what does not fit."""
     stop = dbg._pass.stop
     if stop is None:
-        raise RuntimeError("the pass is over: there is nothing to change; step back first")
+        raise RuntimeError(say("the pass is over: there is nothing to change; step back first"))
     node = stop.node
     old = [getattr(g, "_array", g) for g in incoming(node, stop.grads, how, nr)] if saved is None else [_array(entry_of(node, saved)[1], saved, node)]
     if how == "replace":
@@ -109,12 +112,12 @@ def change(dbg: Sight, how: str, by: float | None, value: Any, saved: str | None
 def entry_of(node: Node, name: str) -> tuple[int, Any]:
     """Which entry of `node.saved` a name stands for, and the value in it."""
     if isinstance(node, AccumulateGrad) or isinstance(node.saved, Freed):
-        raise ValueError(f"{title(node)} holds no saved values{' any more' if isinstance(node.saved, Freed) else ''}")
+        raise ValueError(say("{0} holds no saved values any more", title(node)) if isinstance(node.saved, Freed) else say("{0} holds no saved values", title(node)))
     if node.saved.__class__ is not tuple:
-        raise ValueError(f"what {title(node)} saved is held by hooks on saved tensors, a checkpoint's say, and cannot be changed")
+        raise ValueError(say("what {0} saved is held by hooks on saved tensors, a checkpoint's say, and cannot be changed", title(node)))
     known = [f"saved_{i}" for i in range(len(node.saved))] if node.plan is None else names(node)
     if name not in known:
-        raise ValueError(f"{title(node)} saves {', '.join(known) or 'nothing'}; there is no {name!r}")
+        raise ValueError(say("{0} saves {1}; there is no {2}", title(node), ', '.join(known) or 'nothing', repr(name)))
     i = known.index(name)
     entry = node.saved[i]
     if node.plan is None:
@@ -126,7 +129,8 @@ def entry_of(node: Node, name: str) -> tuple[int, Any]:
 def _array(value: Any, name: str, node: Node) -> Any:
     a = getattr(value, "_array", value)
     if not hasattr(a, "dtype") or a.dtype.kind not in "fc":
-        raise TypeError(f"{name} of {title(node)} is {type(value).__name__ if not hasattr(a, 'dtype') else a.dtype}: only floating-point values can be changed")
+        kind = type(value).__name__ if not hasattr(a, "dtype") else a.dtype
+        raise TypeError(say("{0} of {1} is {2}: only floating-point values can be changed", name, title(node), kind))
     return a
 
 
@@ -183,7 +187,7 @@ def outcome(pass_: Pass, changes: Sequence[Change] = (), *, edited: bool = True,
     `edited` says whether edits of the pass itself count. `index` is where it may begin: the first node at which anything differs.
     """
     if pass_.captures is not None or not pass_.accumulate:
-        raise RuntimeError("this pass is that of grad(), which writes no .grad: what-if compares what backward() writes")
+        raise RuntimeError(say("this pass is that of grad(), which writes no .grad: what-if compares what backward() writes"))
     now = Kept(pass_, 0, 0, {}, {})
     here = pass_.index if index is None else index
     pass_.check(here, aside=True)
@@ -191,7 +195,7 @@ def outcome(pass_: Pass, changes: Sequence[Change] = (), *, edited: bool = True,
     if edited or not (pass_.edits or pass_.changes):
         place = next((k for k in reversed(pass_.kept) if k.index <= here), None)
     elif pass_.beginning:
-        raise RuntimeError("the pass had freed its first nodes before it was held: what it would be without edits cannot be told")
+        raise RuntimeError(say("the pass had freed its first nodes before it was held: what it would be without edits cannot be told"))
     found: dict[Tensor, Any] = {n.variable: g for n, g in pass_.arrived[:place.arrived if place is not None else 0]}
     by = Changes(changes)
     put = {n: n.saved for n in by.saved}

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.engine import _vjps, fit
 from ..core.node import AccumulateGrad, Freed, Node, title
+from ..core.say import Said, say, told
 from ..core.state import set_grad, set_sink
 from ..core.tensor import Tensor, wrap
 from .kept import dice, throw_again
@@ -38,13 +39,20 @@ class Input(NamedTuple):
     kink: bool                     # the derivative jumps there, and the analytic one lies between both sides
     infinite: int = 0              # elements at which the derivative is not finite: differences tell nothing there
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> Said:
         place = "" if self.where is None else f"[{', '.join(map(str, self.where))}]"
-        if self.ok:
-            more = f"; a kink at {place or 'some elements'}" if self.kink else ""
-            more += f"; at {self.infinite} element{'s' if self.infinite > 1 else ''} it is not finite (first at {place}), see origin()" if self.infinite else ""
-            return f"{self.name}: agrees, largest relative difference {self.error:.1e}{more}"
-        return f"{self.name}{place}: analytic {self.analytic:.6g}, numeric {self.numeric:.6g}"
+        if not self.ok:
+            return say("{0}{1}: analytic {2}, numeric {3}", self.name, place, f"{self.analytic:.6g}", f"{self.numeric:.6g}")
+        found = say("{0}: agrees, largest relative difference {1}", self.name, f"{self.error:.1e}")
+        if self.kink:
+            found = say("{0}; a kink at {1}", found, place) if place else say("{0}; a kink at some elements", found)
+        if self.infinite:
+            found = say("{0}; at {1} element it is not finite (first at {2}), see origin()" if self.infinite == 1 else "{0}; at {1} elements it is not finite (first at {2}), see origin()", found, self.infinite, place)
+        return found
+
+    def __str__(self) -> str:
+        return str(self.words)
 
 
 class Check:
@@ -63,7 +71,7 @@ class Check:
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it: what a view is sent."""
         return {"ok": self.ok, "node": self.row, "name": self.name, "module": self.module, "values": self.values,
-                "inputs": [{**i._asdict(), "words": str(i)} for i in self.inputs], "words": repr(self)}
+                "inputs": [{**i._asdict(), "words": i.words, "said": told(i.words)} for i in self.inputs], "words": repr(self)}
 
     def __repr__(self) -> str:
         head = f"{self.name}{' in ' + self.module if self.module else ''}: {'the derivative is right' if self.ok else 'THE DERIVATIVE IS WRONG'}"
@@ -86,7 +94,7 @@ class ModuleCheck:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it: what a view is sent."""
-        return {"ok": self.ok, "module": self.module, "nodes": [c.to_dict() for c in self.nodes], "skipped": [list(s) for s in self.skipped], "words": repr(self)}
+        return {"ok": self.ok, "module": self.module, "nodes": [c.to_dict() for c in self.nodes], "skipped": [[name, why, told(why)] for name, why in self.skipped], "words": repr(self)}
 
     def __repr__(self) -> str:
         wrong = [c for c in self.nodes if not c.ok]
@@ -104,22 +112,22 @@ def check_nodes(dbg: Asks[Any, Any], module: str) -> ModuleCheck:
 
     nodes = [n for n in dbg._ops() if inside(dbg.where.module(n), module) or not module]
     if not nodes:
-        raise RuntimeError(f"no node of this pass has module {module!r}; it has {dbg._known('module')}")
+        raise RuntimeError(say("no node of this pass has module {0}; it has {1}", repr(module), dbg._known('module')))
     values, found, skipped = dbg._values(), [], []
     for n in nodes:
         try:
             found.append(dbg._check(n, values))
         except Unchecked as why:
-            skipped.append((title(n), str(why)))
+            skipped.append((title(n), why.args[0]))
     return ModuleCheck(module, found, skipped)
 
 
 def check_node(dbg: Sight, node: Node, values: Values | None = None) -> Check:
     """One node, at the values that it was computed with where they are still there."""
     if isinstance(node, AccumulateGrad):
-        raise Unchecked("AccumulateGrad adds what arrives to .grad: it has no derivative to check; step on to a node of an op")
+        raise Unchecked(say("AccumulateGrad adds what arrives to .grad: it has no derivative to check; step on to a node of an op"))
     if node.saved.__class__ is Freed:
-        raise Unchecked(f"{title(node)} has been run, and what it had saved is freed")
+        raise Unchecked(say("{0} has been run, and what it had saved is freed", title(node)))
     values = values or Values(dbg._pass.order)
     rng = np.random.default_rng(0)
     drawn, operands = _operands(node, values, rng)
@@ -144,11 +152,11 @@ def _operands(node: Node, values: Values, rng: Any) -> tuple[list[int], list[Any
         if hasattr(a, "get"):
             a = a.get()
         if node.dtype.kind == "c" or getattr(a, "dtype", np.dtype("f8")).kind == "c":
-            raise Unchecked("its numbers are complex")
+            raise Unchecked(say("its numbers are complex"))
         if hasattr(a, "dtype") and a.dtype.kind == "f":
             a = np.array(a, np.float64)
             if not np.isfinite(a).all():
-                raise Unchecked("its operands are not finite; origin() says where that began")
+                raise Unchecked(say("its operands are not finite; origin() says where that began"))
         found.append(a)
     return drawn, found
 
@@ -171,10 +179,10 @@ DRAWS: tuple[Callable[[Any], Any], ...] = (lambda a: a, lambda a: abs(a) + 0.5, 
 def _op(node: Node, operands: list[Any], values: Values, rng: Any, drawn: list[int]) -> tuple[Run, list[Any]]:
     op, plan = node.op, node.plan
     if op.name in FREE:
-        raise Unchecked(f"its derivative is not that of a forward of its own, or holds only for some directions: {FREE[op.name]}")
+        raise Unchecked(say("its derivative is not that of a forward of its own, or holds only for some directions: {0}", say(FREE[op.name])))
     ways = values.ways(node, STAND_INS)
     if not ways:
-        raise Unchecked(f"it does not hold {', '.join(p for p in op.params if p not in plan.names and p not in STAND_INS)}, which its forward needs")
+        raise Unchecked(say("it does not hold {0}, which its forward needs", ", ".join(p for p in op.params if p not in plan.names and p not in STAND_INS)))
     unknown = [i for i, m in enumerate(node.next) if m is None and operands[i] is DRAWN]
     error: Exception | None = None
     for params, draw in itertools.product(ways, DRAWS if drawn else DRAWS[:1]):
@@ -184,14 +192,14 @@ def _op(node: Node, operands: list[Any], values: Values, rng: Any, drawn: list[i
                 result, aux = forward(op, given, params, node.shape)
                 first = result[0] if isinstance(result, tuple) else result
                 if np.shape(first) != tuple(node.shape):
-                    raise ValueError(f"its forward gives shape {list(np.shape(first))}, not {list(node.shape)}")
+                    raise ValueError(say("its forward gives shape {0}, not {1}", list(np.shape(first)), list(node.shape)))
                 if not np.isfinite(np.asarray(first)).all():
-                    raise ValueError("it does not hold its operands, and is not defined at those drawn for them")
+                    raise ValueError(say("it does not hold its operands, and is not defined at those drawn for them"))
                 operands[:] = given
                 return _both(node, operands, params, result, aux, rng)
             except Exception as e:
                 error = e
-    raise Unchecked(f"its forward could not be run again ({type(error).__name__}: {error})")
+    raise Unchecked(say("its forward could not be run again ({0})", f"{type(error).__name__}: {error}"))
 
 
 def _both(node: Node, operands: list[Any], params: tuple[Any, ...], result: Any, aux: tuple[Any, ...], rng: Any) -> tuple[Run, list[Any]]:
@@ -245,7 +253,7 @@ def _function(node: Any, operands: list[Any], rng: Any) -> tuple[Run, list[Any]]
     outs = call(operands, True)
     made = next((o._node for o in outs if o._node is not None), None)
     if made is None:
-        raise Unchecked("called anew it gives nothing that needs a gradient")
+        raise Unchecked(say("called anew it gives nothing that needs a gradient"))
     weights: dict[int, Any] = {o._nr: rng.standard_normal(o._array.shape) for o in outs if o._node is made}
     count = 1 if made.extra is None or made.extra.outs is None else len(made.extra.outs)
     gs = [weights.get(i) for i in range(count)]

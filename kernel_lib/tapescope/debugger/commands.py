@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.say import say
 from ..tape import Tape
 from .branch import HOW
 from .frames import held
@@ -24,11 +25,11 @@ def command(tape: Tape, verb: str, args: dict[str, Any]) -> dict[str, Any]:
     """Carries out `debug.<verb>` on the pass that is held on a recording."""
     dbg = held(tape)
     if dbg is None:
-        raise RuntimeError("no backward pass is held on this recording; type `dbg = ts.debug(loss)`")
+        raise RuntimeError(say("no backward pass is held on this recording; type `dbg = ts.debug(loss)`"))
     name = verb.removeprefix("debug.")
     if not hasattr(dbg, "step_back"):
         if name not in ("step", "over", "into", "out", "next_module", "continue", "abort"):
-            raise RuntimeError("the forward pass goes only forward: step, into, out, next module, continue or abort it")
+            raise RuntimeError(say("the forward pass goes only forward: step, into, out, next module, continue or abort it"))
         getattr(dbg, "continue_" if name == "continue" else name)()
         return {"state": dbg.state}
     if name in ASKS:
@@ -38,34 +39,22 @@ def command(tape: Tape, verb: str, args: dict[str, Any]) -> dict[str, Any]:
     elif name == "go":
         dbg.go(int(args["index"]))
     elif name == "edit":
-        at = dbg.at
-        if at is None:
-            raise RuntimeError("the pass is over: there is no gradient to edit")
-        scale = 0.0 if args.get("zero") else float(args.get("scale", 1.0))
-        if hasattr(dbg, "scale"):                               # an adapter's pass has tensors of its own kind
-            dbg.scale(scale)
-            return {"state": dbg.state, "index": dbg.index, "total": dbg.total}
-        dbg.edit(*[None if g is None else np.zeros_like(g._array) if scale == 0 else g * scale for g in at.grad_in])
+        dbg.scale(0.0 if args.get("zero") else float(args.get("scale", 1.0)))
     elif name in MOVES:
-        move = getattr(dbg, {"continue": "continue_", "back": "step_back"}.get(name, name), None)
-        if move is None:
-            raise RuntimeError(f"this pass cannot {name.replace('_', ' ')}")
-        move()
+        getattr(dbg, {"continue": "continue_", "back": "step_back"}.get(name, name))()
     else:
-        raise ValueError(f"unknown verb {verb!r}; known are {', '.join('debug.' + m for m in VERBS)}")
+        raise ValueError(say("unknown verb {0}; known are {1}", repr(verb), ', '.join('debug.' + m for m in VERBS)))
     return {"state": dbg.state, "index": dbg.index, "total": dbg.total}
 
 
 def _ask(dbg: Any, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    if not hasattr(dbg, name if name != "explain" else "at"):
-        raise RuntimeError(f"a pass of another library's engine does not answer {name.replace('_', ' ')}")
     if name == "what_if":
         how = args.get("change")
         if how not in HOW:
-            raise ValueError(f"change is one of {', '.join(HOW)}, not {how!r}")
+            raise ValueError(say("change is one of {0}, not {1}", ', '.join(HOW), repr(how)))
         by = True if how == "zero" else np.asarray(args.get("value"), np.float64) if how == "replace" else float(args["by"]) if args.get("by") is not None else None
         if by is None:
-            raise ValueError(f"{how} needs a number: by")
+            raise ValueError(say("{0} needs a number: by", how))
         found = dbg.what_if(**{how: by}, saved=args.get("saved"), input=None if args.get("input") is None else int(args["input"]), seed=int(args.get("seed") or 0))
     elif name == "compare":
         found = dbg.compare()
@@ -83,7 +72,7 @@ def _ask(dbg: Any, name: str, args: dict[str, Any]) -> dict[str, Any]:
     else:
         at = dbg.at
         if at is None:
-            raise RuntimeError("the pass is over: there is no node to explain")
+            raise RuntimeError(say("the pass is over: there is no node to explain"))
         found = at.explain()
     return {} if found is None else found.to_dict()
 
@@ -108,7 +97,7 @@ def break_command(tape: Tape | None, verb: str, args: dict[str, Any]) -> dict[st
         return {"breakpoints": breakpoints.to_list()}
     if name == "restore":
         return {"ids": [b.id for b in breakpoints.restore(args.get("breakpoints") or [])]}
-    raise ValueError(f"unknown verb {verb!r}; known are {', '.join('break.' + b for b in BREAK)}")
+    raise ValueError(say("unknown verb {0}; known are {1}", repr(verb), ', '.join('break.' + b for b in BREAK)))
 
 
 def break_on_finding(finding: Any, tape: Tape | None) -> dict[str, Any]:
@@ -129,12 +118,12 @@ def place_of(tape: Tape | None, row: int) -> dict[str, Any]:
     """A node of a recording's graph as a place that later passes have, too: op, module, line, and which of those that are alike."""
     graph = None if tape is None else tape.graphs.get(tape.recorder.current)
     if graph is None or not 0 <= row < len(graph.node_op):
-        raise ValueError(f"the graph of this recording has no node {row}")
+        raise ValueError(say("the graph of this recording has no node {0}", row))
     strings = graph.strings
     op = graph.node_op[row]
     if op < 0:
         if graph.node_src[row] < 0:
-            raise ValueError("this node is of an earlier step: nothing of it is known")
+            raise ValueError(say("this node is of an earlier step: nothing of it is known"))
         return {"parameter": strings[graph.src_name[graph.node_src[row]]]}
 
     several = sum(o == op for o in graph.node_op) > 1           # an op of another library's: the node is what it is called by

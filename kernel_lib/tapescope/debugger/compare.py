@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from ..core.node import title
+from ..core.say import say
+from ..core.say import told as say_told
 from ..core.state import set_grad, set_sink
 from ..core.tensor import Tensor, wrap
 from .branch import Change, outcome
@@ -37,7 +39,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it: what a view is sent."""
-        return {"changes": self.changes, "parameters": self.parameters, "optimizer": self.optimizer, "loss": self.loss, "words": repr(self)}
+        return {"changes": self.changes, "parameters": self.parameters, "optimizer": self.optimizer, "loss": self.loss, "note": self.note, "said": {"note": say_told(self.note)}, "words": repr(self)}
 
     def __getitem__(self, parameter: str) -> dict[str, Any]:
         for row in self.parameters:
@@ -102,18 +104,19 @@ class Beside(Generic[L, C]):
         """Runs the pass without and with the changes, and tries a step with each outcome."""
         dbg = self.dbg
         before, after = self.outcomes()
-        told = [{"node": dbg.row(c.node), "index": c.index, "name": title(c.node), "what": c.what, "how": c.how, "by": c.by, "words": c.words()} for c in self.changes]
+        told = [{"node": dbg.row(c.node), "index": c.index, "name": title(c.node), "what": c.what, "how": c.how, "by": c.by, "words": (words := c.words()), "said": say_told(words)}
+                for c in self.changes]
         rows = [{"parameter": dbg.name_of(t), "grad": [self.norm(g), self.norm(after[t])], **self.angle(g, after[t]), "update": None}
                 for t, g in before.items() if g is not None and after.get(t) is not None]
         optimizer = dbg.optimizer if dbg.optimizer is not None else self.pacing()
         if optimizer is None:
-            return Comparison(told, rows, "", None, "set dbg.optimizer to compare updates and the loss after the step")
+            return Comparison(told, rows, "", None, say("set dbg.optimizer to compare updates and the loss after the step"))
         lr = optimizer.param_groups[0].get("lr")
-        words = type(optimizer).__name__ + (f", lr {float(lr):g}" if lr is not None else "")
+        named = type(optimizer).__name__ + (f", lr {float(lr):g}" if lr is not None else "")
         try:
             (moves0, loss0), (moves1, loss1) = (self.stepped(optimizer, g) for g in (before, after))
         except Exception as error:
-            return Comparison(told, rows, words, None, f"the step could not be tried: {type(error).__name__}: {error}")
+            return Comparison(told, rows, named, None, say("the step could not be tried: {0}", f"{type(error).__name__}: {error}"))
         by_name = {r["parameter"]: r for r in rows}
         slopes = [0.0, 0.0]
         for t, g in before.items():
@@ -122,10 +125,10 @@ class Beside(Generic[L, C]):
                 slopes = [s + self.slope(g, m[t]) for s, m in zip(slopes, (moves0, moves1), strict=True)]
         now = self.loss_now()
         if now is None:
-            return Comparison(told, rows, words, None)
+            return Comparison(told, rows, named, None)
         measured = loss0 is not None and loss1 is not None
         after_step = (loss0, loss1) if measured else (now + slopes[0], now + slopes[1])
-        return Comparison(told, rows, words, {"now": now, "before": after_step[0], "after": after_step[1], "measured": measured})
+        return Comparison(told, rows, named, {"now": now, "before": after_step[0], "after": after_step[1], "measured": measured})
 
 
 class Trial(Beside[Tensor, Change]):

@@ -9,6 +9,7 @@ import numpy as np
 from ..core.explain import forward_formula
 from ..core.node import AccumulateGrad
 from ..core.plain import plain
+from ..core.say import say
 from ..core.tensor import Tensor, wrap
 from .axes import shape_words
 
@@ -137,14 +138,18 @@ def rule(at: At) -> str:
         names = axes.operand(node, i)
         if have == shape or not _elementwise(node, have, shape):
             if node.op.name.startswith(("sum", "mean")) and have != shape:
-                told.append(f"every element of {name} {shape_words(have, names)} gets the gradient {shape_words(shape, axes.of(node))} that it was summed into")
+                told.append(say("every element of {0} {1} gets the gradient {2} that it was summed into", name, shape_words(have, names), shape_words(shape, axes.of(node))))
             continue
         lead = len(shape) - len(have)
         dims = [*range(lead), *[j + lead for j, s in enumerate(have) if s == 1 and shape[j + lead] != 1]]
         where = axes.of(node)
         said = ", ".join((where[d] if where is not None and where[d] else None) or str(d) for d in dims)
-        told.append(f"{name} {shape_words(have, names)} was broadcast to {shape_words(shape, where)}: its gradient is summed over {'axes' if len(dims) > 1 else 'axis'} {said}")
-    return "; ".join(told)
+        told.append(say("{0} {1} was broadcast to {2}: its gradient is summed over axes {3}" if len(dims) > 1 else "{0} {1} was broadcast to {2}: its gradient is summed over axis {3}",
+                        name, shape_words(have, names), shape_words(shape, where), said))
+    found = ""
+    for one in told:
+        found = say("{0}; {1}", found, one) if found else one
+    return found
 
 
 def _elementwise(node: Any, have: tuple[int, ...], shape: tuple[int, ...]) -> bool:

@@ -10,12 +10,13 @@ from types import FrameType
 from typing import Any
 
 from ..core.explain import forward_formula
+from ..core.say import say, told
 from ..core.site import PACKAGES, SiteInfo, resolve
 from ..tape import Tape, active, registry
 from .ear import ear
 from .held import Aborted
 from .pause import pause
-from .points import Breakpoint, Measure, breakpoints
+from .points import Breakpoint, Measure, breakpoints, met
 from .summary import one_line
 from .where import structure_of
 
@@ -59,7 +60,7 @@ class Forward:
 
     def _go(self, state: str, following: Callable[[int, str, bool], bool] | None) -> None:
         if self.state != "held":
-            raise RuntimeError("the forward pass has gone on already")
+            raise RuntimeError(say("the forward pass has gone on already"))
         self.state, self.next = state, following
         self._tell()
 
@@ -112,7 +113,7 @@ class Forward:
         inputs, outputs = at.shown()
         rows = self.tape.recorder.rows
         op = len(self.tape.recorder.ticks)
-        return {"state": self.state, "live": True, "direction": "forward", "graph": graph, "index": op, "total": op, "reason": self.reason, "note": self.note,
+        return {"state": self.state, "live": True, "direction": "forward", "graph": graph, "index": op, "total": op, "reason": self.reason, "note": self.note, "said": {"reason": told(self.reason), "note": told(self.note)},
                 "node": rows.get(at.node.seq, -1) if at.node is not None else -1, "edited": 0, "hits": [b.id for b in self.hits], "error": None, "nbytes": 0,
                 "arrived": [],
                 "at": {"name": at.name, "label": "", "module": at.module, "source": None if info is None else [info.file, info.line, info.text, info.cell],
@@ -148,7 +149,7 @@ def _stop(at: ForwardAt, reason: str, hits: list[Breakpoint], depth: int) -> Non
             machine.state = "running"
         machine._tell()
     if machine.state == "aborted":
-        raise Aborted(f"the forward pass was given up at {machine.place()}")
+        raise Aborted(say("the forward pass was given up at {0}", machine.place()))
     _following = machine.next
     breakpoints.sync()
 
@@ -189,7 +190,7 @@ def on_op(op: Any, site: Any, path: str, depth: int, outputs: Any, at: Callable[
                 and b.in_step(_step()) and b.holds(Measure(outputs)) and b.meet():
             hits.append(b)
     if hits or (_following is not None and _following(depth, path, False)):
-        _stop(at(), _words(hits) or "stepped", hits, depth)
+        _stop(at(), met(hits) or say("stepped"), hits, depth)
 
 
 def _on_enter(path: str, module: Any, args: Any, site: Any) -> None:
@@ -202,7 +203,7 @@ def on_enter(path: str, depth: int, at: Callable[[], ForwardAt]) -> None:
     hits = [b for b in _points if b.enabled and b.module is not None and b.op is None and not b.conditional and b.shape is None and b.line is None
             and path == b.module and b.in_step(_step()) and b.meet()]
     if hits or (_following is not None and _following(depth, path, True)):
-        _stop(at(), _words(hits) or "came to another module", hits, depth)
+        _stop(at(), met(hits) or say("came to another module"), hits, depth)
 
 
 _shown: BaseException | None = None
@@ -228,11 +229,7 @@ def on_error(depth: int, at: Callable[[Any], ForwardAt], ours: Callable[[FrameTy
             if not ours(trace.tb_frame):
                 site = (trace.tb_frame.f_code, trace.tb_lasti)
             trace = trace.tb_next
-        _stop(at(site), f"{_words(hits)}: {type(error).__name__}: {error}", hits, depth - 1)
-
-
-def _words(hits: list[Breakpoint]) -> str:
-    return "; ".join(f"breakpoint {b.id}: {b}" for b in hits)
+        _stop(at(site), say("{0}: {1}", met(hits), f"{type(error).__name__}: {error}"), hits, depth - 1)
 
 
 def _step() -> int:

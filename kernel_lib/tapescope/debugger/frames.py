@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.say import say, told
 from ..tape import Frame, Tape
 from .axes import axes_of
 from .held import Array, HeldAt
@@ -59,7 +60,7 @@ def _bare(dbg: Any, error: Exception) -> dict[str, Any]:
     at = dbg.at
     info = None if at is None else at.source
     return {"state": dbg.state, "live": dbg.live, "graph": getattr(dbg, "graph", -1), "index": getattr(dbg, "index", 0), "total": getattr(dbg, "total", 0), "node": getattr(at, "row", -1),
-            "reason": dbg.reason, "note": f"what stands here cannot be shown: {type(error).__name__}: {error}", "error": None, "hits": [b.id for b in dbg.hits], "arrived": [], "nbytes": 0,
+            "reason": dbg.reason, "note": (note := say("what stands here cannot be shown: {0}", f"{type(error).__name__}: {error}")), "said": {"reason": told(dbg.reason), "note": told(note)}, "error": None, "hits": [b.id for b in dbg.hits], "arrived": [], "nbytes": 0,
             "at": None if at is None else {"name": at.name, "label": at.name, "module": at.module, "source": None if info is None else [info.file, info.line, info.text, info.cell],
                                            "formula": "", "grad_in": [], "saved": [], "grad_out": [], "shares": []}}
 
@@ -70,7 +71,7 @@ def describe(dbg: Asks[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     at = dbg.at
     arrived = {dbg.name_of(t): norm for (t, _), norm in zip(dbg.arrived, dbg.norms(), strict=True)}
     meta = {"state": dbg.state, "live": dbg.live, "graph": dbg.graph, "index": dbg.index, "total": dbg.total, "node": -1 if at is None else at.row,
-            "reason": dbg.reason, "note": dbg.note, "edited": len(dbg.edits), "changed": dbg.noticed,
+            "reason": dbg.reason, "note": dbg.note, "said": {"reason": told(dbg.reason), "note": told(dbg.note), "rule": None if at is None else told(at.rule)}, "edited": len(dbg.edits), "changed": dbg.noticed,
             "branch": None if dbg.compared is None else dbg.compared.to_dict(), "origin": None if dbg.origins is None else dbg.origins.to_dict(),
             "memory": dbg.totals(), "hits": [b.id for b in dbg.hits], "nbytes": dbg.nbytes, "kept": dbg.kept(),
             "error": None if dbg.error is None else "\n".join([f"{type(dbg.error).__name__}: {dbg.error}", *getattr(dbg.error, "__notes__", [])]),

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from ..core.say import say
 from ..core.site import SiteInfo
 from ..tape import Tape
 from .axes import Names
@@ -129,12 +130,12 @@ class Held(Generic[A]):
 
     def _must_be_held(self) -> None:
         if self.state == "done":
-            raise RuntimeError("the pass is complete; step_back() or reset() to walk it again, or debug(loss) for another")
+            raise RuntimeError(say("the pass is complete; step_back() or reset() to walk it again, or debug(loss) for another"))
         self._must_not_be_aborted()
 
     def _must_not_be_aborted(self) -> None:
         if self.state == "aborted":
-            raise Aborted("this pass was aborted; call debug(loss) again")
+            raise Aborted(say("this pass was aborted; call debug(loss) again"))
 
 
 class HeldAt(ABC):

@@ -16,7 +16,7 @@ from ..core.tensor import Tensor, wrap
 from .axes import Names, axes_of
 from .held import Array, HeldAt
 from .kept import dice, throw_again
-from .origin import hooks_of
+from .reads import hooks_of
 from .shares import contributions
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic
 
+from ..core.say import say
 from .asks import Asks, C
 from .held import A
 from .where import inside
@@ -23,7 +24,7 @@ class Moves(Asks[A, C], Generic[A, C]):
         """Runs the current node (n of them) and stops before the next; after the last one the pass is complete."""
         self._must_be_held()
         target = self.index + n
-        return self._run(lambda node, grads: self.index >= target, f"stepped over {n} node{'s' if n > 1 else ''}")
+        return self._run(lambda node, grads: self.index >= target, say("stepped over {0} node" if n == 1 else "stepped over {0} nodes", n))
 
     def over(self, n: int = 1) -> A | None:
         """Another word for `step`."""
@@ -37,13 +38,13 @@ class Moves(Asks[A, C], Generic[A, C]):
         """Runs until the pass leaves the module of the current node."""
         self._must_be_held()
         path, module = self._path(), self.where.module
-        return self._run(lambda node, grads: not (inside(module(node), path) if path else not module(node)), f"left {path or 'the top level'}")
+        return self._run(lambda node, grads: not (inside(module(node), path) if path else not module(node)), say("left {0}", path) if path else say("left the top level"))
 
     def next_module(self) -> A | None:
         """Runs until the pass comes to another module."""
         self._must_be_held()
         path, module = self._path(), self.where.module
-        return self._run(lambda node, grads: module(node) != path, f"came from {path or 'the top level'}")
+        return self._run(lambda node, grads: module(node) != path, say("came from {0}", path) if path else say("came from the top level"))
 
     def continue_(self) -> A | None:
         """Runs to the next breakpoint, or to the end; there `.grad` is what `loss.backward()` makes it."""
@@ -67,6 +68,6 @@ def one_place(given: dict[str, Any]) -> tuple[str, Any]:
     """The one place that `run_to` was given."""
     chosen = {k: v for k, v in given.items() if v is not None}
     if len(chosen) != 1:
-        raise TypeError(f"run_to takes one of node, module, op, parameter, index; got {sorted(chosen) or 'none'}")
+        raise TypeError(say("run_to takes one of node, module, op, parameter, index; got {0}", sorted(chosen) or 'none'))
     (what, value), = chosen.items()
     return what, value

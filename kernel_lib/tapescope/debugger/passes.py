@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core.engine import Stop, _write, _write_connected, discover, walk, written
 from ..core.node import AccumulateGrad, Freed, Node
+from ..core.say import say
 from ..core.site import Site
 from ..core.state import mode, set_sink
 from ..core.tensor import Tensor, accumulator, wrap
@@ -133,10 +134,10 @@ class Pass:
         if self.writers:
             ran = self.sequence[:max(self.index, 0)]
             if aside or any(n in self.writers for n in ran[index:]):
-                raise RuntimeError("this pass cannot be run again: a checkpoint with use_reentrant=True writes .grad while its node runs; with use_reentrant=False it can")
+                raise RuntimeError(say("this pass cannot be run again: a checkpoint with use_reentrant=True writes .grad while its node runs; with use_reentrant=False it can"))
         if self.beginning and not any(k.index <= index for k in self.kept):
-            raise RuntimeError(f"the pass had freed its first {self.beginning} nodes before the breakpoint was met, so it cannot go back to node {index + 1}; "
-                               "from now on passes keep them, or call backward(retain_graph=True)")
+            raise RuntimeError(say("the pass had freed its first {0} nodes before the breakpoint was met, so it cannot go back to node {1}; "
+                                   "from now on passes keep them, or call backward(retain_graph=True)", self.beginning, index + 1))
 
     def rewind(self, index: int) -> None:
         """Stands before node `index`, wherever the pass stands now."""
@@ -155,7 +156,7 @@ class Pass:
             self._last = None
             self._walk = walk(self.roots, self.start, resume=(self.order[place.position:], place.again(), dict(place.leaves)), **self._options())
         if not self.advance(lambda node, grads: self.index >= index) or self.index != index:
-            raise RuntimeError("the pass has become shorter than it was: something it depends on has changed")
+            raise RuntimeError(say("the pass has become shorter than it was: something it depends on has changed"))
 
     def put_back(self, place: Kept) -> None:
         """Restores what a pass leaves beside itself: what has arrived, retained gradients, random numbers."""

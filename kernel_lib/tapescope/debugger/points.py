@@ -6,13 +6,14 @@ import itertools
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..core.say import say
 from ..core.site import resolve
 from ..core.tensor import Tensor
 from ..tape import registry
@@ -76,7 +77,7 @@ class Breakpoint:
     def __init__(self, owner: Breakpoints | None = None, **fields: Any) -> None:
         unknown = set(fields) - set(FIELDS)
         if unknown:
-            raise TypeError(f"a breakpoint has no {', '.join(sorted(unknown))}; it has {', '.join(FIELDS)}")
+            raise TypeError(say("a breakpoint has no {0}; it has {1}", ', '.join(sorted(unknown)), ', '.join(FIELDS)))
         self.__dict__.update(dict.fromkeys(FIELDS), factor=10.0, forward=False, exception=False, once=False, enabled=True, ignore=0, text="")
         self.__dict__.update(id=next(_number), hits=0, _owner=None, _seen={}, _ops={}, _leaves={})
         for name, value in fields.items():
@@ -88,7 +89,7 @@ class Breakpoint:
         if name in FIELDS:
             value = _clean(name, value)
         elif name != "hits":
-            raise AttributeError(f"a breakpoint has no {name!r}; it has {', '.join(FIELDS)}")
+            raise AttributeError(say("a breakpoint has no {0}; it has {1}", repr(name), ', '.join(FIELDS)))
         self.__dict__[name] = value
         if self._owner is not None:
             if name in FIELDS:
@@ -99,9 +100,9 @@ class Breakpoint:
 
     def _check(self) -> None:
         if not (self.places or self.conditional or self.exception):
-            raise ValueError("a breakpoint needs a place (op=, module=, parameter=, line=, shape=), a condition (when=, norm_above=, norm_below=) or exception=True")
+            raise ValueError(say("a breakpoint needs a place (op=, module=, parameter=, line=, shape=), a condition (when=, norm_above=, norm_below=) or exception=True"))
         if self.forward and (self.parameter or self.when == "jump"):
-            raise ValueError(f"a forward breakpoint stands on an op or a module; {'parameter' if self.parameter else 'when=jump'} belongs to the backward pass")
+            raise ValueError(say("a forward breakpoint stands on an op or a module; {0} belongs to the backward pass", 'parameter' if self.parameter else 'when=jump'))
 
     # -- what can be done with it -----------------------------------------------------------------------------------------------
 
@@ -328,7 +329,7 @@ class Breakpoints:
         for b in self._all:
             if b.id == id:
                 return b
-        raise KeyError(f"there is no breakpoint {id}; there are {', '.join(str(b.id) for b in self._all) or 'none'}")
+        raise KeyError(say("there is no breakpoint {0}; there are {1}", id, ', '.join(str(b.id) for b in self._all) or 'none'))
 
     def __iter__(self) -> Iterator[Breakpoint]:
         return iter(list(self._all))
@@ -362,11 +363,11 @@ def _clean(name: str, value: Any) -> Any:
         elif name == "parameter" and not isinstance(value, str):
             value = next((n for namer in namers if (n := namer(value))), value)
         if not isinstance(value, str):
-            raise TypeError(f"{name} is a name or a pattern such as 'encoder.*', not {type(value).__name__}")
+            raise TypeError(say("{0} is a name or a pattern such as 'encoder.*', not {1}", name, type(value).__name__))
         return value
     if name == "when":
         if value not in WHEN:
-            raise ValueError(f"when must be one of {', '.join(map(repr, WHEN))}, not {value!r}")
+            raise ValueError(say("when must be one of {0}, not {1}", ', '.join(map(repr, WHEN)), repr(value)))
         return value
     if name in ("norm_above", "norm_below", "factor"):
         return float(value)
@@ -385,3 +386,12 @@ def _clean(name: str, value: Any) -> Any:
 _number = itertools.count(1)
 namers: list[Callable[[Any], str | None]] = []                 # adapters' ways to name a parameter of their library
 breakpoints = Breakpoints()
+
+
+def met(hits: Iterable[Breakpoint]) -> str:
+    """The breakpoints that have stopped a pass, in words; '' for none."""
+    found = ""
+    for b in hits:
+        words = say("breakpoint {0}: {1}", b.id, b)
+        found = say("{0}; {1}", found, words) if found else words
+    return found

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.engine import Stop
 from ..core.node import AccumulateGrad, Node, title
+from ..core.say import say
 from ..core.tensor import Tensor, wrap
 from .axes import Axes
 from .branch import Change, change
@@ -155,8 +156,9 @@ class Sight(Moves[At, Change]):
 
     def _origin(self, direction: str | None) -> Origin:
         from .origin import origin
+        from .reads import OwnReads
 
-        return origin(self, direction)
+        return origin(OwnReads(self), direction)
 
     def _memory(self) -> Memory:
         return told(self, self.lens, self.nbytes)
@@ -168,7 +170,7 @@ class Sight(Moves[At, Change]):
                 self._pass.kept.clear()                         # they were reached with the old values
             self._fingers = Fingers(self._pass.leaves)
             self.noticed = changed
-            self.note = f"changed while the pass was held: {', '.join(changed[:6])}{' and more' if len(changed) > 6 else ''}"
+            self.note = say("changed while the pass was held: {0}", say("{0} and more", ", ".join(changed[:6])) if len(changed) > 6 else ", ".join(changed))
 
     def _known(self, what: str) -> str:
         if what == "op":

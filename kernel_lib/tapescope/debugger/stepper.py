@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.autograd import first_grads
 from ..core.node import AccumulateGrad, Node, title
+from ..core.say import say
 from ..core.site import Site, here
 from ..core.state import mode
 from ..core.tensor import Tensor, wrap
@@ -26,6 +27,7 @@ from .look import At
 from .memory import Lens
 from .moves import Until, one_place
 from .passes import Pass
+from .points import met
 from .sight import Sight
 from .where import Where, inside, recording_of
 
@@ -41,7 +43,7 @@ class Debugger(Sight):
 
     def __init__(self, roots: Sequence[Tensor], gradients: Any = None, *, module: Any = None, site: Site | None = None) -> None:
         self._set(Pass(tuple(roots), first_grads(tuple(roots), gradients, False), site=site), module)
-        self.reason = "the pass is held before its first node"
+        self.reason = say("the pass is held before its first node")
         self._pass.rewind(0)
 
     @classmethod
@@ -77,20 +79,20 @@ class Debugger(Sight):
         with self.lock:
             self._reopen()
             if self.index == 0:
-                raise RuntimeError("this is the first node of the pass: there is nothing before it")
-            return self._to(max(0, self.index - n), "stepped back")
+                raise RuntimeError(say("this is the first node of the pass: there is nothing before it"))
+            return self._to(max(0, self.index - n), say("stepped back"))
 
     def go(self, index: int) -> At | None:
         """Stands before node `index`, behind or before the cursor: what a scrubber does. No breakpoint stops it."""
         with self.lock:
             if not 0 <= index < self.total:
-                raise IndexError(f"index {index} is out of range: the pass has {self.total} nodes")
+                raise IndexError(say("index {0} is out of range: the pass has {1} nodes", index, self.total))
             self._reopen()
             if index < self.index or self.at is None:
-                return self._to(index, f"went to node {index + 1}")
+                return self._to(index, say("went to node {0}", index + 1))
             if index == self.index:
-                return self._moved(f"went to node {index + 1}")
-        return self._run(lambda node, grads: self._pass.index >= index, f"went to node {index + 1}", watched=False)
+                return self._moved(say("went to node {0}", index + 1))
+        return self._run(lambda node, grads: self._pass.index >= index, say("went to node {0}", index + 1), watched=False)
 
     def run_to(self, node: Node | int | None = None, *, module: str | None = None, op: str | None = None, parameter: str | None = None,
                index: int | None = None) -> At | None:
@@ -115,20 +117,28 @@ class Debugger(Sight):
 
             nodes = self._nodes()
             if not any(there(n) for n in nodes):
-                raise RuntimeError(f"no node of this pass has {what} {value!r}; it has {self._known(what)}")
+                raise RuntimeError(say("no node of this pass has {0} {1}; it has {2}", say(what), repr(value), self._known(what)))
             start = self.index if self.state == "held" else self.total
             self._reopen()
-            ahead = start + 1 < self.total and self._try(lambda n, g: there(n), from_here=self.at is not None)
+            ahead = any(there(n) for n in self._pass.sequence[start + 1:])
             if not ahead:
+                self._pass.check(self._pass.beginning)          # refused before anything has moved
+            if not ahead or not self._try(lambda n, g: there(n), from_here=self.at is not None):
+                try:
+                    self._pass.check(self._pass.beginning)
+                except RuntimeError:                            # no gradient has come there, and there is no way back: the pass is at its end
+                    self._complete()
+                    raise
                 self._pass.rewind(self._pass.beginning)
                 first = self._pass.stop
                 if first is not None and not there(first.node) and not self._try(lambda n, g: there(n), from_here=True):
                     self._to(min(start, self.total - 1), self.reason)
-                    freed = f" any more: it had freed its first {self._pass.beginning} nodes before it was held" if self._pass.beginning else ""
-                    raise RuntimeError(f"no gradient comes to {what} {value!r} in this pass{freed}")
+                    if self._pass.beginning:
+                        raise RuntimeError(say("no gradient comes to {0} {1} in this pass any more: it had freed its first {2} nodes before it was held", say(what), repr(value), self._pass.beginning))
+                    raise RuntimeError(say("no gradient comes to {0} {1} in this pass", say(what), repr(value)))
             at = self.at
             assert at is not None
-            return self._moved(f"ran to {what} {value if what != 'node' else at.name}")
+            return self._moved(say("ran to {0} {1}", say(what), value if what != "node" else at.name))
 
     def replay(self) -> At | None:
         """Runs the same pass again from its start to where it stands, or to its end when it was complete."""
@@ -141,15 +151,15 @@ class Debugger(Sight):
             self._must_be_held()
             if not self._pass.beginning:
                 self._pass.kept.clear()
-            return self._to(self.index, "ran again from the start")
+            return self._to(self.index, say("ran again from the start"))
 
     def abort(self) -> None:
         """Abandons the pass. No `.grad` was written; the graph is still whole, so `debug(loss)` or `loss.backward()` can be called."""
         with self.lock:
             if self.state == "done":
-                raise RuntimeError("the pass is complete and its .grad are written; step back to undo it")
+                raise RuntimeError(say("the pass is complete and its .grad are written; step back to undo it"))
             self._pass.abandon()
-            self.state, self.reason = "aborted", "aborted: no .grad was written"
+            self.state, self.reason = "aborted", say("aborted: no .grad was written")
             self._tell()
 
     def edit(self, *grads: Any) -> At | None:
@@ -159,16 +169,23 @@ class Debugger(Sight):
             stop = self._pass.stop
             assert stop is not None
             if len(grads) != len(stop.grads):
-                raise ValueError(f"{title(stop.node)} has {len(stop.grads)} incoming gradient(s), got {len(grads)}")
+                raise ValueError(say("{0} has {1} incoming gradient(s), got {2}", title(stop.node), len(stop.grads), len(grads)))
             self._pass.edit([self._fit(old, g, stop.node) for old, g in zip(stop.grads, grads, strict=True)])
-            return self._moved("edited the incoming gradient")
+            return self._moved(say("edited the incoming gradient"))
+
+    def scale(self, factor: float) -> At | None:
+        """Edits the incoming gradient to a multiple of itself; of 0 even where it is not finite."""
+        at = self.at
+        if at is None:
+            raise RuntimeError(say("the pass is over: there is no gradient to edit"))
+        return self.edit(*[None if g is None else np.zeros_like(g._array) if factor == 0 else g * factor for g in at.grad_in])
 
     def _fit(self, old: Any, g: Any, node: Node) -> Any:
         if self._pass.create:
             return g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g, getattr(old, "_array", np.zeros(0, "f4")).dtype))
         a = g._array if isinstance(g, Tensor) else g if g is None or hasattr(g, "shape") else np.asarray(g)
         if a is not None and old is not None and np.shape(a) != np.shape(old):
-            raise ValueError(f"the gradient at {title(node)} has shape {list(np.shape(old))}, the replacement {list(np.shape(a))}")
+            raise ValueError(say("the gradient at {0} has shape {1}, the replacement {2}", title(node), list(np.shape(old)), list(np.shape(a))))
         return None if a is None else a.astype(old.dtype) if old is not None else a
 
     def reset(self) -> At | None:
@@ -176,13 +193,13 @@ class Debugger(Sight):
         with self.lock:
             self._reopen()
             self._pass.forget_edits()
-            return self._to(0, "started again")
+            return self._to(0, say("started again"))
 
     def keep(self) -> None:
         """Completes the pass with the changes of the branch: `.grad` becomes what the branch gave. `step_back()` undoes it, `reset()` forgets the changes."""
         with self.lock:
             if not self.branch:
-                raise RuntimeError("there is no branch to keep; what_if(...) makes one")
+                raise RuntimeError(say("there is no branch to keep: what_if() makes one"))
             first = min(c.index for c in self.branch)
             p = self._pass
             self._reopen()
@@ -210,7 +227,7 @@ class Debugger(Sight):
             if not self._advance(here):
                 return self._complete()
             if self.hits:
-                reason = "; ".join(f"breakpoint {b.id}: {b}" for b in self.hits)
+                reason = met(self.hits)
             return self._moved(reason)
 
     def _advance(self, until: Until) -> bool:
@@ -219,7 +236,7 @@ class Debugger(Sight):
         except BaseException as e:
             if not (isinstance(e, Exception) and self._caught(e)):
                 self._pass.abandon()
-                self.state, self.reason = "aborted", f"the pass raised {type(e).__name__}" if isinstance(e, Exception) else "interrupted: no .grad was written"
+                self.state, self.reason = "aborted", say("the pass raised {0}", type(e).__name__) if isinstance(e, Exception) else say("interrupted: no .grad was written")
                 self._tell()
                 raise
             return True
@@ -241,7 +258,7 @@ class Debugger(Sight):
             self._pass.rewind(index)
         except BaseException:
             self._pass.abandon()
-            self.state, self.reason = "aborted", "the pass raised an exception when it was run again"
+            self.state, self.reason = "aborted", say("the pass raised an exception when it was run again")
             self._tell()
             raise
         return self._moved(reason)
@@ -255,7 +272,7 @@ class Debugger(Sight):
         if sink is not None and not self.live:
             sink.backward_end(None)
         p.free()
-        self.state, self.reason = "done", f"complete: .grad of {len({id(t) for t, _ in self.arrived})} leaves is written"
+        self.state, self.reason = "done", say("complete: .grad of {0} leaves is written", len({id(t) for t, _ in self.arrived}))
         self._tell()
         return None
 
@@ -264,7 +281,7 @@ class Debugger(Sight):
         self._must_not_be_aborted()
         if self.state == "done":
             if not self._pass.retain:
-                raise RuntimeError("backward() has returned and freed the graph: there is nothing to go back to; retain_graph=True keeps it")
+                raise RuntimeError(say("backward() has returned and freed the graph: there is nothing to go back to; retain_graph=True keeps it"))
             if not check_only:
                 for t, g in self._before or []:
                     t._grad = g
@@ -278,7 +295,7 @@ def _tape_of(root: Tensor, order: list[Node], module: Any) -> tuple[Tape, dict[N
     tape = recording_of(order)
     if tape is None:
         if root._node is None:
-            raise RuntimeError(f"debug() needs a tensor with a grad_fn; this one is a leaf of shape {list(root._array.shape)}")
+            raise RuntimeError(say("debug() needs a tensor with a grad_fn; this one is a leaf of shape {0}", list(root._array.shape)))
         tape = from_root(root, module=module, name_of=ear.name_of)
     rows = tape.recorder.rows
     found: dict[Node, int] = {}

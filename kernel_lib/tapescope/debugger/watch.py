@@ -12,6 +12,7 @@ import numpy as np
 from ..core.autograd import run_passes
 from ..core.engine import discover, walk
 from ..core.node import AccumulateGrad, Node
+from ..core.say import say
 from ..core.state import mode
 from ..core.tensor import Tensor, accumulator
 from ..tape import active, overhear
@@ -21,7 +22,7 @@ from .held import Aborted
 from .passes import Pass
 from .pause import pause
 from .plan import Plan
-from .points import Breakpoint, Measure, breakpoints
+from .points import Breakpoint, Measure, breakpoints, met
 from .stepper import Debugger
 from .where import Where, inside, recording_of
 
@@ -139,7 +140,7 @@ def _through(pass_: Pass, plan: NodePlan) -> None:
     pass_.begin(light)
     try:
         stopped = pass_.advance(plan.until)
-        reason = "; ".join(f"breakpoint {b.id}: {b}" for b in plan.hits)
+        reason = met(plan.hits)
     except Exception as error:
         if plan.exception is None or pass_.failed is None or not plan.exception.meet():
             pass_.abandon()
@@ -163,7 +164,7 @@ def _raised(pass_: Pass, plan: NodePlan, error: Exception) -> Debugger:
     """The pass, standing before the node that raised an exception."""
     assert plan.exception is not None
     pass_.rewind(pass_.index)
-    dbg = Debugger.inside(pass_, f"breakpoint {plan.exception.id}: {type(error).__name__}: {error}")
+    dbg = Debugger.inside(pass_, say("breakpoint {0}: {1}", plan.exception.id, f"{type(error).__name__}: {error}"))
     dbg.error, dbg.hits = error, [plan.exception]
     dbg.shown.add(pass_.index)
     return dbg
@@ -190,7 +191,7 @@ def hold_open(dbg: Debugger) -> None:
     except BaseException:
         if dbg.state == "held":
             dbg._pass.abandon()
-            dbg.state, dbg.reason = "aborted", "interrupted: no .grad was written"
+            dbg.state, dbg.reason = "aborted", say("interrupted: no .grad was written")
             dbg._tell()
         raise
     if dbg.state == "aborted":

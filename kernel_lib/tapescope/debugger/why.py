@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-Told = tuple[str, str]             # why, and what to do
+from ..core.say import Said, say
+
+Told = tuple[Said, Said]           # why, and what to do
 
 _EPS = "add a small number before it (x + 1e-8), or clamp(min=1e-8)"
 _LOSS = "use the loss that takes logits (cross_entropy, binary_cross_entropy_with_logits)"
@@ -55,18 +57,19 @@ FORWARD: dict[str, list[_Case]] = {
 }
 
 
-def why(op: str, direction: str, operands: list[tuple[str, Any]], largest: float, kind: str, formula: str) -> Told:
+def why(op: str, direction: str, operands: list[tuple[str, Any]], largest: float, kind: str) -> Told:
     """Why op made what is not finite, from its operands (name, values at the place where it did)."""
     label = op.removesuffix("_scalar").removesuffix("_all")
     for holds, words, fix in (BACKWARD if direction == "backward" else FORWARD).get(label, ()):
         for name, values in operands:
             hit = [v for v in _numbers(values) if v == v and holds(v)]
             if hit and not (label == "div" and name == operands[0][0] and len(operands) > 1):
-                return f"{words} ({name} is {hit[0]:.4g} there)", fix
+                return say("{0} ({1} is {2} there)", say(words), name, f"{hit[0]:.4g}"), say(fix)
     if largest > 1e15:
-        return (f"a product or sum of numbers as large as {largest:.2g} is beyond the largest number", "look at where the range first jumped; scale down, normalise, or clip")
-    what = "its derivative" if direction == "backward" else "it"
-    return f"{what} gives {'NaN' if kind == 'nan' else 'an infinity' if kind == 'inf' else 'far larger numbers'} from these operands", "look at its operands; a smaller learning rate or gradient clipping often helps"
+        return say("a product or sum of numbers as large as {0} is beyond the largest number", f"{largest:.2g}"), say("look at where the range first jumped; scale down, normalise, or clip")
+    made = say("NaN") if kind == "nan" else say("an infinity") if kind == "inf" else say("far larger numbers")
+    return (say("its derivative gives {0} from these operands", made) if direction == "backward" else say("it gives {0} from these operands", made),
+            say("look at its operands; a smaller learning rate or gradient clipping often helps"))
 
 
 def _numbers(values: Any) -> list[float]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ..core.say import say, told_of
 from ..core.state import rest
 from ..tape import Tape, record, registry
 from . import door
@@ -72,7 +73,8 @@ def _run(message: dict[str, Any], reply: Reply) -> None:
         reply({"ok": False, "error": f"{message.get('verb')} was interrupted"})
         raise
     except Exception as error:
-        reply({"ok": False, "error": str(error) or type(error).__name__})
+        said = told_of(error)
+        reply({"ok": False, "error": str(error) or type(error).__name__} if said is None else {"ok": False, "error": str(error.args[0]), "said": said})
         return
     reply({"ok": True, "result": result})
 
@@ -82,14 +84,14 @@ def _run(message: dict[str, Any], reply: Reply) -> None:
 
 def _need(tape: Tape | None) -> Tape:
     if tape is None:
-        raise RuntimeError("nothing has been recorded yet; type `with ts.record() as tape:`")
+        raise RuntimeError(say("nothing has been recorded yet; type `with ts.record() as tape:`"))
     return tape
 
 
 def _key(args: dict[str, Any]) -> str:
     key = args.get("key")
     if not isinstance(key, str) or not key:
-        raise ValueError("a probe needs a key, such as activation/fc1 or output/3")
+        raise ValueError(say("a probe needs a key, such as activation/fc1 or output/3"))
     return key
 
 
@@ -101,7 +103,7 @@ def _start(tape: Tape | None, args: dict[str, Any]) -> Any:
 def _stop(tape: Tape | None, args: dict[str, Any]) -> Any:
     running = [t for t in registry.list() if t.state == "recording" and t.here]
     if not running:
-        raise RuntimeError("no recording is running")
+        raise RuntimeError(say("no recording is running"))
     running[-1].stop()
     return {"id": running[-1].id}
 
@@ -171,7 +173,7 @@ def _break_on(tape: Tape | None, args: dict[str, Any]) -> Any:
 
     found = next((f for f in diagnose.findings(_need(tape)) if f.id == args.get("finding")), None)
     if found is None:
-        raise ValueError(f"there is no finding {args.get('finding')!r} in this recording")
+        raise ValueError(say("there is no finding {0} in this recording", repr(args.get("finding"))))
     return break_on_finding(found, tape)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..core.say import say
 from . import door
 from .loop import service
 from .pump import wait_for
@@ -58,5 +59,5 @@ def serve(machine: Any, settings: Any) -> bool:
 
     wait_for(over)
     if machine.waiting():
-        machine.note = "went on by itself: nobody has answered"
+        machine.note = say("went on by itself: nobody has answered")
     return True

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ...core.say import say
 from ...core.state import set_sink
 from ...debugger.branch import Change, incoming, must_fit
 from ...debugger.compare import Beside
@@ -55,10 +56,10 @@ def change(dbg: TorchSight, how: str, by: float | None, value: Any, saved: str |
     """A change at the cursor; TypeError and ValueError say what does not fit."""
     stop = dbg._pass.stop
     if stop is None:
-        raise RuntimeError("the pass is over: there is nothing to change; step back first")
+        raise RuntimeError(say("the pass is over: there is nothing to change; step back first"))
     node, grads = stop
     if saved is not None:
-        raise ValueError(f"what {node.name()} has saved belongs to PyTorch's graph and cannot be replaced there; change the gradient that comes in, or the forward pass")
+        raise ValueError(say("what {0} has saved belongs to PyTorch's graph and cannot be replaced there; change the gradient that comes in, or the forward pass", node.name()))
     old = incoming(node, grads, how, nr)
     if how == "replace":
         value = torch.as_tensor(value).detach().clone()
@@ -79,19 +80,24 @@ def outcome(pass_: HeldPass, changes: Sequence[TorchChange] = (), *, edited: boo
             grads = c.into(grads)
         return grads
 
-    leaves = [n for n in pass_.leaves if hasattr(n, "variable")]
-    start = [torch.ones_like(t) for t in pass_.roots] if pass_.gradients is None else list(pass_.gradients)
     with quietly(), unheard(pass_.recorder):
         handles = [n.register_prehook(lambda grads, n=n: met(n, grads)) for n in {*edits, *by} if n._sequence_nr() < LEAF]
         try:
-            with nullcontext() if hooks else watching(refuse):
-                found = torch.autograd.graph._engine_run_backward(
-                    pass_.roots, tuple(start), True, False, tuple([n.variable for n in leaves]), True, accumulate_grad=False)
+            found = run_aside(pass_, hooks)
         finally:
             for h in handles:
                 h.remove()
     # where leaves are asked for, their own nodes do not run
-    return {n.variable: g if g is None else met(n, (g,))[0] for n, g in zip(leaves, found, strict=True)}
+    return {n.variable: g if g is None else met(n, (g,))[0] for n, g in found.items()}
+
+
+def run_aside(pass_: HeldPass, hooks: bool) -> dict[Any, Any]:
+    """Runs the engine beside a held pass: what arrives at each leaf. `hooks` says whether hooks of others may run for it. Raises HookMet."""
+    leaves = [n for n in pass_.leaves if hasattr(n, "variable")]
+    start = [torch.ones_like(t) for t in pass_.roots] if pass_.gradients is None else list(pass_.gradients)
+    with nullcontext() if hooks else watching(refuse):
+        found = torch.autograd.graph._engine_run_backward(pass_.roots, tuple(start), True, False, tuple([n.variable for n in leaves]), True, accumulate_grad=False)
+    return dict(zip(leaves, found, strict=True))
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from typing import Any
 
 from torch.autograd import graph
 
+from ...core.say import say
+
 _ENGINE = graph._engine_run_backward.__code__
 
 
@@ -42,7 +44,7 @@ def watching(meet: Callable[[str], None]) -> Iterator[None]:
     """While it lasts, `meet` is told of every hook on this thread, before it begins. What it raises comes out of the engine, and the hook does not run."""
     others: Any = sys.getprofile()
     if others is not None and not callable(others):
-        raise HookMet("a profiler listens to this thread, so that nobody can tell which hooks would run")
+        raise HookMet(say("a profiler listens to this thread, so that nobody can tell which hooks would run"))
 
     def see(frame: FrameType, event: str, argument: Any) -> None:
         if event == "call" and (words := hook_of(frame)) is not None:
@@ -59,7 +61,7 @@ def watching(meet: Callable[[str], None]) -> Iterator[None]:
 
 def refuse(words: str) -> None:
     """For `watching`: lets no hook run."""
-    raise HookMet(f"its hook {words} would run {ALLOW}")
+    raise HookMet(say("its hook {0} would run {1}", words, say(ALLOW)))
 
 
 ALLOW = "again each time, and may do more than give a gradient; dbg.rerun_hooks = True lets it"

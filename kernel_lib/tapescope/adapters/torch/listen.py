@@ -20,6 +20,7 @@ from ...core.state import mode as _mode
 from ...debugger.ear import Ear
 from .backward import watched
 from .compiled import opaque
+from .functions import remember
 from .mirror import version_of
 from .ops import OPS, SKIP, classify, function_op
 from .recorder import TorchRecorder
@@ -297,6 +298,7 @@ def _function(r: TorchRecorder, apply: Callable[..., Any], cls: type, args: tupl
         r.times.called = before, r.times.mark()
     try:
         with torch._C.DisableTorchFunction():
+            remember(out, args)
             r.heard(op, args, kwargs, out, first, -1, 3, t0, t1)
     except Exception as e:
         r.fail(e)

@@ -128,7 +128,7 @@ class TorchAt(HeldAt):
             return self._told([Part(n, g.double()) for n, g in self._dbg._pass.parts.get(self.node, {}).items()], lambda a, b: (a * b).sum())
 
     def array(self, value: Any) -> Array | None:
-        return (_host(value), str(value.dtype).removeprefix("torch.")) if isinstance(value, torch.Tensor) else None
+        return (host(value), str(value.dtype).removeprefix("torch.")) if isinstance(value, torch.Tensor) else None
 
     @property
     def label(self) -> str:
@@ -143,6 +143,6 @@ class TorchAt(HeldAt):
         return {"forward": self.op, "derivative": self.formula, "text": repr(self), "words": self.name}
 
 
-def _host(t: Any) -> Any:
+def host(t: Any) -> Any:
     a = array_of(t)
     return a.near() if type(a) is Away else a

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ...core.say import say
 from ...debugger.memory import Lens, Memory, told
 from .arrays import quietly
 from .nodes import LEAF, roots_of
@@ -59,7 +60,7 @@ class TorchLens(Lens):
 def memory(dbg: TorchSight) -> Memory:
     """The lens over a held pass, at its cursor. Raises RuntimeError where PyTorch does not tell what is packed and what is not."""
     if not hasattr(torch._C._autograd.SavedTensor, "data"):
-        raise RuntimeError(f"PyTorch {torch.__version__} does not tell what its nodes have saved without unpacking it; newer ones do")
+        raise RuntimeError(say("PyTorch {0} does not tell what its nodes have saved without unpacking it; newer ones do", torch.__version__))
     p = dbg._pass
     with quietly():
         lens = TorchLens(p)

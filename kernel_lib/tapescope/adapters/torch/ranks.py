@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ...core.say import say
 from ...tape.recordings import registry
 from .arrays import quietly
 from .recorder import TorchRecorder
@@ -19,8 +20,8 @@ def stalls() -> str:
     if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
         return ""
     others = dist.get_world_size() - 1
-    return (f"while this process (rank {dist.get_rank()}) is held, {others} other{'s' * (others > 1)} will wait for its gradients; past the timeout of the process group "
-            "they fail")
+    return say("while this process (rank {0}) is held, {1} other will wait for its gradients; past the timeout of the process group it fails" if others == 1 else
+               "while this process (rank {0}) is held, {1} others will wait for its gradients; past the timeout of the process group they fail", dist.get_rank(), others)
 
 
 def bucket_norms(state: Any, bucket: Any) -> Any:

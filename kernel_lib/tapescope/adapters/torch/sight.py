@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...core.say import say
 from ...debugger.moves import Moves
 from .arrays import quietly
 from .branch import TorchChange, TorchTrial, change
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ...debugger.compare import Comparison
     from ...debugger.memory import Memory
     from ...debugger.origin import Origin
+    from .known import Known
 
 
 class TorchSight(Moves[TorchAt, TorchChange]):
@@ -86,25 +88,33 @@ class TorchSight(Moves[TorchAt, TorchChange]):
     def _compare(self, branch: tuple[TorchChange, ...]) -> Comparison:
         why = self.cannot_run_again()
         if why:
-            raise RuntimeError(f"this pass cannot be run beside itself: {why}")
+            raise RuntimeError(say("this pass cannot be run beside itself: {0}", why))
         try:
             return TorchTrial(self, branch).compare()
         except HookMet as met:
-            raise RuntimeError(f"this pass cannot be run beside itself: {met}") from None
+            raise RuntimeError(say("this pass cannot be run beside itself: {0}", met.args[0])) from None
 
     def _memory(self) -> Memory:
         from .memory import memory
 
         return memory(self)
 
-    def _check(self, node: Any, values: Any = None) -> Check:
-        raise RuntimeError("a pass of another library's engine does not answer check")
+    def _check(self, node: Any, values: Known | None = None) -> Check:
+        from .check import check_node
 
-    def _values(self) -> Any:
-        return None
+        return check_node(self, node, values)
+
+    def _values(self) -> Known:
+        from .known import Known
+
+        return Known(self._pass.nodes)
 
     def _origin(self, direction: str | None) -> Origin:
-        raise RuntimeError("a pass of another library's engine does not answer origin")
+        from ...debugger.origin import origin
+        from .reads import TorchReads
+
+        with quietly():
+            return origin(TorchReads(self), direction)
 
     def _ops(self) -> Sequence[Any]:
         return [n for n in self._pass.nodes if n._sequence_nr() < LEAF]

@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 
+from ...core.say import say
 from ...debugger.frames import hold
 from ...debugger.moves import one_place
+from ...debugger.points import met
 from ...debugger.where import inside
 from .arrays import quietly
 from .backward import enter
@@ -38,15 +40,15 @@ class TorchDebugger(TorchSight):
     def __init__(self, roots: Sequence[Any], gradient: Any = None, *, module: Any = None) -> None:
         for t in roots:
             if not isinstance(t, torch.Tensor):
-                raise TypeError(f"debug() takes a loss tensor of PyTorch or several of them, not {type(t).__name__}")
+                raise TypeError(say("debug() takes a loss tensor of PyTorch or several of them, not {0}", type(t).__name__))
             if not t.requires_grad:
-                raise RuntimeError(f"debug() needs a tensor with a grad_fn: this one, of shape {list(t.shape)}, does not require grad. "
-                                   "Was it computed under no_grad(), or detached?")
+                raise RuntimeError(say("debug() needs a tensor with a grad_fn: this one, of shape {0}, does not require grad. "
+                                       "Was it computed under no_grad(), or detached?", list(t.shape)))
             if gradient is None and t.numel() != 1:
-                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+                raise RuntimeError(say("grad can be implicitly created only for scalar outputs"))
         watched = list(module.parameters()) if module is not None else ()
         gradients = None if gradient is None else [gradient] if isinstance(gradient, torch.Tensor) else list(gradient)
-        self._set(HeldPass(roots, gradients, watched), "the pass is held before its first node", module)
+        self._set(HeldPass(roots, gradients, watched), say("the pass is held before its first node"), module)
         self._pass.start()
         self._raised()
 
@@ -76,16 +78,16 @@ class TorchDebugger(TorchSight):
     def step_back(self, n: int = 1) -> TorchAt | None:
         """Stops before the node that ran last, by running the pass again from its start; edits stay. Refused where hooks may run once only."""
         if self.index <= 0:
-            raise RuntimeError("this is the first node of the pass: there is nothing before it")
-        return self._rewind(max(0, self.index - n), "stepped back")
+            raise RuntimeError(say("this is the first node of the pass: there is nothing before it"))
+        return self._rewind(max(0, self.index - n), say("stepped back"))
 
     def go(self, index: int) -> TorchAt | None:
         """Stands before node `index`, behind or before the cursor: what a scrubber does."""
         if not 0 <= index < self.total:
-            raise IndexError(f"index {index} is out of range: the pass has {self.total} nodes")
+            raise IndexError(say("index {0} is out of range: the pass has {1} nodes", index, self.total))
         if index < self.index or self.state != "held":
-            return self._rewind(index, f"went to node {index + 1}")
-        return self._run(lambda node, grads: self._pass.index >= index, f"went to node {index + 1}", False) if index > self.index else self.at
+            return self._rewind(index, say("went to node {0}", index + 1))
+        return self._run(lambda node, grads: self._pass.index >= index, say("went to node {0}", index + 1), False) if index > self.index else self.at
 
     def run_to(self, node: Any = None, *, module: str | None = None, op: str | None = None, parameter: str | None = None,
                index: int | None = None) -> TorchAt | None:
@@ -105,30 +107,30 @@ class TorchDebugger(TorchSight):
 
         places = [n for n in self._pass.nodes if there(n)]
         if not places:
-            raise RuntimeError(f"no node of this pass has {what} {value!r}; it has {self._known(what)}")
+            raise RuntimeError(say("no node of this pass has {0} {1}; it has {2}", say(what), repr(value), self._known(what)))
         if self.state != "held" or set(places) <= set(self._pass.ran):
             self._rewind(0, "")
         if self.at is None or not there(self.at.node) or self._pass.index:
             self._run(lambda node, grads: there(node), "", False)
         at = self.at
-        return self._moved(f"ran to {what} {value if what != 'node' or at is None else at.name}")
+        return self._moved(say("ran to {0} {1}", say(what), value if what != "node" or at is None else at.name))
 
     def replay(self) -> TorchAt | None:
         """Runs the same pass again from its start to where it stands."""
-        return self._rewind(max(self.index, 0) if self.state == "held" else 0, "ran again from the start")
+        return self._rewind(max(self.index, 0) if self.state == "held" else 0, say("ran again from the start"))
 
     def reset(self) -> TorchAt | None:
         """Forgets all edits and stands before the first node again."""
         self._may_run_again()
         self._pass.edits.clear()
         self._pass.changes = ()
-        return self._rewind(0, "started again")
+        return self._rewind(0, say("started again"))
 
     def keep(self) -> TorchAt | None:
         """Runs the pass to its end with the changes of the branch: their gradients are written to `.grad`. `step_back` undoes it."""
         with self.lock:
             if not self.branch:
-                raise RuntimeError("there is no branch to keep: what_if() makes one")
+                raise RuntimeError(say("there is no branch to keep: what_if() makes one"))
             self._must_not_be_aborted()
             behind = self.state != "held" or min(c.index for c in self.branch) < self.index
             if behind:
@@ -149,7 +151,7 @@ class TorchDebugger(TorchSight):
         """Abandons the pass and puts `.grad` back; the graph is still whole, so that `debug(loss)` or `loss.backward()` can be called."""
         with self.lock:
             if self.state == "done":
-                raise RuntimeError("the pass is complete and its .grad are written; step back to undo it")
+                raise RuntimeError(say("the pass is complete and its .grad are written; step back to undo it"))
             self.give_up("aborted")
 
     def edit(self, *grads: Any) -> TorchAt | None:
@@ -160,18 +162,18 @@ class TorchDebugger(TorchSight):
             assert stop is not None
             node, old = stop
             if len(grads) != len(old):
-                raise ValueError(f"{node.name()} has {len(old)} incoming gradient(s), got {len(grads)}")
+                raise ValueError(say("{0} has {1} incoming gradient(s), got {2}", node.name(), len(old), len(grads)))
             with quietly():
                 new = tuple(_fit(a, g, node) for a, g in zip(old, grads, strict=True))
             self._pass.edits[node] = new
             self._pass.stop = node, new
-            return self._moved("edited the incoming gradient")
+            return self._moved(say("edited the incoming gradient"))
 
     def scale(self, factor: float) -> TorchAt | None:
         """Edits the incoming gradient to a multiple of itself; of 0 even where it is not finite."""
         at = self.at
         if at is None:
-            raise RuntimeError("the pass is over: there is no gradient to edit")
+            raise RuntimeError(say("the pass is over: there is no gradient to edit"))
         with quietly():
             return self.edit(*[None if g is None else torch.zeros_like(g) if factor == 0 else g * factor for g in at.grad_in])
 
@@ -203,7 +205,7 @@ class TorchDebugger(TorchSight):
             if not stopped:
                 return self._complete()
             if self.hits:
-                reason = "; ".join(f"breakpoint {b.id}: {b}" for b in self.hits)
+                reason = met(self.hits)
             return self._moved(reason)
 
     def _rewind(self, index: int, reason: str) -> TorchAt | None:
@@ -224,38 +226,39 @@ class TorchDebugger(TorchSight):
     def _may_run_again(self) -> None:
         """Going back runs the pass once more: refused where that is not the same again, or a hook has run."""
         if why := self.cannot_run_again():
-            raise RuntimeError(f"this pass cannot be run again to step back: {why}")
+            raise RuntimeError(say("this pass cannot be run again to step back: {0}", why))
 
     def cannot_run_again(self) -> str:
         """Why the pass cannot go back, '' when it can."""
         if self.live and self.state == "done":
-            return "backward() has returned; retain_graph=True and dbg = tst.debug(loss) hold one that can be walked again"
+            return say("backward() has returned; retain_graph=True and dbg = tst.debug(loss) hold one that can be walked again")
         if self._pass.once:
-            return "a compiled model donates what it has saved to its backward pass; torch._functorch.config.donated_buffer = False, before it is compiled, keeps it"
+            return say("a compiled model donates what it has saved to its backward pass; torch._functorch.config.donated_buffer = False, before it is compiled, keeps it")
         if not self._pass.retain:
-            return ("what it had run before the breakpoint was met for the first time is freed; from now on passes keep it, or call "
-                    "backward(retain_graph=True)")
+            return say("what it had run before the breakpoint was met for the first time is freed; from now on passes keep it, or call "
+                       "backward(retain_graph=True)")
         if torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
-            return "its hooks exchange gradients with other processes (torch.distributed), which would wait for an exchange that they do not make"
+            return say("its hooks exchange gradients with other processes (torch.distributed), which would wait for an exchange that they do not make")
         for n in self._pass.nodes:
             if n.name().endswith("CheckpointFunctionBackward"):
-                return "a checkpoint with use_reentrant=True writes .grad while its node runs; use_reentrant=False can be stepped back"
+                return say("a checkpoint with use_reentrant=True writes .grad while its node runs; use_reentrant=False can be stepped back")
             if n._sequence_nr() >= LEAF and getattr(n.variable, "_post_accumulate_grad_hooks", None):
-                return f"{self.name_of(n.variable)} has a hook that runs after its gradient is accumulated, and may have changed it"
+                return say("{0} has a hook that runs after its gradient is accumulated, and may have changed it", self.name_of(n.variable))
         ran = "" if self.rerun_hooks else next(iter(self._pass.hooks), "")
-        return f"its hook {ran} has run and would run {ALLOW}" if ran else ""
+        return say("its hook {0} has run and would run {1}", ran, say(ALLOW)) if ran else ""
 
     @property
     def aftermath(self) -> str:
         """What an abandoned pass leaves."""
-        return ".grad is what it was before; " + ("the forward need not be run again" if self._pass.retain
-                                                 else "what it had run of the graph is freed, so that the forward must be run again for another backward()")
+        if self._pass.retain:
+            return say(".grad is what it was before; the forward need not be run again")
+        return say(".grad is what it was before; what it had run of the graph is freed, so that the forward must be run again for another backward()")
 
     def give_up(self, why: str) -> None:
         """Ends the pass where it stands and puts `.grad` back."""
         self._pass.end()
         self._pass.restore()
-        self.state, self.reason = "aborted", f"{why}: {self.aftermath}"
+        self.state, self.reason = "aborted", say("{0}: {1}", say(why), self.aftermath)
         self._tell()
 
     def _raised(self) -> None:
@@ -267,11 +270,11 @@ class TorchDebugger(TorchSight):
 
     def _failed(self, error: BaseException) -> None:
         self.error = error
-        self.state, self.reason = "aborted", f"the pass raised {type(error).__name__}; .grad is what it was before"
+        self.state, self.reason = "aborted", say("the pass raised {0}; .grad is what it was before", type(error).__name__)
         self._tell()
 
     def _complete(self) -> TorchAt | None:
-        self.state, self.reason = "done", f"complete: .grad of {len(self._pass.reached)} leaves is written"
+        self.state, self.reason = "done", say("complete: .grad of {0} leaves is written", len(self._pass.reached))
         if self.live and not self.keeps and self._pass.retain:
             release(self._pass.nodes)                           # as backward() does
         r = None if self.live else recorder_here()
@@ -288,7 +291,7 @@ def _fit(old: Any, new: Any, node: Any) -> Any:
     g = torch.as_tensor(new)
     if old is not None:
         if g.shape != old.shape:
-            raise ValueError(f"the gradient at {node.name()} has shape {list(old.shape)}, the replacement {list(g.shape)}")
+            raise ValueError(say("the gradient at {0} has shape {1}, the replacement {2}", node.name(), list(old.shape), list(g.shape)))
         g = g.to(old)
     return g.detach()
 

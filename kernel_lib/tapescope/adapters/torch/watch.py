@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 
+from ...core.say import say
 from ...debugger import Aborted
 from ...debugger import forward as native_forward
 from ...debugger import watch as native
 from ...debugger.pause import pause
-from ...debugger.points import breakpoints, namers
+from ...debugger.points import breakpoints, met, namers
 from ...tape.recordings import active, registry
 from . import forward, listen
 from .arrays import quietly
@@ -80,7 +81,7 @@ def _through(pass_: HeldPass, plan: TorchPlan, retain: bool) -> Any:
             release(pass_.nodes)
         return pass_.result
     pass_.hold()
-    dbg = TorchDebugger.inside(pass_, retain, "; ".join(f"breakpoint {b.id}: {b}" for b in plan.hits))
+    dbg = TorchDebugger.inside(pass_, retain, met(plan.hits))
     dbg.hits, dbg.met = plan.hits, plan.met
     dbg.watch = lambda: _until_of(dbg)
     dbg.catch = lambda error: _catches(dbg, error)
@@ -119,7 +120,7 @@ def _catches(dbg: TorchDebugger, error: Exception) -> bool:
     if found is None or index in dbg.shown or dbg.cannot_run_again():
         return False
     dbg.shown.add(index)
-    dbg._rewind(index, f"breakpoint {found.id}: {type(error).__name__}: {error}")
+    dbg._rewind(index, say("breakpoint {0}: {1}", found.id, f"{type(error).__name__}: {error}"))
     dbg.error, dbg.hits = error, [found]
     return True
 
