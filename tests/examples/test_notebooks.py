@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[2]
 LEARN = ROOT / "examples/learn"
 NOTEBOOKS = sorted(n for n in (ROOT / "examples").rglob("*.ipynb") if ".ipynb_checkpoints" not in n.parts)
-SHOWS_VIEWS = {"quickstart", "stepping_backward", "pytorch_model", "bare_numpy", "lenet", "summarywriter_tour"}
+SHOWS_VIEWS = {"quickstart", "mnist_cnn", "stepping_backward", "pytorch_model", "bare_numpy", "lenet", "summarywriter_tour"}
 
 # What is taught, in English and in Spanish: the same cells, and the same code but for what it says.
 TWINS = {"first_tensors": "primeros_tensores", "autograd_by_hand": "autograd_a_mano", "bare_numpy": "red_en_numpy", "lenet": "lenet",

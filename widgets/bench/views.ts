@@ -2,6 +2,7 @@
 
 import { axisOf, BINS, binOf, type Rows } from '../src/engines/bins';
 import { nearestRows } from '../src/engines/points';
+import { colouring } from '../src/engines/points_palette';
 import { Pyramid, windowOf, type Track } from '../src/engines/pyramid';
 import { Run } from '../src/store/run';
 import type { Projection, Stats } from '../src/store/types';
@@ -132,7 +133,7 @@ async function points(root: HTMLElement, n: number): Promise<void> {
   let begin = performance.now();
   stage.resize(1200, 750, 1);
   stage.show(first, boundsAll([first]));
-  stage.paintBy('label', label, null);
+  stage.paint(colouring(label, label.length), undefined, null);
   await frame();
   await frame();
   note(`${name}, first paint (${stage.accelerated ? 'WebGL' : 'soft'})`, performance.now() - begin);

@@ -87,7 +87,8 @@ class Job:
             if mine:
                 self._run = None
         if mine and why:
-            self.error = why
+            self.error, self._serial = why, self._serial + 1
+            self.results[step] = self._serial, rows.nothing(self.id, step, self.method, why)
         elif mine and y is not None:
             self._last = rows.pick, y
             self.follow()
@@ -104,9 +105,6 @@ class Job:
     def frames(self, cursor: Any) -> tuple[list[Frame], Any]:
         """Pictures that have changed since `cursor`."""
         self.follow()
-        if self.error:
-            error, self.error, self.wanted = self.error, "", False
-            raise RuntimeError(error)
         since = cursor or 0
         found = sorted(((s, f) for s, f in list(self.results.values()) if s > since), key=lambda pair: pair[0])
         return [f for _, f in found], found[-1][0] if found else since

@@ -28,6 +28,11 @@ class Rows(NamedTuple):
         return Frame("projection", {"key": key, "step": step, "n": len(self.pick), "method": method, "explained": [], "width": int(self.x.shape[1]), **self.about, **more}, columns)
 
 
+    def nothing(self, key: str, step: int, method: str, why: str) -> Frame:
+        """Instead of places, why there are none."""
+        return Frame("projection", {"key": key, "step": step, "n": 0, "method": method, "explained": [], "trouble": why}, {"xyz": np.zeros(0, np.float32)})
+
+
 def rows_of(a: Any) -> Any:
     """A tensor as rows: the first dimension stays, the others become columns."""
     a = np.asarray(a, np.float64)

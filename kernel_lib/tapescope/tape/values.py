@@ -113,7 +113,7 @@ class Values:
             self.troubles.noted.append((step, op.name, weakref.ref(outputs[0]._array)))
         if w & RELU and self.r.mode_grad():
             self.relus.see(step, outputs[0]._array, self.r)
-        if w & TARGET and node is not None:
+        if w & TARGET:
             self._targets(node, inputs)
         if w & KEEP and self.keeping:
             self._keep_op(step, inputs, outputs)
@@ -122,7 +122,10 @@ class Values:
 
     def _targets(self, node: Any, inputs: tuple[Any, ...]) -> None:
         """The integer targets that a classification loss keeps for its backward are the labels of the batch."""
-        target = node.saved[node.plan.names.index("target")] if "target" in node.plan.names else None
+        if node is None:                                       # nobody asks for gradients: what it is given tells the same
+            target = inputs[1] if len(inputs) > 1 else None
+        else:
+            target = node.saved[node.plan.names.index("target")] if "target" in node.plan.names else None
         if isinstance(target, tuple):
             target = target[0]
         array = getattr(target, "_array", target)

@@ -153,9 +153,12 @@ def structure(tape: Tape, wanted: int | None = None) -> Structure | None:
 # -- probed values --------------------------------------------------------------------------------------------------------
 
 
+PLACES = ("activation/", "attention/", "embedding/", "grad/", "input/", "output/", "weight/")
+
+
 def keys_of(key: str) -> list[str]:
     """What `key` may mean: itself, or the layer or parameter of that name."""
-    return [key] if key.partition("/")[0] in ("activation", "output", "weight", "grad") and "/" in key else [f"activation/{key}", f"weight/{key}", key]
+    return [key] if key.startswith(PLACES) else [f"activation/{key}", f"weight/{key}", key]
 
 
 def probed(tape: Tape, key: str) -> tuple[Frame | None, Any]:

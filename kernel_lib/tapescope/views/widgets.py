@@ -16,6 +16,7 @@ from ..link.wire import plain
 from ..tape import Tape
 from . import export, figures, parts, static
 from .packed import Packed
+from .read import PLACES
 
 MIME = "application/vnd.tapescope.view+json"         # a view that hosts without widgets draw from what its output carries
 
@@ -205,6 +206,9 @@ class MediaView(TapeView):
             options = {"keys": keys, **options}
         super().__init__(tape, **options)
 
+    def to_svg(self) -> str:
+        return static.media_svg(self.tape, self.options.get("keys", []))
+
 
 class FindingsView(TapeView):
     """What the rules have found: cause, number, line, node."""
@@ -239,7 +243,7 @@ def _asked_for(tape: Tape, key: str) -> None:
 
 def _full(tape: Tape, key: str) -> str:
     """A key with its place: "fc1" is the activation of the layer fc1."""
-    return key if key.partition("/")[0] in ("activation", "attention", "embedding", "grad", "input", "output", "weight") and "/" in key else f"activation/{key}"
+    return key if key.startswith(PLACES) else f"activation/{key}"
 
 
 METHODS: dict[str, type[TapeView]] = {"graph": GraphView, "backward": BackwardView, "histograms": HistogramsView, "metrics": MetricsView,

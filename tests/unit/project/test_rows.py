@@ -192,7 +192,7 @@ def test_a_method_of_ones_own(trained: tuple[Tape, Any, Any, Any]) -> None:
     project.embed(tape, halves := lambda x: x[:3])              # what it gives is no position for each row
     id = id.replace("halves", "lambda")
     command("projection.start", tape, key=id)
-    until(lambda: project.job(tape, id).error)
-    with pytest.raises(RuntimeError, match=r"must give positions \[20, 2 or 3\], not \[3, 5\]"):
-        project.frames(tape, id)
+    told = until(lambda: project.frames(tape, id)[0])[0].meta
+    assert "must give positions [20, 2 or 3], not [3, 5]" in told["trouble"]
+    assert told["n"] == 0
     assert "no method 'umap'" in command("projection.start", tape, key="own:umap:activation/fc")["error"]

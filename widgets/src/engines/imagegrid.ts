@@ -13,18 +13,18 @@ const MOST = 256;
 
 /**
  * A tensor's tiles: filters [out, in, h, w] are out x in tiles (three inputs are colours), feature maps and attention [n, c, h, w] are the
- * c tiles of one sample, [n, h, w] are n tiles, a matrix is one.
+ * c tiles of one sample, inputs [n, 1 or 3, h, w] are n tiles, [n, h, w] are n tiles, a matrix is one.
  */
-export function gridOf(shape: readonly number[], what: 'filters' | 'maps', sample = 0): Grid | null {
+export function gridOf(shape: readonly number[], what: 'filters' | 'maps' | 'inputs', sample = 0): Grid | null {
   if (shape.length < 2 || shape.some(n => n < 1)) return null;
   const [h, w] = shape.slice(-2) as [number, number], area = h * w, lead = shape.slice(0, -2), tiles: Grid['tiles'] = [];
-  const colour = what === 'filters' && shape.length === 4 && shape[1] === 3, grid = { height: h, width: w, stepX: 1, stepY: w, stepC: area, channels: colour ? 3 : 1 } as const;
+  const colour = what !== 'maps' && shape.length === 4 && shape[1] === 3, grid = { height: h, width: w, stepX: 1, stepY: w, stepC: area, channels: colour ? 3 : 1 } as const;
   if (shape.length >= 4 && what === 'maps') {
     const per = lead.slice(1).reduce((a, b) => a * b, 1), base = Math.min(Math.max(0, sample), lead[0]! - 1) * per;
     for (let c = 0; c < Math.min(per, MOST); c++) tiles.push({ offset: (base + c) * area, label: String(c) });
   } else {
     const n = lead.reduce((a, b) => a * b, 1), step = colour ? 3 : 1;
-    for (let i = 0; i < n && tiles.length < MOST; i += step) tiles.push({ offset: i * area, label: shape.length === 4 && !colour ? `${Math.floor(i / shape[1]!)}, ${i % shape[1]!}` : String(i / step) });
+    for (let i = 0; i < n && tiles.length < MOST; i += step) tiles.push({ offset: i * area, label: shape.length === 4 && !colour && what === 'filters' ? `${Math.floor(i / shape[1]!)}, ${i % shape[1]!}` : String(i / step) });
   }
   return { tiles, ...grid };
 }

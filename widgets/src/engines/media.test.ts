@@ -34,6 +34,8 @@ describe('tensors as pictures', () => {
     expect(gridOf([8, 4, 2, 3], 'maps', 2)!.tiles.map(t => t.offset)).toEqual([48, 54, 60, 66]);
     expect(gridOf([8, 4, 2, 3], 'maps', 99)!.tiles[0]!.offset).toBe(7 * 24);
     expect(gridOf([10, 4], 'filters')!.tiles).toHaveLength(1);
+    expect(gridOf([6, 3, 4, 4], 'inputs')!.tiles.map(t => [t.offset, t.label])).toEqual(Array.from({ length: 6 }, (_, i) => [i * 48, String(i)]));
+    expect(gridOf([6, 1, 4, 4], 'inputs')).toMatchObject({ channels: 1, tiles: { length: 6 } });
     expect(gridOf([2, 2, 2, 2, 2, 2, 2], 'maps', 1)!.tiles).toHaveLength(16);
   });
 

@@ -92,3 +92,13 @@ export function colouring(label: Int32Array | null, n: number): Colouring {
   for (let i = 0; i < n; i++) index[i] = colours.get(label[i]!)!;
   return { kind: 'label', index, range: [lo, hi], labels: [...colours].map(([v, colour]) => ({ label: v, count: counts.get(v)!, colour })) };
 }
+
+/** Numbers by a ramp from the least to the greatest; what is not finite has a colour of its own. */
+export function ramp(values: ArrayLike<number>, n: number): Colouring {
+  const index = new Uint8Array(n);
+  let lo = Infinity;
+  let hi = -Infinity;
+  for (let i = 0; i < n; i++) if (Number.isFinite(values[i]!)) { lo = Math.min(lo, values[i]!); hi = Math.max(hi, values[i]!); }
+  for (let i = 0; i < n; i++) index[i] = Number.isFinite(values[i]!) ? Math.round(((values[i]! - lo) / (hi - lo || 1)) * (VALUES - 1)) : UNKNOWN;
+  return { kind: 'value', index, labels: [], range: lo <= hi ? [lo, hi] : [0, 0] };
+}

@@ -118,13 +118,14 @@ export class Run implements RunStore {
       case 'tensor':
         keepNewest(this.tensors, {
           key: meta.key, step: meta.step, shape: meta.shape ?? [], dtype: meta.dtype ?? '', strided: meta.strided ?? 1, stats: meta.stats ?? {}, values: f4(columns, 'values'),
-          ...(Array.isArray(meta.part) && { part: meta.part, every: meta.every ?? 1 }), ...(Array.isArray(meta.axes) && meta.axes.length && { axes: meta.axes }),
+          ...(Array.isArray(meta.part) && { part: meta.part, every: meta.every ?? 1 }), ...(Array.isArray(meta.axes) && meta.axes.length && { axes: meta.axes }), ...(Array.isArray(meta.labels) && { labels: meta.labels }),
         });
         break;
       case 'projection':
         keepNewest(this.projections, {
           key: meta.key, step: meta.step, n: meta.n, method: meta.method ?? '', explained: meta.explained ?? [], xyz: f4(columns, 'xyz'),
           label: columns.label ? pick(columns, 'label', Int32Array) : null, ...(Array.isArray(meta.progress) && { progress: meta.progress as [number, number], of: Number(meta.of ?? meta.n) }), ...(meta.names && { names: meta.names }), ...(columns.row && { row: pick(columns, 'row', Int32Array) }),
+          ...knownOf(meta, columns),
         });
         break;
       case 'media': {
@@ -292,3 +293,13 @@ function pick<T extends Values>(columns: Record<string, Values>, name: string, t
 }
 
 const f4 = (columns: Record<string, Values>, name: string): Float32Array => pick(columns, name, Float32Array as any);
+
+/** What is known of a projection's rows beside their places. */
+function knownOf(meta: Frame['meta'], columns: Frame['columns']): Partial<Projection> {
+  const values = new Map(Object.keys(columns).filter(name => name.startsWith('value/')).map(name => [name.slice(6), f4(columns, name)]));
+  const [height, width, channels] = Array.isArray(meta.image) ? meta.image.map(Number) : [];
+  return {
+    ...(typeof meta.trouble === 'string' && { trouble: meta.trouble }), ...(values.size && { values }), ...(columns.predicted && { predicted: pick(columns, 'predicted', Int32Array) }), ...(Array.isArray(meta.axes) && { axes: meta.axes.map(String) }),
+    ...(typeof meta.pictures === 'number' && { pictures: meta.pictures }), ...(columns.image && height && width && channels && { image: { height, width, channels, bytes: pick(columns, 'image', Uint8Array) } }),
+  };
+}

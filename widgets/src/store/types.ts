@@ -64,12 +64,16 @@ export interface Histograms extends Thinned {
 }
 
 /** `part`: the shape of what `values` hold, the first rows of a tensor that was too large to come whole (each `every`-th row of its first axis). */
-export interface TensorValue { key: string; step: number; shape: number[]; dtype: string; strided: number; part?: number[]; every?: number; stats: Record<string, number>; values: Float32Array; axes?: NamedAxis[] }
+export interface TensorValue { key: string; step: number; shape: number[]; dtype: string; strided: number; part?: number[]; every?: number; stats: Record<string, number>; values: Float32Array; axes?: NamedAxis[]; /** Classes along the first axis, as far as they are told. */ labels?: number[] }
 /** Words for the places along an axis; with `by`, a list for each place along that axis. */
 export interface NamedAxis { axis: number; by?: number; words: string[] | string[][] }
 /** Something logged beside numbers. `key` tells apart what shares a tag: "image/samples", "mesh/chair/faces". */
 export interface Media { key: string; step: number; kind: string; tag: string; time: number; mime: string; meta: Record<string, any>; bytes: Uint8Array<ArrayBuffer> }
-export interface Projection { key: string; step: number; n: number; method: string; explained: number[]; xyz: Float32Array; label: Int32Array | null; /** Rows that there are, and how far an embedding has come: iterations done, of how many. */ of?: number; progress?: [number, number]; /** Words for labels. */ names?: Record<string, string>; /** Rows of the tensor that the points are, where they are not all of them. */ row?: Int32Array }
+export interface Projection { key: string; step: number; n: number; method: string; explained: number[]; xyz: Float32Array; label: Int32Array | null; /** Rows that there are, and how far an embedding has come: iterations done, of how many. */ of?: number; progress?: [number, number]; /** Words for labels. */ names?: Record<string, string>; /** Rows of the tensor that the points are, where they are not all of them. */ row?: Int32Array;
+  /** Classes that a model has answered, and numbers by name. */ predicted?: Int32Array; values?: Map<string, Float32Array>;
+  /** Why there are no points. */ trouble?: string;
+  /** Names of axes that a reader chose. */ axes?: string[];
+  /** The number of the pictures of these rows; and of the entry that has them, the pictures: one after the other, `row` says of which. */ pictures?: number; image?: { height: number; width: number; channels: number; bytes: Uint8Array } }
 
 export interface Finding {
   id: string; rule: string; severity: 'info' | 'warning' | 'error'; title: string; cause: string; fix: string;

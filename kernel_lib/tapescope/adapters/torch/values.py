@@ -100,7 +100,7 @@ class TorchValues(DeviceValues):
         self.histograms.add(0, step, counts.nbytes + 24 * len(keys), (keys, firsts, widths, counts))
 
     def _targets(self, node: Any, inputs: tuple[Any, ...]) -> None:
-        if len(node.inputs) > 1:
+        if node is not None and len(node.inputs) > 1:
             array = node.inputs[1]._array
             if array.ndim >= 1 and array.dtype.kind in "iu":
                 self._classes(node.inputs[0]._array, host(array))

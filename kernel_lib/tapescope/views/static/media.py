@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ...tape import Frame, Tape
-from ..read import gather
+from ..read import gather, probed
+from .raster import image, signed
 from .svg import LINE, MUTED, document, empty, rect, text
+from .tensor import plane
 
 W, H, GAP, ACROSS = 200, 170, 10, 3
 MOST, BYTES = 12, 600_000        # cards, and bytes of pictures: the rest is in the live view
@@ -22,18 +27,20 @@ def newest_media(tape: Tape) -> list[Frame]:
     return [f for (kind, _), f in last.items() if kind != "custom_scalars"]
 
 
-def media_svg(tape: Tape) -> str:
-    """One card each: tag, step, and what it is."""
-    found = newest_media(tape)
+def media_svg(tape: Tape, keys: Sequence[str] = ()) -> str:
+    """One card each: tag, step, and what it is; of the tensors `keys` their newest value as tiles."""
+    found = [f for f in (probed(tape, key)[0] for key in keys) if f is not None] + newest_media(tape)
     if not found:
         return empty("Nothing was logged beside numbers", 'writer.add_images("batch", x, step)')
     parts: list[str] = []
     left = BYTES
     for i, f in enumerate(found[:MOST]):
         x, y = GAP + (i % ACROSS) * (W + GAP), GAP + (i // ACROSS) * (H + GAP)
-        m, data = f.meta, f.columns["bytes"].tobytes()
-        parts += [rect(x, y, W, H, "#ffffff", stroke=LINE, radius=6), text(x + 9, y + 17, m["tag"], weight=600, width=22), text(x + W - 9, y + 17, f"step {m['step']}", size=10, fill=MUTED, anchor="end")]
-        if str(m.get("mime", "")).startswith("image/") and len(data) <= left:
+        m, data = f.meta, f.columns["bytes"].tobytes() if "bytes" in f.columns else b""
+        parts += [rect(x, y, W, H, "#ffffff", stroke=LINE, radius=6), text(x + 9, y + 17, m.get("tag") or m["key"], weight=600, width=22), text(x + W - 9, y + 17, f"step {m['step']}", size=10, fill=MUTED, anchor="end")]
+        if f.kind == "tensor":
+            parts.append(_tiles(f, x + 8, y + 26, W - 16, H - 34))
+        elif str(m.get("mime", "")).startswith("image/") and len(data) <= left:
             left -= len(data)
             parts.append(f'<image x="{x + 8}" y="{y + 26}" width="{W - 16}" height="{H - 34}" style="image-rendering:{"pixelated" if m.get("width", 999) <= 96 else "auto"}" '
                          f'href="data:{m["mime"]};base64,{base64.b64encode(data).decode("ascii")}"/>')
@@ -45,6 +52,20 @@ def media_svg(tape: Tape) -> str:
         parts.append(text(GAP, height + 8, f"and {len(found) - MOST} more", size=10.5, fill=MUTED))
         height += 18
     return document(GAP + min(ACROSS, len(found)) * (W + GAP), height, parts, f"media of {tape.name}: {len(found)}")
+
+
+def _tiles(f: Frame, x: float, y: float, width: float, height: float) -> str:
+    """A tensor's pictures, of the first sample where there are many, in a frame of this size."""
+    v = np.asarray(f.columns["values"], float).reshape(-1)
+    shape = tuple(f.meta.get("part", f.meta["shape"]))
+    v = v.reshape(shape) if v.size == int(np.prod(shape)) else v
+    if v.ndim == 4 and not f.meta["key"].startswith(("weight/", "input/")):
+        v = v[0]
+    rows = plane(v)
+    finite = v[np.isfinite(v)]
+    k = min(width / rows.shape[1], height / rows.shape[0])
+    w, h = rows.shape[1] * k, rows.shape[0] * k
+    return image(x + (width - w) / 2, y + (height - h) / 2, w, h, signed(rows, float(np.abs(finite).max()) if finite.size else 0.0))
 
 
 def _said(m: dict[str, Any], data: bytes) -> list[str]:

@@ -23,7 +23,7 @@ def tensor_svg(array: Any, title: str = "") -> str:
     head = title or f"{a.dtype} {' × '.join(map(str, a.shape)) or '0-d'}"
     if v.size == 0:
         return document(260, 52, [text(12, 22, head, weight=600, width=40), text(12, 40, "no elements", fill=MUTED)], head)
-    flat = _plane(v)
+    flat = plane(v)
     finite = v[np.isfinite(v)]
     limit = float(np.abs(finite).max()) if finite.size else 0.0
     h, w = flat.shape
@@ -44,7 +44,7 @@ def tensor_svg(array: Any, title: str = "") -> str:
     return document(max(wide + 24, 300), y + 12, parts, head)
 
 
-def _plane(v: Any) -> Any:
+def plane(v: Any) -> Any:
     """A tensor of any rank as rows and columns, at most TILES each way."""
     if v.ndim < 2:
         flat = v.reshape(1, -1)

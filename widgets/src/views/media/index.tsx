@@ -9,7 +9,7 @@ import { Scrubber } from '../histograms/scrubber';
 import { SCRUB_CSS } from '../histograms/style';
 import { matcher } from '../metrics/groups';
 import { viewOf, type ViewProps } from '../mount';
-import { candidates, Maps } from './maps';
+import { candidates, Maps, whatOf } from './maps';
 import { Film, Picture, Sound } from './picture';
 import { STYLE } from './style';
 import { Curve, Solid, Table, Text } from './words';
@@ -45,7 +45,7 @@ function MediaView({ at, host, root }: ViewProps) {
   useEffect(() => { addStyle(root, 'tapescope-media', SCRUB_CSS + STYLE); }, []);
   if (!store) return <Nothing link={at.link} recorded={false} what="" />;
   const groups = groupsOf(store, filter), inside = candidates(store);
-  const chosen = watched.map(key => inside.find(c => c.key === key) ?? { key, label: key, what: key.startsWith('weight/') ? 'filters' as const : 'maps' as const });
+  const chosen = watched.map(key => inside.find(c => c.key === key) ?? { key, label: key, what: whatOf(key) });
   const steps = [...new Set([...store.media.values()].flatMap(list => list.map(m => m.step)).concat(chosen.flatMap(c => (store.tensors.get(c.key) ?? []).map(v => v.step))))].sort((a, b) => a - b);
   const left = inside.filter(c => !watched.includes(c.key));
   return (
@@ -55,7 +55,7 @@ function MediaView({ at, host, root }: ViewProps) {
         <Slider label={t('Size')} value={size} min={120} max={520} step={10} onChange={setSize} width={90} />
       </div>
       <div class="ts-grow ts-scroll ts-media-body" style={{ '--ts-media-size': `${size}px` } as any}>
-        {groups.length === 0 && <div style={{ padding: '10px 0' }}><Nothing link={at.link} recorded what={filter ? t('No tag fits “{0}”.', filter) : t('Nothing was logged beside numbers')} code={filter ? undefined : 'writer = ts.utils.tensorboard.SummaryWriter()\nwriter.add_images("batch", x, step)      # audio, text, figures, video, pr_curve, mesh too'} /></div>}
+        {groups.length === 0 && (filter !== '' || chosen.length === 0) && <div style={{ padding: '10px 0' }}><Nothing link={at.link} recorded what={filter ? t('No tag fits “{0}”.', filter) : t('Nothing was logged beside numbers')} code={filter ? undefined : 'writer = ts.utils.tensorboard.SummaryWriter()\nwriter.add_images("batch", x, step)      # audio, text, figures, video, pr_curve, mesh too'} /></div>}
         {groups.length > 0 && <section aria-label={t('Logged')}><div class="ts-media-grid">{groups.map(g => <Card key={g.name} at={at} store={store} group={g} step={selection.step} />)}</div></section>}
         {(inside.length > 0 || chosen.length > 0) && (
           <section aria-label={t('Inside the model')}>

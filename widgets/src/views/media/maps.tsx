@@ -8,18 +8,20 @@ import { probe } from '../../probe';
 import type { Attachment, RunStore } from '../../store/types';
 import { onTheme, readTheme } from '../../theme';
 
-export interface Candidate { key: string; label: string; what: 'filters' | 'maps' }
+export interface Candidate { key: string; label: string; what: 'filters' | 'maps' | 'inputs' }
 
 const rank = (shape: string) => (shape === '' ? 0 : shape.split('x').length);
 const MOST = 24;
 /** CSS pixels between tiles. */
 const GAP = 3;
 
-/** What of this model is a picture: kernels of convolutions, images that modules give, attention after its softmax, embeddings. */
+/** What of this model is a picture: the batch that comes in, kernels of convolutions, images that modules give, attention after its softmax, embeddings. */
 export function candidates(store: RunStore): Candidate[] {
   const { graph } = store, found = new Map<string, Candidate>();
   if (!graph) return [];
   const { ops, modules, sources } = graph, text = (i: number) => store.text(i), add = (key: string, label: string, what: Candidate['what']) => { if (!found.has(key)) found.set(key, { key, label, what }); };
+  const given = pictures(store);
+  if (given !== null) add(`input/${given}`, t('{0}, input', given), 'inputs');
   for (let s = 0; s < sources.count; s++) {
     const name = text(sources.name[s]!), cls = sources.module[s]! >= 0 ? text(modules.cls[sources.module[s]!]!) : '';
     if (sources.kind[s] === 1 && (rank(text(sources.shape[s]!)) === 4 || (/Embedding/.test(cls) && rank(text(sources.shape[s]!)) === 2))) add(`weight/${name}`, t('{0}, filters', name), 'filters');
@@ -34,6 +36,21 @@ export function candidates(store: RunStore): Candidate[] {
   }
   return [...found.values()].slice(0, MOST);
 }
+
+/** The module that is given a batch of pictures, [n, 1 or 3, height, width], which no op has made. */
+function pictures(store: RunStore): string | null {
+  const { ops, modules, sources } = store.graph!, text = (i: number) => store.text(i);
+  for (let op = 0; op < ops.count; op++) for (let i = 0; i < ops.inCount[op]!; i++) {
+    const source = -ops.ins[ops.inStart[op]! + i]! - 1, module = ops.module[op]!;
+    if (source >= 0 && sources.kind[source] === 0 && /^\d+x[13]x\d+x\d+$/.test(text(sources.shape[source]!)) && module >= 0 && text(modules.path[module]!)) return text(modules.path[module]!);
+  }
+  return null;
+}
+
+/** What a key is that somebody asked for by name. */
+export const whatOf = (key: string): Candidate['what'] => (key.startsWith('weight/') ? 'filters' : key.startsWith('input/') ? 'inputs' : 'maps');
+
+const WORD = { filters: ['filter {0}', 'filters'], maps: ['map {0}', 'maps'], inputs: ['row {0}', 'inputs'] } as const;
 
 export function Maps({ at, store, candidate, step, onClose }: { at: Attachment; store: RunStore; candidate: Candidate; step: number | null; onClose(): void }) {
   const { key, what } = candidate, redraw = useRedraw(), box = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), tip = useRef<Tip | null>(null);
@@ -77,6 +94,8 @@ export function Maps({ at, store, candidate, step, onClose }: { at: Attachment; 
       const x = (i % across) * (w + GAP), y = Math.floor(i / across) * (h + GAP);
       ctx.drawImage(small, x, y, w, h);
       ctx.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
+      const label = tensor.labels?.[i * (tensor.every ?? 1)];
+      if (label !== undefined) tag(ctx, String(label), x + 3, y + 3, theme);
     }
     placed.current = { across, w, h, scale };
   });
@@ -86,7 +105,8 @@ export function Maps({ at, store, candidate, step, onClose }: { at: Attachment; 
     const { across, w, h, scale } = placed.current, px = e.clientX - r.left, py = e.clientY - r.top, column_ = Math.floor(px / (w + GAP)), row_ = Math.floor(py / (h + GAP));
     const row = Math.floor((py - row_ * (h + GAP)) / scale), column = Math.floor((px - column_ * (w + GAP)) / scale), tile = column_ < across ? grid.tiles[row_ * across + column_] : undefined;
     if (!tile || row >= grid.height || column >= grid.width) return tip.current?.hide();
-    tip.current?.show(`${what === 'filters' ? t('filter {0}', tile.label) : t('map {0}', tile.label)}  [${row}, ${column}]\n${show(tensor.values[tile.offset + row * grid.stepY + column * grid.stepX]!, 5)}`, e.clientX - box.current!.getBoundingClientRect().left, e.clientY - box.current!.getBoundingClientRect().top);
+    const label = what === 'inputs' ? tensor.labels?.[Number(tile.label) * (tensor.every ?? 1)] : undefined, labelled = label === undefined ? '' : `, ${t('label {0}', label)}`;
+    tip.current?.show(`${t(WORD[what][0], tile.label)}${labelled}  [${row}, ${column}]\n${show(tensor.values[tile.offset + row * grid.stepY + column * grid.stepX]!, 5)}`, e.clientX - box.current!.getBoundingClientRect().left, e.clientY - box.current!.getBoundingClientRect().top);
   };
   const samples = what === 'maps' && shape.length >= 4 ? shape[0]! : 1;
   return (
@@ -94,13 +114,23 @@ export function Maps({ at, store, candidate, step, onClose }: { at: Attachment; 
       <figcaption data-wraps>
         <b class="ts-clip" title={key}>{candidate.label}</b>
         <Button quiet icon label={t('Do not watch {0} any more', key)} onPress={onClose}>✕</Button>
-        <span style={{ flexBasis: '100%' }}>{tensor ? `${tensor.shape.join('×')}  ${t('step {0}', tensor.step)}` : ''}</span>
+        <span style={{ flexBasis: '100%' }}>{tensor ? `${tensor.shape.join('×')}  ${t('step {0}', tensor.step)}${tensor.part && tensor.part[0]! < tensor.shape[0]! ? `  ${t('{0} of {1} rows', tensor.part[0]!, tensor.shape[0]!)}` : ''}` : ''}</span>
       </figcaption>
       <div class="ts-media-maps" ref={box}>
-        {tensor && grid ? <canvas ref={canvas} role="img" aria-label={t('{0} of {1}, step {2}', what === 'filters' ? t('filters') : t('maps'), key, tensor.step)} onPointerMove={read} onPointerLeave={() => tip.current?.hide()} />
+        {tensor && grid ? <canvas ref={canvas} role="img" aria-label={t('{0} of {1}, step {2}', t(WORD[what][1]), key, tensor.step)} onPointerMove={read} onPointerLeave={() => tip.current?.hide()} />
           : <p class="ts-media-note" role="status">{problem || t('Its values come with the next step that is recorded.')}</p>}
       </div>
       {samples > 1 && <Slider label={t('Sample')} value={Math.min(sample, samples - 1)} max={samples - 1} step={1} onChange={setSample} format={String} width={120} />}
     </figure>
   );
+}
+
+/** A word in the corner of a tile, on a ground of its own. */
+function tag(ctx: CanvasRenderingContext2D, text: string, x: number, y: number, theme: ReturnType<typeof readTheme>): void {
+  ctx.font = `600 10px ${theme.font}`;
+  ctx.textBaseline = 'top';
+  ctx.fillStyle = theme.bg;
+  ctx.fillRect(x - 1, y - 1, ctx.measureText(text).width + 5, 12);
+  ctx.fillStyle = theme.fg;
+  ctx.fillText(text, x + 1, y + 1);
 }

@@ -52,13 +52,13 @@ it('parts of a mesh are one thing, a filter is a regular expression', () => {
 });
 
 it('knows what of a model is a picture', () => {
-  const names = ['conv.weight', '6x1x3x3', 'fc.weight', '5x32', 'conv', 'Conv2d', 'conv2d', '8x6x10x10', 'softmax', '8x4x7x7', 'float32', ''], s = (n: string) => names.indexOf(n), run = new Run('r');
+  const names = ['conv.weight', '6x1x3x3', 'fc.weight', '5x32', 'conv', 'Conv2d', 'conv2d', '8x6x10x10', 'softmax', '8x4x7x7', 'float32', '', '8x1x12x12'], s = (n: string) => names.indexOf(n), run = new Run('r');
   run.extendStrings(0, names);
   const u = (...v: string[]) => Uint32Array.from(v, s), i = (...v: number[]) => Int32Array.of(...v);
   run.apply({ kind: 'graph', meta: { graph: 0, current: 0, start: {} }, columns: {
-    op_name: u('conv2d', 'softmax'), op_module: i(0, -1), op_site: i(-1, -1), op_flags: new Uint8Array(2), op_shape: u('8x6x10x10', '8x4x7x7'), op_dtype: u('float32', 'float32'), op_label: u('', ''), op_inputs: Uint16Array.of(0, 0), op_in: i(),
-    src_kind: Uint8Array.of(1, 1), src_name: u('conv.weight', 'fc.weight'), src_shape: u('6x1x3x3', '5x32'), src_dtype: u('float32', 'float32'), src_module: i(0, -1),
+    op_name: u('conv2d', 'softmax'), op_module: i(0, -1), op_site: i(-1, -1), op_flags: new Uint8Array(2), op_shape: u('8x6x10x10', '8x4x7x7'), op_dtype: u('float32', 'float32'), op_label: u('', ''), op_inputs: Uint16Array.of(1, 0), op_in: i(-3),
+    src_kind: Uint8Array.of(1, 1, 0), src_name: u('conv.weight', 'fc.weight', ''), src_shape: u('6x1x3x3', '5x32', '8x1x12x12'), src_dtype: u('float32', 'float32', 'float32'), src_module: i(0, -1, -1),
     mod_parent: i(-1), mod_path: u('conv'), mod_class: u('Conv2d'), mod_call: i(0), mod_first: i(0), mod_last: i(0),
   } });
-  expect(candidates(run).map(c => [c.key, c.what])).toEqual([['weight/conv.weight', 'filters'], ['activation/conv', 'maps'], ['output/1', 'maps']]);
+  expect(candidates(run).map(c => [c.key, c.what])).toEqual([['input/conv', 'inputs'], ['weight/conv.weight', 'filters'], ['activation/conv', 'maps'], ['output/1', 'maps']]);
 });

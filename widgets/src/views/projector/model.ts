@@ -1,5 +1,6 @@
 /** What the projector shows, from what the store holds: layers to choose from, steps, bounds, colours, words. */
 
+import { t } from '../../chrome';
 import { boundsOf, type Bounds } from '../../engines/points';
 import { rowOfStep } from '../../engines/heatmap';
 import type { Projection, RunStore } from '../../store/types';
@@ -15,10 +16,11 @@ export interface Layer {
 /** "fc1" means the output of module fc1; anything with a kind before it stands for itself. */
 export const keyOf = (text: string): string => (text.includes('/') ? text : `activation/${text}`);
 
-export type Method = 'pca' | 'tsne';
+export type Method = 'pca' | 'tsne' | 'axes' | 'own';
 
-/** Under which the kernel has a projection of `key`: a t-SNE is made anew for each number of dimensions. */
-export const idOf = (key: string, method: Method, dimensions: 2 | 3): string => (method === 'pca' ? key : `tsne${dimensions}:${key}`);
+/** Under which the kernel has a projection of `key`: a t-SNE is made anew for each number of dimensions. `more`: the axes, or the name of the user's method. */
+export const idOf = (key: string, method: Method, dimensions: 2 | 3, more = ''): string =>
+  method === 'pca' ? key : method === 'tsne' ? `tsne${dimensions}:${key}` : `${method}:${more}:${key}`;
 
 export const nameOf = (key: string): string => (key.startsWith('activation/') ? key.slice('activation/'.length) : key);
 
@@ -33,7 +35,7 @@ export function layers(store: Pick<RunStore, 'graph' | 'projections' | 'text'>):
       if (path && !found.has(key)) found.set(key, { key, path, cls: store.text(graph.modules.cls[i]!), depth: path.split('.').length - 1 });
     }
   }
-  for (const key of store.projections.keys()) if (!found.has(key) && !/^tsne[23]:/.test(key)) found.set(key, { key, path: nameOf(key), cls: '', depth: 0 });
+  for (const key of store.projections.keys()) if (!found.has(key) && !/^(tsne[23]|axes|own|pictures):/.test(key)) found.set(key, { key, path: nameOf(key), cls: '', depth: 0 });
   return [...found.values()];
 }
 
@@ -93,5 +95,5 @@ export const wordOf = (label: number, names?: Record<string, string>): string =>
 /** "8 of 10 share label 7", or "" without labels. */
 export function agreement(near: readonly Near[], label: number | null, names?: Record<string, string>): string {
   if (label === null || !near.length) return '';
-  return `${near.filter((n) => n.label === label).length} of ${near.length} share label ${wordOf(label, names)}`;
+  return t('{0} of {1} share label {2}', near.filter((n) => n.label === label).length, near.length, wordOf(label, names));
 }

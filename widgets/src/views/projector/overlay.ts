@@ -3,7 +3,9 @@
 import type { Lens, Screen } from '../../engines/points';
 import { UNIT } from '../../engines/points';
 import { css, mix, type RGB } from '../../engines/heatmap_lut';
-import type { Palette } from '../../engines/points_palette';
+import { DIM, type Palette } from '../../engines/points_palette';
+import type { Thumbnails } from './thumbnails';
+import type { Trails } from './trails';
 
 export interface OverlayState {
   width: number;
@@ -26,15 +28,35 @@ export interface OverlayState {
   names: { text: string; colour: number }[];
   lasso: readonly number[] | null;
   box: readonly [number, number, number, number] | null;
+  thumbnails: Thumbnails | null;
+  pictured: boolean;
+  trails: Trails | null;
+  /** Row of the tensor of a slot, and the slot of a point. */
+  rowOf(slot: number): number;
+  slotOf(point: number): number;
 }
 
 export function paintOverlay(pen: CanvasRenderingContext2D, s: OverlayState): void {
   pen.clearRect(0, 0, s.width, s.height);
+  if (s.thumbnails && s.pictured) s.thumbnails.scatter(pen, pictures(s));
+  s.trails?.draw(pen, s.lens, (point) => s.palette.colours[s.colour[s.slotOf(point)]! & 127]!);
   if (s.names.length) names(pen, s);
   rings(pen, s);
+  const lifted = s.hover >= 0 ? s.hover : s.picked;
+  if (s.thumbnails && lifted >= 0 && Number.isFinite(s.screen.x[lifted]!)) s.thumbnails.lift(pen, s.rowOf(lifted), s.screen.x[lifted]!, s.screen.y[lifted]!, css(s.palette.colours[s.colour[lifted]! & 127]!));
   gizmo(pen, s);
   if (s.box) outline(pen, s, [s.box[0], s.box[1], s.box[2], s.box[1], s.box[2], s.box[3], s.box[0], s.box[3]]);
   if (s.lasso && s.lasso.length >= 4) outline(pen, s, s.lasso);
+}
+
+/** Bright points in the picture, in an order that is the same at every step; the picked one and its neighbours first. */
+function* pictures(s: OverlayState): Iterable<{ row: number; x: number; y: number; ink: string }> {
+  const { x, y } = s.screen, chosen = s.picked >= 0 ? [s.picked, ...s.near] : [];
+  for (let i = -chosen.length; i < s.screen.count; i++) {
+    const slot = i < 0 ? chosen[i + chosen.length]! : i, colour = s.colour[slot]!;
+    if (colour >= DIM || !(x[slot]! > 0 && x[slot]! < s.width && y[slot]! > 0 && y[slot]! < s.height)) continue;
+    yield { row: s.rowOf(slot), x: x[slot]!, y: y[slot]!, ink: css(s.palette.colours[colour]!) };
+  }
 }
 
 /** The three axes as the camera sees them, in the lower left corner, with the share of variance each explains. */

@@ -6,7 +6,8 @@ import type { Attachment, Projection } from '../../store/types';
 import { DemoHost, type DemoOptions } from '../../testing/demo';
 import { LITERAL, type Theme } from '../../theme';
 import { gestures, type GestureHooks, type Tool } from './gestures';
-import { pointsOf } from './view';
+import { coloursBy, colouringOf, factsOf, found } from './known';
+import { pointsOf } from './cloud';
 import { projector } from './index';
 import { agreement, at as projectionAt, axisName, boundsAll, idOf, keyOf, layers, tally } from './model';
 import { Stage } from './stage';
@@ -83,6 +84,19 @@ describe('the model', () => {
     expect(agreement([], 7)).toBe('');
   });
 
+  it('knows what to colour by, and finds points by words and numbers', () => {
+    const shown: Projection = { ...p(0, [0, 0, 0, 1, 1, 1, 2, 2, 2], [0, 1, 1]), predicted: Int32Array.of(0, 0, 1), values: new Map([['loss', Float32Array.of(0.5, NaN, 1.5)]]), names: { 0: 'cat', 1: 'dog' }, row: Int32Array.of(7, 8, 9) };
+    expect(coloursBy(shown)).toEqual(['label', 'predicted', 'right', 'value/loss', 'row']);
+    expect(colouringOf(shown, 'right').labels.map(l => [l.label, l.count])).toEqual([[0, 2], [1, 1]]);
+    expect([...colouringOf(shown, 'value/loss').index]).toEqual([0, 120, 119]);
+    expect(colouringOf(shown, 'value/loss').range).toEqual([0.5, 1.5]);
+    expect([...found(shown, 'do')!]).toEqual([1, 2]);
+    expect([...found(shown, '#9')!]).toEqual([2]);
+    expect([...found(shown, 'owl')!]).toEqual([]);
+    expect(found(shown, ' ')).toBeNull();
+    expect(factsOf(shown, 1)).toEqual(['dog', 'answered cat', 'loss NaN']);
+  });
+
   it('lists modules once, in order, and what was projected without one', () => {
     const texts = ['', 'a', 'a.b', 'Linear'];
     const modules = { count: 4, path: Uint32Array.of(0, 1, 2, 1), cls: Uint32Array.of(0, 3, 3, 3) };
@@ -101,7 +115,7 @@ function staged(n = 300) {
   const projection: Projection = { key: 'k', step: 0, n, method: 'pca', explained: [], xyz, label: Int32Array.from({ length: n }, (_, i) => i % 4) };
   stage.resize(400, 300, 1);
   stage.show(projection, boundsAll([projection]));
-  stage.paintBy('label', projection.label, null);
+  stage.paint(colouringOf(projection, 'label'), undefined, null);
   return { stage, projection, run: () => { const now = [...due]; due.clear(); now.forEach((fn) => fn()); } };
 }
 
@@ -284,7 +298,8 @@ describe('the view', () => {
     expect(label.getAttribute('aria-pressed')).toBe('false');
     await click(button(el, '3D'));
     expect(el.querySelector('[role=application]')!.getAttribute('aria-label')).toContain('3D');
-    await click(button(el, 'By row'));
+    const by = [...el.querySelectorAll('select')].at(-1)!;
+    await act(() => { by.value = 'row'; by.dispatchEvent(new Event('change', { bubbles: true })); });
     expect(el.querySelector('.ts-proj-ramp')!.getAttribute('aria-label')).toMatch(/colours from 0 to \d+/);
     await stop();
   });

@@ -9,7 +9,7 @@ import {
   front, lensOf, markOf, project, quantise, screenFor, shuffled, type Bounds, type Camera, type Lens, type Order, type Screen,
 } from '../../engines/points';
 import { GlCloud } from '../../engines/points_gl';
-import { colouring, DIM, labelPalette, valuePalette, VALUES, type Colouring, type Palette } from '../../engines/points_palette';
+import { colouring, DIM, labelPalette, valuePalette, type Colouring, type Palette } from '../../engines/points_palette';
 import { inBox, inLasso, PickGrid } from '../../engines/points_pick';
 import { DepthOrder, drawSoft } from '../../engines/points_soft';
 import type { Projection } from '../../store/types';
@@ -17,6 +17,8 @@ import type { Theme } from '../../theme';
 import type { Ticker } from '../../ticker';
 import { axisName, wordOf } from './model';
 import { paintOverlay } from './overlay';
+import type { Thumbnails } from './thumbnails';
+import type { Trails } from './trails';
 import { ease, Tweens } from './tweens';
 
 const MORPH_MS = 260;
@@ -49,6 +51,10 @@ export class Stage {
   lasso: number[] | null = null;
   box: [number, number, number, number] | null = null;
   named = true;
+  thumbnails: Thumbnails | null = null;
+  /** All points as pictures; else the one under the pointer. */
+  pictured = false;
+  trails: Trails | null = null;
 
   #projection: Projection | null = null;
   /** What the slide to `#projection` began with. */
@@ -60,6 +66,7 @@ export class Stage {
   #t = 1;
   #colour = new Uint8Array(0);
   #dimmed = 0;
+  #names: Record<string, string> | undefined;
   /** In CSS pixels, for picking and the overlay; `#wide` in device pixels. */
   #screen: Screen = screenFor(0);
   #wide: Screen | null = null;
@@ -140,15 +147,11 @@ export class Stage {
     this.draw();
   }
 
-  /** Colours by label or by row number; `keep` says which rows stay bright. */
-  paintBy(by: 'label' | 'row', label: Int32Array | null, keep: ((row: number) => boolean) | null): void {
+  /** Colours the rows; `keep` says which of them stay bright, `names` are words for classes. */
+  paint(colours: Colouring, names: Record<string, string> | undefined, keep: ((row: number) => boolean) | null): void {
     const n = this.n;
-    if (by === 'row') {
-      const index = Uint8Array.from({ length: n }, (_, i) => Math.round((i / Math.max(n - 1, 1)) * (VALUES - 1)));
-      this.colours = { kind: 'value', index, labels: [], range: [0, Math.max(n - 1, 0)] };
-    } else {
-      this.colours = colouring(label && label.length >= n ? label : null, n);
-    }
+    this.colours = colours;
+    this.#names = names;
     this.#colour = new Uint8Array(n);
     this.#dimmed = 0;
     for (let s = 0; s < n; s++) {
@@ -386,10 +389,10 @@ export class Stage {
     paintOverlay(pen, {
       width: this.#width, height: this.#height, lens: this.lens, screen: this.#projected(this.n), radius: this.#mark().radius,
       background: colour(theme.bg), ink: colour(theme.fg), faint: colour(theme.faint), accent: colour(theme.forward), font: theme.font,
-      axes: [0, 1, 2].map((d) => ({ name: axisName(projection.method, d), share: projection.explained[d] ?? null })), depth: this.camera.depth,
+      axes: [0, 1, 2].map((d) => ({ name: projection.axes ? projection.axes[d] ?? '' : axisName(projection.method, d), share: projection.explained[d] ?? null })).filter(a => a.name), depth: this.camera.depth,
       palette: this.palette, colour: this.#colour, hover: this.hover, picked: this.picked, near: this.near,
-      names: this.named && this.colours.kind === 'label' ? this.colours.labels.filter((l) => l.label >= 0).map((l) => ({ text: wordOf(l.label, projection.names), colour: l.colour })) : [],
-      lasso: this.lasso, box: this.box,
+      names: this.named && this.colours.kind === 'label' ? this.colours.labels.filter((l) => l.label >= 0).map((l) => ({ text: wordOf(l.label, this.#names), colour: l.colour })) : [],
+      lasso: this.lasso, box: this.box, thumbnails: this.thumbnails, pictured: this.pictured, trails: this.trails, rowOf: (slot) => projection.row?.[this.rowOf(slot)] ?? this.rowOf(slot), slotOf: (row) => this.slotOf(row),
     });
   };
 

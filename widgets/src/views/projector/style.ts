@@ -4,6 +4,7 @@ import { SCRUB_CSS } from '../histograms/style';
 
 export const PROJECTOR_CSS = SCRUB_CSS + `
 .ts-proj { height: 100%; min-height: 240px; overflow: hidden; }
+.ts-view .ts-proj-find { width: 78px; } .ts-view .ts-proj-axes { width: 150px; font-family: var(--ts-mono); }
 .ts-proj-stage { position: relative; overflow: hidden; flex: 1 1 auto; min-height: 0; }
 .ts-proj-stage > canvas { position: absolute; inset: 0; width: 100%; height: 100%; }
 .ts-proj-over { touch-action: none; cursor: grab; }
