@@ -40,7 +40,7 @@ class Asks(Held[A], Generic[A, C]):
 
         One of `zero`, `scale` (a factor), `clip` (to this norm), `noise` (of this deviation, drawn from `seed`) and `replace` (a tensor of the same shape);
         `input` is the number of one incoming gradient. More calls, here or at other stops, add to the branch. The held pass and `.grad` stay as they are until
-        `keep()`. On PyTorch's engine what is saved cannot be changed, hooks run once for each of the two, and RuntimeError says why where the pass may run once only.
+        `keep()`. On PyTorch's engine RuntimeError says why where the pass may run once only, hooks that run among the reasons unless `rerun_hooks` allows it.
         """
         given = {"zero": True if zero else None, "scale": scale, "clip": clip, "noise": noise, "replace": replace}
         chosen = [k for k, v in given.items() if v is not None]

@@ -15,7 +15,7 @@ from tapescope.adapters.torch.branch import outcome  # noqa: E402
 from tapescope.debugger import frames, settings  # noqa: E402
 from tapescope.debugger.commands import command  # noqa: E402
 
-from .torch_models import MODELS, gradients, same, traces  # noqa: E402
+from .torch_models import MODELS, Cube, gradients, same, traces  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +125,79 @@ def test_hooks_count_on_the_branch() -> None:
     dbg.abort()
 
 
+def test_saved_values_changed_on_a_branch_kept_and_undone() -> None:
+    model, value = fresh("mlp")
+    value.backward()
+    plain = gradients(model)
+    model, value = fresh("mlp")
+    dbg = tst.debug(value, module=model)
+    at = dbg.run_to(op="TanhBackward0")
+    result, incoming = at.saved["result"].detach().clone(), at.grad_in[0].clone()
+    found = dbg.what_if(saved="result", scale=0.5)
+    assert found.changes[0]["words"] == "result saved by TanhBackward0 scaled by 0.5"
+    assert torch.equal(dbg.at.saved["result"], result), "the pass itself sees what was saved"
+    expected = (incoming * (1 - (0.5 * result) ** 2)).sum(0)     # the gradient of the bias below
+    assert found["2.bias"]["grad"][1] == pytest.approx(float(expected.norm()), rel=1e-5)
+    assert found["2.bias"]["grad"][0] == pytest.approx(float(plain["2.bias"].norm()), rel=1e-5) and found["4.bias"]["difference"] == 0
+    dbg.what_if(saved="result", zero=True)                       # twice the same place: one after the other
+    assert dbg.drop(0)["2.bias"]["grad"][1] == pytest.approx(float(incoming.sum(0).norm()), rel=1e-5)
+    dbg.what_if(scale=2.0)                                       # and the gradient there
+    dbg.keep()
+    assert torch.allclose(model[2].bias.grad, 2 * incoming.sum(0), rtol=1e-5) and torch.equal(model[4].bias.grad, plain["4.bias"])
+    dbg.step_back()
+    assert dbg.index == dbg.total - 1
+    dbg.go(0)
+    dbg.continue_()
+    assert torch.allclose(model[2].bias.grad, 2 * incoming.sum(0), rtol=1e-5), "what was kept stays kept"
+    assert dbg.compare()["2.bias"]["difference"] > 0
+    dbg.reset()
+    dbg.continue_()
+    assert same(gradients(model), plain)
+    model.zero_grad()
+    value.backward(retain_graph=True)                            # the graph is as it was
+    assert same(gradients(model), plain)
+    leaf = torch.randn(4, requires_grad=True)
+    dbg = tst.debug((Cube.apply(leaf) * 1).sum())
+    dbg.run_to(op="CubeBackward")
+    assert dbg.what_if(saved="saved_0", zero=True).parameters[0]["grad"][1] == 0
+    dbg.abort()
+    weight = torch.randn(4, requires_grad=True)
+    loss = (weight * weight).sum()
+    dbg = tst.debug(loss)
+    dbg.step()
+    dbg.what_if(saved="self", zero=True)
+    with torch.no_grad():
+        weight.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        dbg.continue_()
+    model, value = fresh("checkpointed")
+    dbg = tst.debug(value, module=model)
+    dbg.run_to(op="ReluBackward0")                               # the one inside of the checkpoint
+    with pytest.raises(ValueError, match="held by hooks on saved tensors"):
+        dbg.what_if(saved="result", zero=True)
+    dbg.abort()
+
+
+def test_saved_values_inside_a_running_cell() -> None:
+    model, loss = MODELS["mlp"]()
+    ts.break_on(op="tanh")
+    seen: list[Any] = []
+
+    def look(dbg: Any) -> None:
+        seen.append(dbg.what_if(saved="result", zero=True)["2.bias"]["grad"])
+        dbg.continue_()
+
+    settings.on_pause = look
+    for _ in range(2):
+        model.zero_grad()
+        value = loss()
+        value.backward()
+    assert len(seen) == 2 and seen[0][0] != seen[0][1] and seen[1] == seen[0]
+    assert model[2].bias.grad.norm() == pytest.approx(seen[0][0], rel=1e-5)
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        value.backward()
+
+
 def test_refused_with_the_reason() -> None:
     model, value = fresh("reentrant")
     dbg = tst.debug(value, module=model)
@@ -137,8 +210,12 @@ def test_refused_with_the_reason() -> None:
     with pytest.raises(RuntimeError, match=r"2\.weight has a hook that runs after its gradient is accumulated"):
         dbg.what_if(zero=True)
     handle.remove()
-    with pytest.raises(ValueError, match="belongs to PyTorch's graph and cannot be replaced"):
-        dbg.what_if(saved="self", zero=True)
+    with pytest.raises(ValueError, match="NllLossBackward0 saves self, target, total_weight, weight; there is no 'result'"):
+        dbg.what_if(saved="result", zero=True)
+    with pytest.raises(TypeError, match=r"target of NllLossBackward0 is torch\.int64: only floating-point values can be changed"):
+        dbg.what_if(saved="target", zero=True)
+    with pytest.raises(ValueError, match=r"self of NllLossBackward0 has shape \[32, 3\], the replacement \[2\]"):
+        dbg.what_if(saved="self", replace=[1.0, 2.0])
     with pytest.raises(ValueError, match=r"has shape \[\], the replacement \[2\]"):
         dbg.what_if(replace=[1.0, 2.0])
     with pytest.raises(TypeError, match="takes one of zero, scale, clip, noise, replace"):

@@ -23,16 +23,17 @@ from .held import HeldPass
 from .hooks import refuse, watching
 from .listen import local
 from .nodes import LEAF
+from .saved import GRADIENT, only, stand_of
 
 if TYPE_CHECKING:
     from .sight import TorchSight
 
 
 class TorchChange(Change):
-    """A change of what comes into a node of PyTorch's."""
+    """A change of what comes into a node of PyTorch's, or of what it has saved."""
 
     def of(self, g: Any) -> Any:
-        """The gradient after the change, in its own dtype and on its device."""
+        """A gradient or a saved value after the change, in its own dtype and on its device."""
         with torch.no_grad():
             if self.how == "zero":
                 return torch.zeros_like(g)
@@ -49,6 +50,8 @@ class TorchChange(Change):
 
     def into(self, grads: Sequence[Any]) -> tuple[Any, ...]:
         """What comes into the node after the change."""
+        if self.what != GRADIENT:
+            return tuple(grads)
         return tuple([g if g is None or self.nr not in (None, i) else self.of(g) for i, g in enumerate(grads)])
 
 
@@ -58,20 +61,20 @@ def change(dbg: TorchSight, how: str, by: float | None, value: Any, saved: str |
     if stop is None:
         raise RuntimeError(say("the pass is over: there is nothing to change; step back first"))
     node, grads = stop
-    if saved is not None:
-        raise ValueError(say("what {0} has saved belongs to PyTorch's graph and cannot be replaced there; change the gradient that comes in, or the forward pass", node.name()))
-    old = incoming(node, grads, how, nr)
+    with quietly():
+        old = incoming(node, grads, how, nr) if saved is None else [stand_of(node, saved).own]
     if how == "replace":
         value = torch.as_tensor(value).detach().clone()
-        must_fit(node, old[0].shape, value.shape)
-    return TorchChange(node, dbg.index, "gradient", how, by, value, nr, seed)
+        must_fit(node, old[0].shape, value.shape, saved)
+    return TorchChange(node, dbg.index, saved or GRADIENT, how, by, value, nr, seed)
 
 
 def outcome(pass_: HeldPass, changes: Sequence[TorchChange] = (), *, edited: bool = True, hooks: bool = False) -> dict[Any, Any]:
     """What every leaf is given by this pass with some changes; `edited` says whether its own edits count, `hooks` whether hooks may run for it. Raises HookMet."""
     edits: dict[Any, tuple[Any, ...]] = pass_.edits if edited else {}
     by: dict[Any, list[TorchChange]] = {}
-    for c in (*(pass_.changes if edited else ()), *changes):
+    tried = (*(pass_.changes if edited else ()), *changes)
+    for c in tried:
         by.setdefault(c.node, []).append(c)
 
     def met(node: Any, grads: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -83,7 +86,8 @@ def outcome(pass_: HeldPass, changes: Sequence[TorchChange] = (), *, edited: boo
     with quietly(), unheard(pass_.recorder):
         handles = [n.register_prehook(lambda grads, n=n: met(n, grads)) for n in {*edits, *by} if n._sequence_nr() < LEAF]
         try:
-            found = run_aside(pass_, hooks)
+            with only(tried, pass_.changes):
+                found = run_aside(pass_, hooks)
         finally:
             for h in handles:
                 h.remove()

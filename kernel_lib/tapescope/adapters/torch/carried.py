@@ -12,6 +12,7 @@ from torch.utils import _python_dispatch as _dispatch
 
 from ...core.state import mode, set_sink
 from .listen import local
+from .saved import FREED, let_go
 
 _stack = torch.overrides._get_current_function_mode_stack
 
@@ -57,18 +58,14 @@ def _standing(modes: list[Any], push: Callable[[Any], None], pop: Callable[[], A
             pop()
 
 
-_FREED = ("Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved intermediate "
-          "values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
-          "graph a second time or if you need to access saved tensors after calling backward.")
-
-
 def _refuse(_: Any) -> Any:
-    raise RuntimeError(_FREED)
+    raise RuntimeError(FREED)
 
 
 def release(nodes: Iterable[Any]) -> None:
     """Lets go of what nodes have saved, as the engine does without `retain_graph`: asking for it then raises what PyTorch raises."""
     for n in nodes:
+        let_go(n)
         for name in dir(n):
             if name.startswith("_raw_saved_"):
                 saved = getattr(n, name)

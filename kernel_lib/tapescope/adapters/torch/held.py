@@ -14,6 +14,7 @@ from .arrays import quietly
 from .carried import Carried
 from .hooks import watching
 from .nodes import LEAF, roots_of
+from .saved import hide, show
 
 Until = Callable[[Any, Sequence[Any]], bool]
 
@@ -111,6 +112,8 @@ class HeldPass:
     def _run(self) -> None:
         try:
             with contextlib.ExitStack() as stack:
+                show(self.changes)
+                stack.callback(lambda: hide(self.changes))     # those that were kept on the way, too
                 stack.enter_context(torch.autograd.set_multithreading_enabled(False))             # a device's nodes on this thread, too: theirs is free for others
                 stack.enter_context(watching(lambda words: self.hooks.setdefault(words)))
                 if self._stream is not None:

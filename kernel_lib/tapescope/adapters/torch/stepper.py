@@ -22,6 +22,7 @@ from .listen import recorder_here
 from .look import TorchAt
 from .nodes import LEAF
 from .ranks import stalls
+from .saved import show
 from .sight import TorchSight
 from .structure import from_root
 from .where import TorchWhere, recording_of
@@ -141,6 +142,7 @@ class TorchDebugger(TorchSight):
                 self._rewind(0, "")
             elif self._pass.stop is not None:
                 node, grads = self._pass.stop
+                show(kept)
                 for c in kept:
                     if c.node is node:
                         grads = c.into(grads)
