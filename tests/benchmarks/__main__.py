@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 NAMES = {"imports": "the import", "bundles": "what a browser loads", "ops": "an op on tiny tensors", "models": "a training step", "large": "every op on a million numbers", "memory": "the most that a training step holds",
-         "compiled": "what compiling saves", "recording": "what recording costs", "disk": "a recording on disk", "page": "an exported page", "logdir": "a folder of TensorBoard's", "debugger": "what breakpoints cost, and how fast a pass goes back", "torch_adapter": "what listening to PyTorch costs", "graph": "a graph in a browser", "views": "charts, distributions and points in a browser", "latency": "from opt.step() to pixels", "stepping": "from a key to the repainted view"}
+         "compiled": "what compiling saves", "recording": "what recording costs", "disk": "a recording on disk", "page": "an exported page", "logdir": "a folder of TensorBoard's", "debugger": "what breakpoints cost, and how fast a pass goes back", "torch_adapter": "what listening to PyTorch costs", "graph": "a graph in a browser", "views": "charts, distributions and points in a browser", "latency": "from opt.step() to pixels", "stepping": "from a key to the repainted view", "vscode": "the extension in VS Code"}
 ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {"graph": [str(ROOT / "widgets/bench/graph.py")], "views": [str(ROOT / "widgets/bench/run.py")], "latency": ["-m", "tests.browser.latency"], "stepping": ["-m", "tests.browser.stepping"]}      # they drive a browser
 

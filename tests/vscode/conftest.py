@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from . import workbench
+from .driver import Code
 from .workbench import ROOT, Workbench
 
 RESULTS = ROOT / "test-results"
@@ -75,8 +76,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "train.py").write_text(TRAIN)
     (made / "runs").mkdir()
     (made / "nothing").mkdir()
+    if not (ROOT / "kernel_lib/tapescope/static/graph.js").exists():
+        pytest.skip("the views have not been built: run `make build`")
     subprocess.run([sys.executable, str(made / "train.py"), str(made / "runs" / "first"), "20", "0", "nan"], env=environment(), check=True)
     return made
+
+
+LESSON = ["import tapescope as ts\nimport tapescope.nn.functional as F\nfrom tapescope import nn, optim\n",
+          "ts.manual_seed(0)\nmodel = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))\nopt = optim.SGD(model.parameters(), lr=0.1)\nx, y = ts.randn(32, 8), ts.randint(0, 3, (32,))\n",
+          "with ts.record('runs/lesson', values='histogram') as tape:\n    for _ in range(12):\n        h = model(x)\n        loss = F.cross_entropy(h, y)\n        opt.zero_grad()\n        loss.backward()\n        opt.step()\n",
+          "tape.graph()", "tape.backward()", "tape.histograms()"]
+MIME = "application/vnd.tapescope.view+json"
+EVIL = "<img src=x onerror=\"document.title='owned'\">"
+
+
+@pytest.fixture(scope="session")
+def notebook(folder: Path) -> str:
+    """A notebook as a kernel has run it and as it was saved, and below it outputs of a later version, of nonsense, of a damaged file and of hostile text."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in LESSON])
+    NotebookClient(book, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute(env=environment())
+    good = next(output["data"][MIME] for cell in book.cells for output in cell.get("outputs", []) if MIME in output.get("data", {}))
+    for bad in ({**good, "format": 2}, {**good, "view": EVIL}, {**good, "data": good["data"][:400]}, {**good, "options": {"title": EVIL, "theme": EVIL}, "data": EVIL}):
+        book.cells.append(nbformat.v4.new_code_cell("tape.graph()", execution_count=99, outputs=[nbformat.v4.new_output("display_data", data={MIME: bad})]))
+    nbformat.write(book, folder / "lesson.ipynb")
+    return "lesson.ipynb"
 
 
 @pytest.fixture
@@ -135,66 +161,3 @@ def shots() -> Path:
     found = Path(os.environ.get("TAPESCOPE_SHOTS", RESULTS / "shots"))
     found.mkdir(parents=True, exist_ok=True)
     return found
-
-
-class Code:
-    """One window of VS Code."""
-
-    def __init__(self, server: Workbench, page: Any) -> None:
-        self.server, self.page = server, page
-        self.errors: list[str] = []
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.errors.append(f"{error}"))
-
-    def open(self) -> None:
-        self.page.goto(self.server.url)
-        self.page.locator(".explorer-folders-view .monaco-list-row").first.wait_for(timeout=60_000)
-        self.page.locator(".activitybar [aria-label=Tapescope]").first.wait_for()
-
-    def run(self, command: str) -> None:
-        """A command of the palette, by its title."""
-        row = self.page.locator(".quick-input-list .monaco-list-row", has_text=command.split(": ")[-1]).first
-        for _ in range(10):                                  # extensions are known a moment after the window
-            self.page.keyboard.press("Control+Shift+P")
-            self.page.locator(".quick-input-widget input.input").fill(f">{command}")
-            try:
-                row.click(timeout=2000)
-                return
-            except Exception:
-                self.page.keyboard.press("Escape")
-        raise AssertionError(f"there is no command {command}")
-
-    def pick(self, text: str) -> None:
-        """A row of the list that has come up."""
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.wait_for()
-        self.page.locator(".quick-input-widget input.input").fill(text)
-        self.page.keyboard.press("Enter")                    # a tooltip may lie over a row that the pointer is on
-
-    def open_file(self, name: str) -> None:
-        self.page.keyboard.press("Control+P")
-        self.page.locator(".quick-input-widget input.input").fill(name)
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=name).first.click()
-
-    def open_run(self, run: str) -> Any:
-        """Opens a recording by the palette; gives the page inside the panel."""
-        self.run("Tapescope: Open Recording")
-        self.pick(f"runs/{run}")
-        return self.inside("#view, main[role=alert]")
-
-    def inside(self, selector: str, timeout: float = 20.0) -> Any:
-        """The frame of a webview in which something is."""
-        for _ in range(int(timeout * 20)):
-            for frame in self.page.frames:
-                try:
-                    if "/webview/" in frame.url and frame.locator(selector).count():
-                        return frame
-                except Exception:                           # a frame that goes while it is asked
-                    continue
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"no webview has {selector}")
-
-    def notifications(self) -> str:
-        toast = self.page.locator(".notification-list-item-message").first
-        toast.wait_for()
-        return str(toast.inner_text())

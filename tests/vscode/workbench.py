@@ -69,15 +69,19 @@ def build() -> str:
 
 
 class Workbench:
-    """A server with a home of its own, on a folder, with our extension in it; with `trust` it asks whether the folder is trusted."""
+    """A server with a home of its own, on a folder, with our extension in it; with `trust` it asks whether the folder is trusted, with `locale` it speaks another language."""
 
-    def __init__(self, state: Path, folder: Path, *, settings: dict[str, object] | None = None, extension: bool = True, trust: bool = False) -> None:
+    def __init__(self, state: Path, folder: Path, *, settings: dict[str, object] | None = None, extension: bool = True, trust: bool = False, locale: str = "en") -> None:
         self.folder, self.state = folder, state
         user = state / "data" / "User"
         user.mkdir(parents=True)
-        self.settings = {"workbench.startupEditor": "none", "telemetry.telemetryLevel": "off", "update.mode": "none",
+        self.settings = {"workbench.startupEditor": "none", "remote.autoForwardPorts": False, "telemetry.telemetryLevel": "off", "update.mode": "none",
                          "tapescope.pythonPath": sys.executable, "workbench.tips.enabled": False, "chat.disableAIFeatures": True, "files.autoSave": "off"} | (settings or {})
         (user / "settings.json").write_text(json.dumps(self.settings))
+        if locale != "en":                                    # a language pack without words: VS Code's own stay English, an extension's are its
+            (state / "pack.json").write_text(json.dumps({"contents": {}}))
+            (state / "data" / "languagepacks.json").write_text(json.dumps({locale: {
+                "hash": "tested", "label": locale, "extensions": [{"extensionIdentifier": {"id": "tested.pack"}, "version": "1.0.0"}], "translations": {"vscode": str(state / "pack.json")}}}))
         if extension:
             vsix = packer().pack(state / "tapescope.vsix")
             with zipfile.ZipFile(vsix) as archive:
@@ -93,7 +97,7 @@ class Workbench:
         env = {k: v for k, v in os.environ.items() if not k.startswith("VSCODE_")} | {"PYTHONPATH": str(ROOT / "kernel_lib"), "OPENBLAS_NUM_THREADS": "1", "HOME": str(state)}
         self.process = subprocess.Popen(
             ["node", "out/server-main.js", "--host", "127.0.0.1", "--port", str(port), "--without-connection-token", "--accept-server-license-terms", "--telemetry-level", "off",
-             "--server-data-dir", str(state), *([] if trust else ["--disable-workspace-trust"]), "--extensions-dir", str(state / "extensions")],
+             "--server-data-dir", str(state), "--locale", locale, *([] if trust else ["--disable-workspace-trust"]), "--extensions-dir", str(state / "extensions")],
             cwd=SERVER, env=env, stdout=self.log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 60
         while True:

@@ -33,6 +33,13 @@ it('a command is answered, refused, or told that its process has gone', async ()
   expect(control.standing).toBe('none');
 });
 
+it('a process that dies while it waits is news, one that ends is not', () => {
+  const told: unknown[] = [], control = new Control(() => {}, (what, lost) => told.push([what, lost]));
+  for (const state of ['running', 'none', 'paused']) control.receive(parcel({ type: 'control', state, recording: 'r1', reason: 'ended' }));
+  control.receive(parcel({ type: 'control', state: 'none', recording: 'r1', reason: 'the process that records run has ended' }));
+  expect(told).toEqual([['standing', undefined], ['standing', undefined], ['standing', undefined], ['standing', 'the process that records run has ended']]);
+});
+
 it('the page gets buffers that lie in the payload, and hears when its way is cut', () => {
   const sent: unknown[] = [], heard: any[] = [], host = new PanelHost({ postMessage: m => sent.push(m) });
   const off = host.listen((message, buffers) => heard.push([message.type, buffers.map(b => b.byteLength), buffers[1]!.getFloat32(0, true)]));

@@ -15,7 +15,7 @@ export class Control {
   private next = 0;
   private readonly pending = new Map<string, { resolve: (result: any) => void; reject: (error: Error) => void }>();
 
-  constructor(private readonly send: (message: object) => void, private readonly changed: (what: 'findings' | 'standing') => void) {}
+  constructor(private readonly send: (message: object) => void, private readonly changed: (what: 'findings' | 'standing', lost?: string) => void) {}
 
   /** Before the page says it: a message that names no client belongs to whoever attached last. */
   attach(): void {
@@ -34,9 +34,11 @@ export class Control {
   /** Takes in what is ours; true when the page need not see it. */
   receive({ message }: Parcel): boolean {
     if (message.type === 'control') {
+      const paused = this.standing === 'paused';
       this.standing = message.state === 'paused' ? 'paused' : message.state === 'running' ? 'running' : 'none';
       this.recording = String(message.recording ?? '');
-      this.changed('standing');
+      // One that ends by itself is no news; one that waited for us has died.
+      this.changed('standing', paused && this.standing === 'none' ? String(message.reason ?? '') : undefined);
       return true;
     }
     if (!String(message.request ?? '').startsWith('host-')) return false;

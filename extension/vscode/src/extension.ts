@@ -1,8 +1,10 @@
 import { basename, dirname } from 'node:path';
 import { commands, type ExtensionContext, QuickPickItemKind, type QuickPickItem, type Uri, type WebviewPanel, window, workspace } from 'vscode';
+import { askWhere, askWhich, type Breakpoint } from './breakpoints';
 import { Panel, TYPE } from './panel';
 import { Problems } from './problems';
 import { Runs } from './runs';
+import { cursor } from './source';
 import { say } from './words';
 
 const LEVELS = ['none', 'health', 'stats', 'histogram', 'full'];
@@ -10,7 +12,10 @@ const LEVELS = ['none', 'health', 'stats', 'histogram', 'full'];
 export function activate(context: ExtensionContext): void {
   const problems = new Problems(), runs = new Runs();
   const open = (path: string) => Panel.open(context, path, problems);
-  const stand = () => void commands.executeCommand('setContext', 'tapescope.control', Panel.active?.standing ?? 'none');
+  const stand = () => {
+    void commands.executeCommand('setContext', 'tapescope.control', Panel.active?.standing ?? 'none');
+    void commands.executeCommand('setContext', 'tapescope.panels', Panel.all.size);
+  };
   Panel.onMoved(stand);
 
   /** Acts on the process that writes the recording of the panel in front; what it refuses is said in its words. */
@@ -44,6 +49,15 @@ export function activate(context: ExtensionContext): void {
     commands.registerCommand('tapescope.setLevel', async () => {
       const values = await window.showQuickPick(LEVELS, { placeHolder: say('What is read of values from the next step on') });
       if (values) await act('control.level', { values });
+    }),
+    commands.registerCommand('tapescope.addBreakpoint', async () => {
+      const panel = Panel.active, fields = await askWhere(cursor());
+      if (fields && (await act('break.add', fields, panel)) !== undefined) window.setStatusBarMessage(say('The next backward pass that comes there stops.'), 5000);
+    }),
+    commands.registerCommand('tapescope.removeBreakpoints', async () => {
+      const panel = Panel.active, known = (await act('break.list', {}, panel))?.breakpoints as Breakpoint[] | undefined;
+      if (known?.length === 0) void window.showInformationMessage(say('There are no breakpoints.'));
+      else if (known) for (const id of await askWhich(known)) await act('break.remove', { id }, panel);
     }),
     commands.registerCommand('tapescope.breakOn', async (path: string, finding: string) => {
       if ((await act('debug.break_on', { finding }, Panel.all.get(path))) !== undefined) void window.setStatusBarMessage(say('The next backward pass stops where this happens again.'), 5000);

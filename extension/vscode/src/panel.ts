@@ -69,7 +69,8 @@ export class Panel implements Disposable {
     const stream = (this.stream = new Stream(python, this.path, this.context.extensionPath, say,
       parcel => { this.answered = true; if (!this.control?.receive(parcel)) void this.view.webview.postMessage({ kind: 'parcel', parcel }); },
       trouble => this.ended(stream, trouble)));
-    this.control = new Control(message => stream.send(message), what => {
+    this.control = new Control(message => stream.send(message), (what, lost) => {
+      if (lost) void window.showWarningMessage(`Tapescope: ${lost}`);
       if (what === 'findings') void this.problems.show(this.path, this.control?.findings ?? []);
       else this.tell();
     });

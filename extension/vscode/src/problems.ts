@@ -10,7 +10,7 @@ export class Problems implements CodeActionProvider, Disposable {
   private readonly collection = languages.createDiagnosticCollection('tapescope');
   private readonly provider = languages.registerCodeActionsProvider([{ scheme: 'file' }, { scheme: 'vscode-notebook-cell' }, { scheme: 'vscode-remote' }], this, { providedCodeActionKinds: [CodeActionKind.QuickFix] });
   private readonly of = new Map<string, readonly Finding[]>();                     // by the path of their recording
-  private readonly known = new Map<string, { path: string; finding: Finding }>();   // what VS Code gives back is a copy: found by place and words
+  private known = new Map<string, { path: string; finding: Finding }>();            // what VS Code gives back is a copy, and may be older: found by place and words, whatever their numbers
   private turn = 0;
 
   async show(path: string, findings: readonly Finding[]): Promise<void> {
@@ -36,10 +36,11 @@ export class Problems implements CodeActionProvider, Disposable {
       }
     }
     if (turn !== this.turn) return;                    // newer findings came while files were looked for
-    this.known.clear();
-    for (const [key, value] of known) this.known.set(key, value);
-    this.collection.clear();
-    for (const { uri, list } of found.values()) this.collection.set(uri, list);
+    this.known = known;
+    const gone: Uri[] = [];
+    this.collection.forEach(uri => { if (!found.has(uri.toString())) gone.push(uri); });
+    for (const uri of gone) this.collection.delete(uri);
+    for (const { uri, list } of found.values()) if (wordsOf(list) !== wordsOf(this.collection.get(uri) ?? [])) this.collection.set(uri, list);
   }
 
   provideCodeActions(document: TextDocument, _: Range, context: { diagnostics: readonly Diagnostic[] }): CodeAction[] {
@@ -59,4 +60,5 @@ export class Problems implements CodeActionProvider, Disposable {
   }
 }
 
-const keyOf = (uri: Uri, d: Diagnostic) => `${uri.toString()}\n${d.range.start.line}\n${d.message}`;
+const keyOf = (uri: Uri, d: Diagnostic) => `${uri.toString()}\n${d.range.start.line}\n${d.message.replace(/\d[\d.e+-]*/g, '#')}`;
+const wordsOf = (list: readonly Diagnostic[]) => list.map(d => `${d.range.start.line} ${d.severity} ${d.message}`).join('\n');

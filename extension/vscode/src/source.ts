@@ -28,6 +28,15 @@ export async function reveal(source: Source, focus: boolean, quiet: boolean): Pr
 
 const line = (source: Source, editor: TextEditor) => Math.max(0, Math.min(source.line, editor.document.lineCount) - 1);
 
+/** The line of the cursor, as a recording would name it. */
+export function cursor(): Source | null {
+  const editor = window.activeTextEditor ?? (marked && window.visibleTextEditors.includes(marked) ? marked : window.visibleTextEditors[0]);
+  if (!editor || !['file', 'vscode-notebook-cell', 'vscode-remote'].includes(editor.document.uri.scheme)) return null;
+  const cell = workspace.notebookDocuments.flatMap(n => n.getCells()).find(c => c.document === editor.document), count = cell?.executionSummary?.executionOrder;
+  if (cell && !count) return null;
+  return { file: editor.document.uri.fsPath, line: editor.selection.active.line + 1, cell: count ? `In [${count}]` : '' };
+}
+
 /** The cell that was run as `In [n]`, in a notebook that is open. */
 export function cellOf(name: string): NotebookCell | undefined {
   const count = Number(/\d+/.exec(name)?.[0] ?? NaN);

@@ -44,9 +44,10 @@ class Control:
         self.client: Client | None = None
         self.session = ""
         self.paused = False
-        self._left: int | None = None                          # steps until it waits; None: it runs
+        self._left: int | None = None                          # steps until it waits, 0: it waits; None: it runs
         self._level: str | None = None
-        self._go, self._over = threading.Event(), threading.Event()
+        self._turn = threading.Lock()                          # around what both threads write
+        self._over = threading.Event()
         self._read, self._rest = 0, b""
         self._out: int | None = None
         self._send_lock = threading.Lock()
@@ -63,15 +64,15 @@ class Control:
         level, self._level = self._level, None
         if level is not None:
             self.tape.set_level(level)
-        if self._left is None:
-            return
-        self._left -= 1
-        if self._left <= 0:
+        with self._turn:
+            if self._left is None:
+                return
+            self._left = max(self._left - 1, 0)
+        if self._left == 0:
             self._wait()
 
     def _wait(self) -> None:
         """Between two steps, until somebody says how it goes on, or nobody is there any more who could."""
-        self._go.clear()
         self._stand(True)
         gone = 0.0
 
@@ -81,13 +82,13 @@ class Control:
                 gone = 0.0
             elif not gone:
                 gone = time.monotonic()
-            return self._go.is_set() or bool(gone and time.monotonic() - gone > settings.grace)
+            return self._left != 0 or bool(gone and time.monotonic() - gone > settings.grace)
 
         try:
             wait_for(over)
         finally:
-            if not self._go.is_set():
-                self._left = None
+            with self._turn:
+                self._left = None if self._left == 0 else self._left
             self._stand(False)
 
     def _stand(self, paused: bool) -> None:
@@ -100,16 +101,17 @@ class Control:
     # -- what is asked, on the mailbox's thread -------------------------------------------------------------------------------
 
     def pause(self) -> dict[str, Any]:
-        if not self.paused:
-            self._left = 1
+        with self._turn:
+            if self._left != 0:
+                self._left = 1
         return {"step": self.tape.step_number}
 
     def go(self, steps: int | None) -> dict[str, Any]:
-        """Goes on, for so many steps. Raises RuntimeError when it does not wait."""
-        if not self.paused:
-            raise RuntimeError(f"{self.tape.name} is not paused between two steps")
-        self._left = steps
-        self._go.set()
+        """Goes on, for so many steps; one that is on its way to where it waits does not wait there. Raises RuntimeError when it runs."""
+        with self._turn:
+            if self._left is None:
+                raise RuntimeError(f"{self.tape.name} is not paused between two steps")
+            self._left = steps
         return {"step": self.tape.step_number}
 
     def level(self, values: str) -> dict[str, Any]:

@@ -162,6 +162,17 @@ def test_a_loop_is_paused_stepped_and_continued(program: Any, pipe: Any, library
     assert editor.hear(lambda m: m["type"] == "frame" and m["kind"] == "status" and m["meta"]["level"] == "full")["meta"]["state"] == "recording"
 
 
+def test_going_on_overtakes_a_step_that_is_on_its_way(program: Any, pipe: Any) -> None:
+    running, path = program()
+    editor = pipe(path)
+    assert editor.command("control.pause")["ok"]
+    editor.standing("paused")
+    assert editor.command("control.step")["ok"] and editor.command("control.continue")["ok"]
+    assert running.moves() and running.moves()
+    assert editor.command("control.pause")["ok"] and editor.command("control.continue")["ok"]
+    assert running.moves() and running.moves()
+
+
 def test_a_breakpoint_from_outside_holds_a_pass_that_is_seen_and_moved(program: Any, pipe: Any, library: str) -> None:
     running, path = program(library=library)
     editor = pipe(path)

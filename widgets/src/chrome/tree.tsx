@@ -37,6 +37,7 @@ export function Tree({ label, rows, selected, onSelect, onToggle, onEnter }: {
   const choose = (i: number) => { const row = rows[Math.min(rows.length - 1, Math.max(0, i))]; if (row) onSelect(row.id); };
   const onKey = (e: KeyboardEvent) => {
     const row = rows[at];
+    if (e.ctrlKey || e.metaKey || e.altKey) return;     // the window's own
     switch (e.key) {
       case 'ArrowDown': choose(at + 1); break;
       case 'ArrowUp': choose(at < 0 ? 0 : at - 1); break;
@@ -52,7 +53,7 @@ export function Tree({ label, rows, selected, onSelect, onToggle, onEnter }: {
         break;
       case 'Enter': if (row) (onEnter ?? (id => row.open !== null && onToggle(id, !row.open)))(row.id); break;
       default: {
-        if (e.key.length !== 1 || e.ctrlKey || e.metaKey || e.altKey || !/\w/.test(e.key)) return;
+        if (e.key.length !== 1 || !/\w/.test(e.key)) return;
         const now = Date.now();
         typed.current = { text: (now - typed.current.at < 700 ? typed.current.text : '') + e.key.toLowerCase(), at: now };
         const wanted = typed.current.text;

@@ -7,6 +7,17 @@ export interface VsCode { postMessage(message: unknown): void; getState(): unkno
 /** Extension host to page. */
 export type ToPage = { kind: 'parcel'; parcel: Parcel } | { kind: 'cut'; reason: string };
 
+/**
+ * VS Code hears every key that a page has heard, too: `b` on a graph would add a cell, F5 start its debugger. What a view has used it is not told,
+ * nor, where keys are `alone`, anything but Escape, Tab and what has a modifier.
+ */
+export function keepKeys(el: HTMLElement, alone: boolean): void {
+  el.addEventListener('keydown', e => {
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    if (e.defaultPrevented || (alone && e.key !== 'Escape' && e.key !== 'Tab')) e.stopPropagation();
+  });
+}
+
 export class PanelHost implements Host {
   options: Record<string, unknown> = {};
   private readonly handlers = new Set<(message: any, buffers: DataView[]) => void>();

@@ -2,7 +2,7 @@
 
 import { dashboard, hubOf, speak, type Attachment, type RunStore, type Selection } from '@tapescope/widgets';
 import { es } from '@tapescope/widgets/words/es';
-import { PanelHost, type VsCode } from './host';
+import { keepKeys, PanelHost, type VsCode } from './host';
 
 declare function acquireVsCodeApi(): VsCode;
 
@@ -25,7 +25,9 @@ at.onStore(store => store?.on('debug', () => {
   if (place && now !== paused) code.postMessage({ kind: 'reveal', source: { file: place[0], line: place[1], cell: place[3] ?? '' } });
   paused = now;
 }));
-dashboard(document.getElementById('view')!, host);
+const view = document.getElementById('view')!;
+keepKeys(view, false);
+dashboard(view, host);
 
 /** The line of what has just been selected: a finding's own, else where the op or the node's op was written. */
 function sourceOf(at: Attachment, selection: Selection, change: Partial<Selection>): { file: string; line: number; cell: string } | null {

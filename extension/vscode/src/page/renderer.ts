@@ -5,6 +5,7 @@ import { HEIGHTS } from '@tapescope/widgets/heights';
 import { ReplayHost } from '@tapescope/widgets/replay/host';
 import { unpack } from '@tapescope/widgets/replay/packed';
 import { es } from '@tapescope/widgets/words/es';
+import { keepKeys } from './host';
 
 const VIEWS: Record<keyof typeof HEIGHTS, View> = { backward, dashboard, findings, graph, histograms, media, metrics, projector, tensor };
 const FORMAT = 1;
@@ -14,7 +15,7 @@ interface Output { format: number; view: keyof typeof HEIGHTS; options: Record<s
 
 export function activate() {
   const shown = new Map<string, () => void>();
-  if (/^es\b/i.test(document.documentElement.lang || navigator.language)) speak('es', es);
+  if (/^es\b/i.test(navigator.language)) speak('es', es);      // the page around it says `en` in every language
   const close = (id?: string) => {
     for (const [one, stop] of [...shown]) if (id === undefined || one === id) { shown.delete(one); stop(); }
   };
@@ -32,6 +33,7 @@ export function activate() {
         const box = document.createElement('div');
         box.style.cssText = `width:100%;height:${height}px;min-height:80px;resize:vertical;overflow:hidden;border:1px solid var(--ts-line);border-radius:6px`;
         element.replaceChildren(box);
+        keepKeys(box, true);
         const stop = VIEWS[view](box, new ReplayHost(packed, options));
         shown.set(item.id, () => { stop(); box.remove(); });
       } catch (error) {

@@ -21,7 +21,7 @@ const known = (...ids: string[]) => ids.filter(id => id in VIEWS);
 const ONE = 720, NO_LEFT = 1080;
 
 function Dashboard({ at, host, root }: ViewProps) {
-  const store = useRun(at, ['status', 'scalars', 'findings', 'debug', 'graph']);
+  const store = useRun(at, ['status', 'graph', 'findings', 'debug', 'scalars']);
   const { step, finding } = useSelection(at);
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(1200);

@@ -60,7 +60,7 @@ export function List({ outline, board, chosen, across, onChoose, root, breaks }:
   const tileOf = (e: Event) => (e.target as Element | null)?.closest?.<HTMLElement>('.ts-hist-tile');
   const onKey = (e: KeyboardEvent) => {
     const from = tileOf(e)?.dataset.key;
-    if (!from) return;
+    if (!from || e.ctrlKey || e.metaKey || e.altKey) return;
     if (e.key === 'Enter' || e.key === ' ') {
       e.preventDefault();
       return onChoose(from);

@@ -4,7 +4,8 @@ import { BREAKS_CSS } from '../../breaks/style';
 
 export const SCRUB_CSS = `
 .ts-scrub { display: flex; align-items: center; gap: 8px; flex: none; padding: 4px 10px; border-top: 1px solid var(--ts-line); background: var(--ts-panel); min-height: 34px; }
-.ts-scrub .ts-slider { width: auto; }
+.ts-scrub .ts-slider { width: auto; min-width: 0; }
+.ts-scrub .ts-button { flex: none; }
 .ts-scrub-step { white-space: nowrap; min-width: 74px; text-align: right; }
 .ts-scrub-step b { font-weight: 600; }
 `;
