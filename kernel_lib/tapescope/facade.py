@@ -141,28 +141,74 @@ def _difference_view(self: Any, **options: Any) -> Any:
 def runs(path: Any = "runs") -> Any:
     """All runs below a folder, recordings and TensorBoard's alike, the oldest first: `ts.runs("runs").where("lr < 0.01 and val/loss < 0.3").sort("val/loss")`.
 
-    They are filtered by an expression over parameters and metrics, sorted, grouped and compared; each one's `tape` opens it. Raises FileNotFoundError when there
-    is no such folder.
+    They are filtered by an expression over parameters and metrics, sorted, grouped and compared; each one's `tape` opens it. In a cell they are a list that can be
+    worked with; `.view(group="lr", metric="val/loss")` opens it with groups and a comparison. Raises FileNotFoundError when there is no such folder.
     """
     from .tape import runs as room
 
-    if not hasattr(room.Runs, "_repr_mimebundle_"):
-        setattr(room.Runs, "_repr_mimebundle_", _runs_bundle)
-        setattr(room.Comparison, "_repr_mimebundle_", _comparison_bundle)
+    if not hasattr(room.Runs, "view"):
+        for name, method in (("view", _runs_view), ("to_svg", _runs_svg), ("to_plotly", _runs_figure), ("to_png", _to_png), ("_repr_mimebundle_", _runs_bundle)):
+            setattr(room.Runs, name, method)
+        for name, method in (("to_svg", _comparison_svg), ("to_plotly", _comparison_figure), ("to_png", _to_png), ("_repr_mimebundle_", _comparison_bundle)):
+            setattr(room.Comparison, name, method)
     return room.runs(path)
 
 
-def _runs_bundle(self: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
+def _runs_view(self: Any, group: Any = (), metric: str | None = None, **options: Any) -> Any:
+    """These runs as a live list: `group` names parameters, `metric` what is compared by mean and band."""
+    from .views.runlist import RunsView
+
+    return RunsView(self, group, metric, **options)
+
+
+def _runs_svg(self: Any) -> str:
+    """The table as SVG text."""
+    from .views.static.runs import runs_svg
+
+    return runs_svg(self)
+
+
+def _runs_figure(self: Any) -> Any:
+    """Parallel coordinates of parameters and metrics as a plotly figure."""
+    from .views.runlist import runs_figure
+
+    return runs_figure(self)
+
+
+def _to_png(self: Any, path: Any = None, scale: float = 2.0) -> Any:
+    """The picture as PNG: its bytes, or the path that they were written to. Needs the extra `png`."""
+    from .views.png import to_png
+
+    return to_png(self.to_svg(), path, scale)
+
+
+def _runs_bundle(self: Any, include: Any = None, exclude: Any = None) -> Any:
     from .views.static.runs import runs_html
 
-    return {"text/plain": repr(self), "text/html": runs_html(self)}
+    try:
+        return self.view()._repr_mimebundle_()
+    except (ImportError, FileNotFoundError):                   # without the page's half there is the table
+        return {"text/plain": repr(self), "text/html": runs_html(self), "image/svg+xml": self.to_svg()}
+
+
+def _comparison_svg(self: Any) -> str:
+    """Means and bands as SVG text."""
+    from .views.static.runs import comparison_svg
+
+    return comparison_svg(self)
+
+
+def _comparison_figure(self: Any) -> Any:
+    """Means and bands as a plotly figure."""
+    from .views.runlist import comparison_figure
+
+    return comparison_figure(self)
 
 
 def _comparison_bundle(self: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
     from .views.static import html
-    from .views.static.runs import comparison_svg
 
-    svg = comparison_svg(self)
+    svg = self.to_svg()
     return {"text/plain": repr(self), "text/html": html(svg, repr(self)), "image/svg+xml": svg}
 
 

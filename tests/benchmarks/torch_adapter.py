@@ -55,7 +55,7 @@ def _table(torch: Any, tst: Any, device: str, quick: bool) -> None:
         torch.cuda.synchronize()
         return perf_counter()
 
-    cases = {"GPT-mini": (models.gpt, 30), "MLP": (models.mlp, 200)}
+    cases = {"GPT-mini": (models.gpt, 60), "MLP": (models.mlp, 200)}
     for name, (make, n) in cases.items():
         torch.manual_seed(0)
         with torch.device(device):
@@ -65,7 +65,7 @@ def _table(torch: Any, tst: Any, device: str, quick: bool) -> None:
         times: dict[str, list[float]] = {way: [] for way in WAYS}
         firsts: dict[str, list[float]] = {way: [] for way in WAYS}
         ops = 0
-        for round_ in range(3 if quick else 8):
+        for round_ in range(3 if quick else 6):
             for way, options in WAYS.items():
                 gc.collect()
                 tape = None if options is None else tst.record(**options)

@@ -71,6 +71,31 @@ def test_the_projector_embeds_while_one_looks(lab: Lab, notebook_of: Write, shot
     lab.until(lambda: out.get_by_role("button", name="Go on").count() == 1, what="a halted one")
 
 
+def test_runs_in_a_cell_are_grouped_compared_and_filtered(lab: Lab, notebook_of: Write, shots: Path) -> None:
+    lab.open(notebook_of(MODEL, """
+import tempfile
+folder = tempfile.mkdtemp()
+for i, lr in enumerate((0.1, 0.1, 0.01, 0.001)):
+    with ts.record(f"{folder}/exp{i}", params={"lr": lr, "seed": i}) as tape:
+        for step in range(12):
+            tape.log_scalar("val/loss", lr * 10 + i / (step + 1)); tape.step()""", 'ts.runs(folder).where("lr > 0.005")'))
+    for cell in range(3):
+        lab.run(cell)
+    out = output(lab, 2)
+    rows = out.locator(".ts-runlist tbody tr")
+    lab.until(lambda: rows.count() == 3 and "3 of 4 runs" in out.inner_text(), what="the filtered runs")
+    out.get_by_label("Group").select_option("lr")
+    lab.until(lambda: [w.split("\t")[0].strip() for w in out.locator(".ts-runlist-group").all_inner_texts()] == ["lr = 0.01 1 run", "lr = 0.1 2 runs"], what="its groups")
+    out.get_by_label("Compare").select_option("val/loss")
+    lab.until(lambda: out.locator(".ts-bands canvas").count() == 1 and out.locator(".ts-bands canvas").evaluate(DRAWN) > 50, what="the comparison")
+    assert "2 runs" in out.locator(".ts-bands li", has_text="lr=0.1").inner_text()
+    lab.page.screenshot(path=shots / "cell-runs.png")
+    search = out.get_by_label("Filter runs by an expression")
+    search.fill("lr < 0.005")
+    search.press("Enter")
+    lab.until(lambda: "1 of 4 runs" in out.inner_text() and "exp3" in out.inner_text(), what="another filter")
+
+
 def test_the_magic_shows_a_dashboard_while_its_cell_runs(lab: Lab, notebook_of: Write) -> None:
     body = train(12).split("as tape:\n")[1].rsplit("print", 1)[0]
     lab.open(notebook_of(MODEL, "%load_ext tapescope", "%%tapescope magic\nimport time\nif True:\n" + body, "print(tape.name, tape.state)"))

@@ -23,7 +23,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "kernel_lib" / "tapescope"
 LABEXTENSION = "share/jupyter/labextensions/@tapescope/labextension"
-VIEWS = {"graph", "backward", "histograms", "metrics", "projector", "tensor", "findings", "dashboard"}
+VIEWS = {"graph", "backward", "histograms", "metrics", "projector", "tensor", "findings", "runs", "dashboard"}
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 # One worker makes them all, once.
@@ -83,6 +83,10 @@ def say(python: Path, code: str) -> list[str]:
     """The lines that a program prints in the fresh environment; a warning is an error there, too."""
     home = python.parents[1]
     return ran(python, "-W", "error", "-c", code, cwd=home, env=apart(home)).splitlines()
+
+
+def test_nbconvert_is_told_of_live_views(content):
+    assert json.loads(content["etc/jupyter/jupyter_nbconvert_config.json"]) == {"HTMLExporter": {"preprocessors": ["tapescope.views.notebook.LiveViews"]}}
 
 
 def test_library_views_and_labextension_are_in_it(content):
@@ -195,7 +199,7 @@ for view in (tape.graph(), tape.backward(), tape.histograms(), tape.metrics(), t
     print(view.view, text == (BUNDLES / f"{view.view}.js").read_text(encoding="utf-8") and "export" in text and len(text) > 10_000, len(texts(view.view)) > 0)
 """)
     assert Path(lines[0]) == next((installed.parents[1] / "lib").glob("python*")) / "site-packages" / "tapescope" / "static"
-    assert set(lines[1:]) == {f"{view} True True" for view in VIEWS}
+    assert set(lines[1:]) == {f"{view} True True" for view in VIEWS - {"runs"}}
 
 
 def test_the_magic_loads(installed):

@@ -28,6 +28,11 @@ _frame = sys._getframe
 _generic = np.generic
 _ndarray = np.ndarray
 _NUMBERS = (int, float, complex, np.generic)
+_PLAIN = (int, float, complex, bool)
+# which operands PyTorch wants to be tensors: both, the first, or one of the two
+_BOTH = frozenset("atan2 fmax fmin gcd heaviside hypot lcm ldexp logaddexp logaddexp2 logical_and logical_or logical_xor maximum minimum nextafter".split())
+_FIRST = frozenset("eq ne lt le gt ge copysign fmod fmod_tensor rsub rsub_tensor clamp_min_tensor clamp_max_tensor".split())
+_ONE = frozenset("bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift remainder".split())
 
 
 def _kind(plan: Plan, operands: int) -> int:
@@ -160,6 +165,7 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
     o = Op(name, (node or _camel(name)) + "Backward0", tex, forward, 2, grad_tex=grad_tex, ufunc=ufunc)
     o.operands = ("a", "b")
     o.extras = ("a_shape", "b_shape")
+    tensors = 3 if name in _BOTH else 2 if name in _FIRST else 1 if name in _ONE else 0
     plans: list[tuple[Plan, int] | None] = [None] * 4
 
     def choose(ra: bool, rb: bool) -> tuple[Plan, int]:
@@ -251,6 +257,8 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
         if a.__class__ is np.ndarray and not isinstance(b, Tensor):
             return ufunc(a, b)
         ta, tb = isinstance(a, Tensor), isinstance(b, Tensor)
+        if tensors and (a.__class__ in _PLAIN or b.__class__ in _PLAIN):
+            _want_tensors(name, tensors, a, b)
         if ta and tb and mode.sink is None and out is None and not mode.grad and a._array.dtype is b._array.dtype:
             try:
                 r = ufunc(a._array, b._array)
@@ -276,6 +284,17 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
     return _finish(call, o, None)
 
 
+def _want_tensors(name: str, tensors: int, a: Any, b: Any) -> None:
+    """Raises where an operand is a number that PyTorch wants to be a tensor."""
+    plain = a.__class__ in _PLAIN, b.__class__ in _PLAIN
+    if tensors == 3:
+        which, what = ("input", a) if plain[0] else ("values" if name == "heaviside" else "other", b)
+        raise TypeError(f"{name}(): argument '{which}' (position {2 - plain[0]}) must be Tensor, not {type(what).__name__}")
+    if all(plain) or (tensors == 2 and plain[0] and isinstance(b, Tensor)):
+        raise TypeError(f"{name}() received an invalid combination of arguments - got ({type(a).__name__}, {type(b).__name__}), but expected one of:\n"
+                        " * (Tensor input, Tensor other, *, Tensor out)\n * (Tensor input, Number other, *, Tensor out)")
+
+
 def _number(value: Any, name: str, position: int) -> Any:
     if isinstance(value, _generic):                          # np.float64 is a float, too, and would promote
         return value.item()
@@ -290,6 +309,9 @@ def write_out(out: Tensor, result: Tensor) -> Tensor:
     """Puts a result into the tensor given as `out=`."""
     if result._req:
         raise RuntimeError("out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+    if 0 in out._array.strides and out._array.size > 1 and any(s == 0 and n > 1 for s, n in zip(out._array.strides, out._array.shape, strict=True)):
+        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor "
+                           "before performing the operation.")
     if not np.can_cast(result._array.dtype, out._array.dtype, "same_kind"):
         raise RuntimeError(f"result type {result.dtype.tensor_name} can't be cast to the desired output type {out.dtype.tensor_name}")
     if out._array.shape == result._array.shape:

@@ -147,7 +147,7 @@ def _on_disk(verb: str) -> Verb:
     def run(tape: Tape | None, args: dict[str, Any]) -> Any:
         from . import runs
 
-        return {"list": runs.listed, "open": runs.opened}[verb](tape, args)
+        return {"list": runs.listed, "compare": runs.compared, "open": runs.opened}[verb](tape, args)
     return run
 
 
@@ -187,7 +187,7 @@ register("projection.start", _embed(True), anywhere=True)
 register("projection.stop", _embed(False), anywhere=True)
 register("projection.near", _near, anywhere=True)
 register("findings.mute", _mute, anywhere=True)
-for _name in ("list", "open"):
+for _name in ("list", "compare", "open"):
     register(f"runs.{_name}", _on_disk(_name), anywhere=True)
 for _name in ("step", "over", "back", "into", "out", "next_module", "continue", "abort", "reset", "replay", "run_to", "go", "edit",
               "what_if", "compare", "drop", "keep", "check", "origin", "memory", "explain"):

@@ -39,6 +39,8 @@ def _checked(input: Tensor, weight: Tensor, name: str) -> Any:
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: Any = None, norm_type: float = 2.0,
               scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
     """Rows of `weight` at integer indices. The gradient is dense also where `sparse` is asked for."""
+    if weight._array.ndim != 2:
+        raise RuntimeError("'weight' must be 2-D")
     rows = weight._array.shape[0]
     if padding_idx is not None:
         if padding_idx >= rows:

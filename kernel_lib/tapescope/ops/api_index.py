@@ -198,8 +198,15 @@ def _in_range(a: Any, n: int, name: str, dim: int) -> None:
         raise RuntimeError(f"index {bad} is out of bounds for dimension {dim} with size {n} (in {name})")
 
 
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Any = None) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0, and so on."""
+    if out is not None:
+        if out._array.dtype != input._array.dtype:
+            raise RuntimeError(f"Expected out tensor to have dtype {input.dtype.tensor_name.lower()}, but got {out.dtype.tensor_name.lower()} instead")
+        if np.shares_memory(out._array, input._array) or np.shares_memory(out._array, index._array):
+            raise RuntimeError("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. "
+                               "Please clone() the tensor before performing the operation.")
+        return pw.given(gather(input, dim, index), out)
     d, i = dim_of(dim, input._array.ndim), _index(index, "gather")
     if not i.size:
         return ix.gather(input, d, i)

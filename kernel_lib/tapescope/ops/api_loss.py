@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import errors
 from ..core.autocast import full_precision
 from ..core.tensor import Tensor, wrap
 from . import ctc as ct
@@ -283,6 +284,11 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
 @full_precision
 def soft_margin_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """log(1 + exp(-t x))."""
+    if input._array.shape != target._array.shape:
+        try:
+            np.broadcast_shapes(input._array.shape, target._array.shape)
+        except ValueError:
+            raise errors.broadcast(input._array.shape, target._array.shape, of=(input, target)) from None
     return mg.soft_margin_loss(input, target._array.astype(input._array.dtype), reduction_of(reduction, size_average, reduce))
 
 

@@ -51,6 +51,8 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
     if tuple(input._array.shape[-len(dims):]) != dims:
         raise RuntimeError(f"Given normalized_shape={list(dims)}, expected input with shape [*, {', '.join(map(str, dims))}], but got input of size"
                            f"{list(input._array.shape)}")
+    if weight is not None and tuple(weight._array.shape) != dims:
+        raise RuntimeError(f"Expected weight to be of same shape as normalized_shape, but got weight of shape {list(weight._array.shape)} and normalized_shape = {list(dims)}")
     return nm.rms_norm(input, weight, len(dims), finfo(input.dtype).eps if eps is None else eps)
 
 

@@ -85,11 +85,19 @@ def floor_divide(input: Any, other: Any, *, out: Any = None) -> Tensor:
 
 def pow(input: Any, exponent: Any) -> Any:
     """input ** exponent, elementwise."""
+    _one_tensor("pow", input, exponent)
     if isinstance(exponent, (int, float)) and not isinstance(exponent, bool) and isinstance(input, Tensor):
         return pw.pow_scalar(input, exponent)
     if isinstance(input, (int, float)) and not isinstance(input, bool):
         return rpow(exponent, input)
     return pw.pow(input, exponent)
+
+
+def _one_tensor(name: str, input: Any, exponent: Any) -> None:
+    if isinstance(input, (int, float, complex)) and isinstance(exponent, (int, float, complex)):
+        raise TypeError(f"{name}() received an invalid combination of arguments - got ({type(input).__name__}, {type(exponent).__name__}), but expected one of:\n"
+                        " * (Tensor input, Tensor exponent, *, Tensor out)\n * (Number self, Tensor exponent, *, Tensor out)\n"
+                        " * (Tensor input, Number exponent, *, Tensor out)")
 
 
 def rpow(exponent: Any, base: Any) -> Any:
@@ -112,6 +120,7 @@ def square(input: Tensor) -> Tensor:
 
 def float_power(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
     """input ** exponent in double precision."""
+    _one_tensor("float_power", input, exponent)
     wide = [x.to(dt.complex128 if x.dtype.is_complex else dt.float64) if isinstance(x, Tensor) else x for x in (input, exponent)]
     for i, x in enumerate(wide):
         if not isinstance(x, Tensor) and isinstance(x, (int, float)):

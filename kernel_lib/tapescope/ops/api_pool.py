@@ -36,6 +36,10 @@ def _geometry(t: Tensor, d: int, name: str, kernel: Any, stride: Any, padding: A
     if any(v <= 0 for v in k) or any(v <= 0 for v in s):
         what = "kernel size" if any(v <= 0 for v in k) else "stride"
         raise RuntimeError(f"{name}: {what} should be greater than zero, but got {list(k if what == 'kernel size' else s)}")
+    if any(v <= 0 for v in dil):
+        raise RuntimeError(f"{name}() dilation must be greater than zero, but got {next(v for v in dil if v <= 0)}")
+    if not t._array.size and any(n == 0 for n in t._array.shape[1:]):
+        raise RuntimeError(f"{name}(): Expected input's non-batch dimensions to have positive length, but input has a shape of {list(t._array.shape)}")
     if any(v < 0 for v in p):
         raise RuntimeError(f"pad must be non-negative, but got pad: {min(p)}")
     reach = tuple(a * (b - 1) + 1 for a, b in zip(dil, k, strict=True))
@@ -143,16 +147,28 @@ def lp_pool(d: int, input: Tensor, norm_type: float, kernel_size: Any, stride: A
 # -- to a size that is asked for ----------------------------------------------------------------------------------------------------------------
 
 
-def _target(x: Tensor, output_size: Any, d: int) -> Sizes:
+def _target(x: Tensor, output_size: Any, d: int, name: str) -> Sizes:
     asked = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * d
+    if not len(asked):
+        raise RuntimeError(f"{name}: output_size must be {d}" if d > 1 else f"{name}() argument 'output_size' should contain one int (got 0)")
     if len(asked) == 1:
         asked = tuple(asked) * d
+    if any(o is not None and o < 0 for o in asked):
+        if "avg" in name:
+            raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {{{', '.join(map(str, asked))}}}")
+        raise RuntimeError(f"Trying to create tensor with negative dimension {next(o for o in asked if o < 0)}: {[*x._array.shape[:2], *asked]}")
     return tuple(n if o is None else int(o) for n, o in zip(x._array.shape[2:], asked, strict=True))
 
 
+def _spatial(input: Tensor, d: int, name: str) -> tuple[Tensor, bool]:
+    if input._array.ndim <= d:
+        raise ValueError(f"Input dimension should be at least {d + 1}")
+    return batched(input, d, name)
+
+
 def _adaptive_avg(d: int, input: Tensor, output_size: Any) -> Tensor:
-    x, single = batched(input, d, f"adaptive_avg_pool{d}d")
-    out = _target(x, output_size, d)
+    x, single = _spatial(input, d, f"adaptive_avg_pool{d}d")
+    out = _target(x, output_size, d, f"adaptive_avg_pool{d}d")
     if all(o == 1 for o in out):
         y = mean(x, tuple(range(2, 2 + d)), True)
     else:
@@ -162,7 +178,7 @@ def _adaptive_avg(d: int, input: Tensor, output_size: Any) -> Tensor:
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The mean over windows chosen so that the output is as long as asked."""
-    o = _target(batched(input, 1, "adaptive_avg_pool1d")[0], output_size, 1)
+    o = _target(batched(input, 1, "adaptive_avg_pool1d")[0], output_size, 1, "adaptive_avg_pool1d")
     made: Tensor = _one_row(lambda x: _adaptive_avg(2, x, (1, *o)), input, "adaptive_avg_pool1d")
     return made
 
@@ -187,14 +203,14 @@ def _picking(d: int, function: Any, x: Tensor, lines: Any, single: bool, return_
 
 
 def _adaptive_max(d: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
-    x, single = batched(input, d, f"adaptive_max_pool{d}d")
-    lines = pick.adaptive_lines(x._array.shape[2:], _target(x, output_size, d))
+    x, single = _spatial(input, d, f"adaptive_max_pool{d}d")
+    lines = pick.adaptive_lines(x._array.shape[2:], _target(x, output_size, d, f"adaptive_max_pool{d}d"))
     return _picking(d, pick.adaptive_max_pool[d], x, lines, single, return_indices)
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The largest of windows chosen so that the output is as long as asked."""
-    o = _target(batched(input, 1, "adaptive_max_pool1d")[0], output_size, 1)
+    o = _target(batched(input, 1, "adaptive_max_pool1d")[0], output_size, 1, "adaptive_max_pool1d")
     return _one_row(lambda x: _adaptive_max(2, x, (1, *o), return_indices), input, "adaptive_max_pool1d")
 
 

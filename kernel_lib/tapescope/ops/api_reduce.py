@@ -59,7 +59,7 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 def _extreme(input: Tensor, which: str, args: tuple[Any, ...], dim: Any, keepdim: bool, named: dict[str, Any]) -> Any:
     dim, keepdim = _axis(dim, named), named.get("keepdims", keepdim)
     if args:
-        if isinstance(args[0], Tensor):
+        if isinstance(args[0], Tensor) or not isinstance(input, Tensor):
             return (pw.maximum if which == "max" else pw.minimum)(input, args[0])
         dim, keepdim = args[0], args[1] if len(args) > 1 else keepdim
     if dim is None:
@@ -95,12 +95,20 @@ def min(input: Tensor, *args: Any, dim: Any = None, keepdim: bool = False, **nam
     return _extreme(input, "min", args, dim, keepdim, named)
 
 
-def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    return rd.amax(input, dims_of(dim, input._array.ndim), keepdim)
+def _over(f: Any, input: Tensor, dim: Any, keepdim: bool, out: Any) -> Tensor:
+    if not input._array.size and (dim is None or dim == ()):
+        raise RuntimeError(f"{f.op.name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
+    if out is not None and out._array.dtype != input._array.dtype:
+        raise RuntimeError(f"Expected the dtype for input and out to match, but got {input.dtype.tensor_name} for input's dtype and {out.dtype.tensor_name} for out's dtype.")
+    return pw.given(f(input, dims_of(dim, input._array.ndim), keepdim), out)
 
 
-def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    return rd.amin(input, dims_of(dim, input._array.ndim), keepdim)
+def amax(input: Tensor, dim: Any = (), keepdim: bool = False, *, out: Any = None) -> Tensor:
+    return _over(rd.amax, input, dim, keepdim, out)
+
+
+def amin(input: Tensor, dim: Any = (), keepdim: bool = False, *, out: Any = None) -> Tensor:
+    return _over(rd.amin, input, dim, keepdim, out)
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, **named: Any) -> Tensor:
@@ -213,6 +221,11 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    for position, (name, t) in enumerate((("input", input), ("other", other)), 1):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"isclose(): argument '{name}' (position {position}) must be Tensor, not {type(t).__name__}")
+    if rtol < 0 or atol < 0:
+        raise RuntimeError(f"{'rtol' if rtol < 0 else 'atol'} must be greater than or equal to zero, but got {rtol if rtol < 0 else atol}")
     if input._array.dtype != other._array.dtype:
         raise RuntimeError(f"{input.dtype.tensor_name} did not match {other.dtype.tensor_name}")
     return wrap(np.asarray(np.isclose(input._array, other._array, rtol, atol, equal_nan)))

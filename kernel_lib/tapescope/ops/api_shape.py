@@ -127,6 +127,12 @@ def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     n = input._array.ndim
+    for what, given in (("source", source), ("destination", destination)):
+        if isinstance(given, (tuple, list)) and len({dim_of(d, n) for d in given}) < len(given):
+            raise RuntimeError(f"movedim: repeated dim in `{what}` ({list(given)})")
+    if isinstance(source, (tuple, list)) and isinstance(destination, (tuple, list)) and len(source) != len(destination):
+        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number of dims as destination "
+                           f"({list(destination)} dims)")
     s = [dim_of(d, n) for d in (source if isinstance(source, (tuple, list)) else (source,))]
     d = [dim_of(d, n) for d in (destination if isinstance(destination, (tuple, list)) else (destination,))]
     order = [i for i in range(n) if i not in s]
@@ -194,9 +200,11 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None, **named: Any) -> Tensor:
     """The tensors one after another along `dim`."""
     dim = named.get("axis", dim)
+    if isinstance(tensors, Tensor):
+        raise TypeError("cat(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
     ts = tuple(tensors)
     if not ts:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     for i, x in enumerate(ts):
         if not isinstance(x, Tensor):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
@@ -319,9 +327,16 @@ def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    if dims is None:
-        return shape.roll(input, shifts, ())
     s = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
+    if not s:
+        raise RuntimeError("`shifts` required")
+    if dims is None or (isinstance(dims, (tuple, list)) and not dims):
+        return shape.roll(input, shifts, ())
+    many = len(dims) if isinstance(dims, (tuple, list)) else 1
+    if many != len(s):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(s)}, dims:{many}")
+    if not input._array.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     return shape.roll(input, tuple(s), dims_of(dims, input._array.ndim))
 
 
@@ -341,7 +356,10 @@ def triu(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     n = input._array.ndim
-    return shape.diagonal(input, offset, dim_of(dim1, n), dim_of(dim2, n))
+    first, second = dim_of(dim1, n), dim_of(dim2, n)
+    if first == second:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return shape.diagonal(input, offset, first, second)
 
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:

@@ -115,6 +115,9 @@ def _splits(name: str, dim: int, least: int) -> Any:
         n = input._array.ndim
         if n < least:
             raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' if least > 1 else ''}, but got a tensor with {n} dimensions!")
+        if isinstance(parts, str):
+            raise TypeError(f"{name}() received an invalid combination of arguments - got (Tensor, str), but expected one of:\n"
+                            " * (Tensor input, int sections)\n * (Tensor input, tuple of ints indices)")
         d = 0 if name == "hsplit" and n == 1 else dim
         if isinstance(parts, int) and (parts <= 0 or input._array.shape[d] % parts):
             raise RuntimeError(f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input._array.shape[d]} is not divisible "

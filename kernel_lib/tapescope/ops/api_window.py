@@ -19,7 +19,7 @@ def _made(name: str, m: int, sym: bool, shape: Callable[[Any, int], Any], layout
     kind = dt.get_default_dtype() if dtype is None else dt.as_dtype(dtype)
     if not isinstance(m, int) or m < 0:
         raise ValueError(f"{name} requires non-negative window length, got M={m}")
-    if not kind.is_floating_point:
+    if kind not in (dt.float32, dt.float64):
         raise ValueError(f"{name} expects float32 or float64 dtypes, got: {kind}")
     if layout not in (None, strided):
         raise ValueError(f"{name} is implemented for strided tensors only, got: {layout}")

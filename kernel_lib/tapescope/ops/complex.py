@@ -203,6 +203,9 @@ def view_as_complex(input: Tensor) -> Tensor:
 
 
 def _real_pair(a: Tensor, b: Tensor, name: str, first: str, second: str) -> None:
+    for position, (what, t) in enumerate(((first, a), (second, b)), 1):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"{name}(): argument '{what}' (position {position}) must be Tensor, not {type(t).__name__}")
     for t in (a, b):
         if t._array.dtype.kind != "f":
             raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {a.dtype.tensor_name} and {b.dtype.tensor_name}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import device as dev
 from ..core import dtype as dt
+from ..core.pointwise import write_out
 from ..core.random import Generator, default_generator
 from ..core.tensor import Size, Tensor, wrap
 
@@ -213,6 +214,8 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     if end is None:
         start, end = 0, start
     values = [v.item() if isinstance(v, Tensor) else v for v in (start, end, step)]
+    if not all(math.isfinite(v) for v in values[:2]):
+        raise RuntimeError(f"unsupported range: {values[0]} -> {values[1]}")
     if values[2] == 0:
         raise RuntimeError("step must be nonzero")
     if (values[1] - values[0]) * values[2] < 0:
@@ -250,6 +253,9 @@ def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype:
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
+    for what, size in (("n", n), ("m", m)):
+        if size is not None and size < 0:
+            raise RuntimeError(f"{what} must be greater or equal to 0, got {size}")
     return finish(np.eye(n, m, dtype=_default(dtype)), None, device, requires_grad)
 
 
@@ -316,8 +322,11 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
     return finish(_generator(generator).permutation(n), dtype or dt.int64, device)
 
 
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None,
+                out: Tensor | None = None) -> Tensor:
     """Indices drawn with the probabilities (not necessarily normalised) of each row; PyTorch's after the same seed, see `keep_mask`."""
+    if out is not None and out._array.dtype != np.int64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype.tensor_name}")
     if input._array.ndim not in (1, 2):
         raise RuntimeError(f"prob_dist must be 1 or 2 dim (it has {input._array.ndim})")
     if input.dtype.category != 2:
@@ -346,8 +355,9 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     else:                                                  # a race of exponential clocks, each as fast as its probability
         clocks = -np.log1p(-g.uniform(p.size, np.float64))
         rows = list(np.argsort(-(p / clocks.reshape(p.shape).astype(p.dtype)), 1, kind="stable")[:, :num_samples])
-    out = np.stack(rows).astype(np.int64)
-    return wrap(out if input._array.ndim == 2 else out[0])
+    drawn = np.stack(rows).astype(np.int64)
+    found = wrap(drawn if input._array.ndim == 2 else drawn[0])
+    return found if out is None else write_out(out, found)
 
 
 # -- in place, used by initialisation -------------------------------------------------------------------------------------------------------
@@ -366,6 +376,8 @@ def uniform_(t: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Gener
     """Overwrites with uniform numbers in [from, to)."""
     low = named.get("a", named.get("from", from_))
     high = named.get("b", to)
+    if low > high:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
     d = t._array.dtype
     u = _generator(generator).uniform(t._array.size, d).reshape(t._array.shape)
     return _overwrite(t, u * d.type(high - low) + d.type(low))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import difflib
-import fnmatch
 import math
-import operator
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +11,7 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
+from .filters import compiled, unknown
 from .metric import DERIVED, Metric, digest, joined
 from .store.schema import DATABASE, TapeError
 
@@ -131,17 +128,23 @@ def below(root: Path, make: Callable[[Path, str], Run]) -> Runs:
 
 
 class Runs(Sequence[Run]):
-    """Runs in an order; every method gives new Runs and changes none."""
+    """Runs in an order; every method gives new Runs and changes none.
 
-    def __init__(self, found: Sequence[Run], root: Path | None = None) -> None:
-        self.list, self.root = list(found), root
+    `asked` says how they came of all runs below the folder `root`, for who looks again: `where` (an expression), `sort` ({by, down}), `only` (names).
+    """
+
+    def __init__(self, found: Sequence[Run], root: Path | None = None, asked: dict[str, Any] | None = None) -> None:
+        self.list, self.root, self.asked = list(found), root, asked or {}
 
     @overload
     def __getitem__(self, i: int) -> Run: ...
     @overload
     def __getitem__(self, i: slice) -> Runs: ...
     def __getitem__(self, i: int | slice) -> Run | Runs:
-        return Runs(self.list[i], self.root) if isinstance(i, slice) else self.list[i]
+        return self._part(self.list[i]) if isinstance(i, slice) else self.list[i]
+
+    def _part(self, found: list[Run]) -> Runs:
+        return Runs(found, self.root, {**self.asked, "only": [r.name for r in found]})
 
     def __len__(self) -> int:
         return len(self.list)
@@ -151,7 +154,7 @@ class Runs(Sequence[Run]):
 
     def refresh(self) -> Runs:
         """Looks again: what has been written since, and what is new."""
-        return Runs(self.list) if self.root is None else runs(self.root)
+        return Runs(self.list, None, self.asked) if self.root is None else runs(self.root)
 
     def where(self, expression: str) -> Runs:
         """Runs for which an expression over parameters and metrics is true: `lr < 0.01 and model == "mlp"`, `min(val/loss) < 0.3`, `like(name, "exp*")`.
@@ -160,7 +163,8 @@ class Runs(Sequence[Run]):
         ValueError for anything but comparisons, arithmetic, and the functions named here, and KeyError for a name that no run has.
         """
         test = compiled(expression, {n for r in self.list for n in (*r.params, *r.metrics)})
-        return Runs([r for r in self.list if test(r) is True], self.root)
+        before = self.asked.get("where")
+        return Runs([r for r in self.list if test(r) is True], self.root, {**self.asked, "where": f"({before}) and ({expression})" if before else expression})
 
     def sort(self, by: str, descending: bool = False) -> Runs:
         """In the order of a parameter or metric; runs without it come last."""
@@ -170,14 +174,14 @@ class Runs(Sequence[Run]):
                 return 2, 0, r.name
             return (0, -v if descending else v, r.name) if isinstance(v, (int, float)) else (1, str(v), r.name)
 
-        return Runs(sorted(self.list, key=rank), self.root)
+        return Runs(sorted(self.list, key=rank), self.root, {**self.asked, "sort": {"by": by, "down": descending}})
 
     def group(self, *by: str) -> dict[tuple[Any, ...], Runs]:
         """Runs by equal values of parameters."""
         found: dict[tuple[Any, ...], list[Run]] = {}
         for r in self.list:
             found.setdefault(tuple(r.get(k) for k in by), []).append(r)
-        return {k: Runs(v, self.root) for k, v in found.items()}
+        return {k: self._part(v) for k, v in found.items()}
 
     def compare(self, tag: str, by: str | Sequence[str] = ()) -> Comparison:
         """A metric of all runs over steps: the mean and the band of each group (of each run where `by` is empty). Raises KeyError when no run has it."""
@@ -185,7 +189,7 @@ class Runs(Sequence[Run]):
         groups = self.group(*names) if names else {(r.name,): Runs([r]) for r in self.list}
         bands = [b for k, g in groups.items() if (b := _band(", ".join(f"{n}={v}" for n, v in zip(names, k, strict=True)) if names else str(k[0]), g, tag)) is not None]
         if not bands:
-            raise KeyError(_unknown(tag, {n for r in self.list for n in r.metrics}))
+            raise KeyError(unknown(tag, {n for r in self.list for n in r.metrics}))
         return Comparison(tag, bands)
 
     def columns(self) -> tuple[list[str], list[str]]:
@@ -289,119 +293,3 @@ def _band(name: str, group: Runs, tag: str) -> Band | None:
     mean = plain.sum(0) / n
     std = np.sqrt(np.where(held, (table - mean) ** 2, 0).sum(0) / n)
     return Band(name, grid, mean, np.where(held, table, np.inf).min(0), np.where(held, table, -np.inf).max(0), std, n)
-
-
-# -- expressions ------------------------------------------------------------------------------------------------------------
-
-_COMPARE: dict[type, Callable[[Any, Any], Any]] = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
-                                                   ast.NotEq: operator.ne, ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b}
-_ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Mod: operator.mod}
-_OWN = ("name", "step", "state", "path", "began")
-Reader = Callable[[Run], Any]
-
-
-def compiled(expression: str, known: set[str]) -> Reader:
-    """An expression as a function of a run that gives True, False, or None where the run lacks something."""
-    if len(expression) > 2000:
-        raise ValueError("an expression of more than 2,000 characters is not read")
-    try:
-        tree = ast.parse(expression.strip(), mode="eval").body
-    except (SyntaxError, RecursionError, MemoryError, ValueError) as e:
-        raise ValueError(f"{expression!r} is no expression: {getattr(e, 'msg', None) or e}") from None
-    return _read(tree, expression, known | set(_OWN))
-
-
-def _unknown(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, 3)
-    return f"no run has {name!r}" + (f"; did you mean {', '.join(map(repr, near))}?" if near else f"; there are {', '.join(sorted(known)[:20]) or 'none'}")
-
-
-def _tag(node: ast.AST) -> str | None:
-    """A name as it is written: lr, optimizer.lr, val/loss; also as a text in quotes behind params[...] or metrics[...]."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        base = _tag(node.value)
-        return None if base is None else f"{base}.{node.attr}"
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        left, right = _tag(node.left), _tag(node.right)
-        return None if left is None or right is None else f"{left}/{right}"
-    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in ("params", "metrics") and isinstance(node.slice, ast.Constant):
-        return str(node.slice.value)
-    return None
-
-
-def _read(node: ast.AST, text: str, known: set[str]) -> Reader:
-    tag = _tag(node)
-    if tag is not None and (tag in known or not isinstance(node, ast.BinOp)):
-        if tag not in known:
-            raise KeyError(_unknown(tag, known))
-        return lambda r: r.get(tag)
-    if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, (bool, int, float, str))):
-        value = node.value
-        return lambda r: value
-    if isinstance(node, (ast.Tuple, ast.List)):
-        items = [_read(n, text, known) for n in node.elts]
-        return lambda r: [f(r) for f in items]
-    if isinstance(node, ast.BoolOp):
-        parts = [_read(n, text, known) for n in node.values]
-        if isinstance(node.op, ast.And):
-            return lambda r: all(f(r) is not None and bool(f(r)) for f in parts)
-        return lambda r: any(bool(f(r)) for f in parts)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
-        inner = _read(node.operand, text, known)
-        if isinstance(node.op, ast.Not):
-            return lambda r: None if (v := inner(r)) is None else not v
-        return lambda r: None if (v := inner(r)) is None else _tried(operator.neg, v)
-    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-        act, left, right = _ARITHMETIC[type(node.op)], _read(node.left, text, known), _read(node.right, text, known)
-        return lambda r: None if (a := left(r)) is None or (b := right(r)) is None or isinstance(a, str) or isinstance(b, str) else _tried(act, a, b)
-    if isinstance(node, ast.Compare):
-        return _comparison(node, text, known)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-        return _call(node.func.id, node.args, text, known)
-    raise ValueError(f"{text!r}: {ast.unparse(node)!r} cannot be said here; there are names, numbers, texts, comparisons, and, or, not, + - * / %, min, max, count, abs, like, has")
-
-
-def _comparison(node: ast.Compare, text: str, known: set[str]) -> Reader:
-    sides = [_read(n, text, known) for n in (node.left, *node.comparators)]
-    acts = []
-    for op in node.ops:
-        if type(op) not in _COMPARE:
-            raise ValueError(f"{text!r}: write == for {ast.unparse(node)!r}")
-        acts.append(_COMPARE[type(op)])
-
-    def test(r: Run) -> Any:
-        values = [f(r) for f in sides]
-        if any(v is None for v in values):
-            return None
-        return all(_tried(act, a, b) is True for act, a, b in zip(acts, values, values[1:], strict=False))
-
-    return test
-
-
-def _call(name: str, args: list[ast.expr], text: str, known: set[str]) -> Reader:
-    if name in ("min", "max", "count") and len(args) == 1:
-        tag = _tag(args[0])
-        if tag is None or tag not in known:
-            raise KeyError(_unknown(tag or ast.unparse(args[0]), known))
-        field = "n" if name == "count" else name
-        return lambda r: getattr(r.metrics[tag], field) if tag in r.metrics else r.params.get(tag) if field != "n" else 0
-    if name == "has" and len(args) == 1:
-        wanted = _tag(args[0]) or ast.unparse(args[0])
-        return lambda r: wanted in r.params or wanted in r.metrics
-    if name == "like" and len(args) == 2:
-        value, pattern = _read(args[0], text, known), _read(args[1], text, known)
-        return lambda r: None if (v := value(r)) is None else fnmatch.fnmatchcase(str(v), str(pattern(r)))
-    if name == "abs" and len(args) == 1:
-        inner = _read(args[0], text, known)
-        return lambda r: None if (v := inner(r)) is None else _tried(abs, v)
-    raise ValueError(f"{text!r}: there is no {name}() of {len(args)} here; there are min, max, count, abs, like, has")
-
-
-def _tried(act: Callable[..., Any], *values: Any) -> Any:
-    """None for what cannot be computed or compared: a text with a number, a division by zero."""
-    try:
-        return act(*values)
-    except (TypeError, ZeroDivisionError, OverflowError, ValueError):
-        return None

@@ -1,17 +1,18 @@
-"""A notebook as one HTML file whose views are alive, without a kernel and without a network: `jupyter nbconvert --to tapescope notebook.ipynb`.
+"""A notebook as one HTML file whose views are alive, without a kernel and without a network.
 
-nbconvert's own `--to html` shows a view's picture, or, where the states of widgets were saved, fetches what draws them from the network.
+`jupyter nbconvert --to html notebook.ipynb` does it by `LiveViews`, which the wheel's etc/jupyter/jupyter_nbconvert_config.json puts into nbconvert's HTML;
+`--to tapescope` also leaves out what nbconvert itself fetches from the network. Elsewhere add it: `HTMLExporter(preprocessors=[LiveViews])`.
 """
 
 from __future__ import annotations
 
 import base64
-import copy
 import json
 import zlib
 from typing import Any
 
 from nbconvert.exporters import HTMLExporter
+from nbconvert.preprocessors import Preprocessor
 
 from . import parts
 from .widgets import METHODS, MIME
@@ -48,30 +49,49 @@ for (const el of document.querySelectorAll('.tapescope-view')) seen.observe(el);
 """
 
 
-class NotebookExporter(HTMLExporter):  # type: ignore[misc]
-    """nbconvert's HTML, with the views of recordings alive in it. How much of a recording each view has is `tapescope.views.widgets.settings.saved_bytes` when its cell ran."""
+class LiveViews(Preprocessor):  # type: ignore[misc]
+    """Puts live views in the place of their outputs. How much of a recording each has is `tapescope.views.widgets.settings.saved_bytes` when its cell ran."""
 
-    export_from_notebook = "HTML with live Tapescope views"
-    raw_template = _TEMPLATE
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(**{**kw, "enabled": True})
 
-    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[str, Any]:
-        nb = copy.deepcopy(nb)
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         saved: list[dict[str, Any]] = []
+        last: dict[str, Any] = {}
         for out in outputs(nb):
             view = out["data"].get(MIME)
             if drawable(view):
                 picture = out["data"].get("text/html", "")
                 out["data"] = {"text/html": f'<div class="tapescope-view" data-view="{len(saved)}">{picture if isinstance(picture, str) else "".join(picture)}</div>'}
+                last = out["data"]
                 saved.append(view)
+            elif MIME in out.get("metadata", {}) or view is not None:
+                out["data"].pop(WIDGET, None)                  # its picture needs no network, what draws widgets does
+        if saved:
+            last["text/html"] += carried(saved)
         rest = [out["data"] for out in outputs(nb)]
         if not any(WIDGET in data for data in rest):
             nb.metadata.pop("widgets", None)                   # nobody is left who would need their states, and what draws them
+        return nb, resources
+
+
+class NotebookExporter(HTMLExporter):  # type: ignore[misc]
+    """nbconvert's HTML, with the views of recordings alive in it, and nothing that needs a network where nothing in the notebook asks for it."""
+
+    export_from_notebook = "HTML with live Tapescope views"
+    raw_template = _TEMPLATE
+
+    def _init_preprocessors(self) -> None:
+        super()._init_preprocessors()
+        self.register_preprocessor(LiveViews, enabled=True)
+
+    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+        rest = [out["data"] for out in outputs(nb) if not drawable(out["data"].get(MIME))]
         resources = dict(resources or {})
         resources["tapescope_scripts"] = any("application/javascript" in data or "<script" in str(data.get("text/html", "")) for data in rest)
         resources["tapescope_math"] = any("text/latex" in data for data in rest) or any(c.cell_type == "markdown" and ("$" in c.source or "\\" in c.source) for c in nb.cells)
         text, resources = super().from_notebook_node(nb, resources, **kw)
-        head, body, tail = text.rpartition("</body>")
-        return (head + carried(saved) + body + tail if saved and body else text), resources
+        return text, resources
 
 
 def outputs(nb: Any) -> list[Any]:
@@ -86,7 +106,7 @@ def drawable(view: Any) -> bool:
 
 
 def carried(saved: list[dict[str, Any]]) -> str:
-    """Recordings, the code of the views that are there, once, and what puts them together."""
+    """Recordings, the code of the views that are there, once, and what puts them together: a module, which a browser runs when it has read the whole page."""
     found = [f'<script type="application/json" id="tapescope-view-{i}">{_json(view)}</script>' for i, view in enumerate(saved)]
     for name in sorted({str(view["view"]) for view in saved}):
         code = zlib.compress((parts.BUNDLES / f"{name}.js").read_bytes(), 9)

@@ -44,12 +44,8 @@ class Settings:
 settings = Settings()
 
 
-class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
-    """One view of one recording. A page keeps one stream per kernel, however many views it shows.
-
-    `options` are the view's own ({"height": 600, "theme": "dark"}); `selection` is what is selected on the page, and selects there when it is set.
-    Raises FileNotFoundError when the page's half of the view has not been built.
-    """
+class PageView(anywidget.AnyWidget):  # type: ignore[misc]
+    """What a page draws, in a cell: the half of it that Python has. Raises FileNotFoundError when the page's half has not been built."""
 
     options = traitlets.Dict().tag(sync=True)
     recording = traitlets.Unicode("latest").tag(sync=True)
@@ -60,22 +56,48 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
     _esm = traitlets.Unicode("").tag(sync=True)             # read when a view is made, so that a view not built yet harms no other
 
     view: ClassVar[str] = ""
+
+    def __init__(self, recording: str, options: dict[str, Any]) -> None:
+        bundle = parts.BUNDLES / f"{self.view}.js"
+        if not bundle.exists():
+            raise FileNotFoundError(f"the {self.view} view has not been built: {bundle.name} is missing. Run `npm run build` in the repository, "
+                                    f"or install a released wheel; its picture and figure need no build: views.static, views.figures")
+        super().__init__(options=options, recording=recording, _esm=bundle.read_text(encoding="utf-8"))
+        connect(self)
+
+    def to_svg(self) -> str:
+        """The picture as SVG text."""
+        raise NotImplementedError
+
+    def to_png(self, path: str | Path | None = None, scale: float = 2.0) -> Any:
+        """The picture as PNG: its bytes, or the path that they were written to; `scale` pixels per unit. Needs the extra `png`."""
+        from .png import to_png
+
+        return to_png(self.to_svg(), path, scale)
+
+    def _live(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What anywidget would display."""
+        result = super()._repr_mimebundle_(**kwargs)
+        return result if isinstance(result, tuple) else (result or {}, {})
+
+
+class TapeView(PageView):
+    """One view of one recording. A page keeps one stream per kernel, however many views it shows.
+
+    `options` are the view's own ({"height": 600, "theme": "dark"}); `selection` is what is selected on the page, and selects there when it is set.
+    """
+
     picture: ClassVar[Callable[..., str]]
     figure: ClassVar[Callable[..., Any]]
 
     def __init__(self, tape: Tape, **options: Any) -> None:
-        bundle = parts.BUNDLES / f"{self.view}.js"
-        if not bundle.exists():
-            raise FileNotFoundError(f"the {self.view} view has not been built: {bundle.name} is missing. Run `npm run build` in the repository, "
-                                    f"or install a released wheel; tape.{self.view}'s picture and figure need no build: views.static, views.figures")
         self.tape = tape
-        super().__init__(options=options, recording=tape.id, _esm=bundle.read_text(encoding="utf-8"))
+        super().__init__(tape.id, options)
         self.observe(self._selected, "selection")
         if tape.state == "stopped":
             self._keep()
         else:
             self._unlisten = tape.listen(self._ended)
-        connect(self)
 
     def _selected(self, change: Any) -> None:
         self.tape.memory["selection"] = dict(change["new"])
@@ -97,7 +119,6 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
         return {}
 
     def to_svg(self) -> str:
-        """The picture as SVG text."""
         return type(self).picture(self.tape, **self._asked())
 
     def to_plotly(self) -> Any:
@@ -105,8 +126,7 @@ class TapeView(anywidget.AnyWidget):  # type: ignore[misc]
         return type(self).figure(self.tape, **self._asked())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        result = super()._repr_mimebundle_(**kwargs)
-        bundle, metadata = result if isinstance(result, tuple) else (result or {}, {})
+        bundle, metadata = self._live(**kwargs)
         words = f"{self.view} of {self.tape!r}"
         svg = self.to_svg()
         if self.tape.state == "stopped" and (data := kept(self.tape)):

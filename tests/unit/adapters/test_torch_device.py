@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: the adapt
 
 import torch.nn as nn  # noqa: E402
 
+import tapescope as ts  # noqa: E402
 from tapescope.adapters import torch as tst  # noqa: E402
 from tapescope.adapters.torch import arrays, recorder, times  # noqa: E402
 from tapescope.adapters.torch.arrays import Away  # noqa: E402
@@ -156,6 +157,36 @@ def test_what_is_not_finite_is_found_where_it_began(away: Any) -> None:
         opt.step()
     assert tape.error is None, tape.error_text
     assert [f.title for f in tape.findings() if f.rule == "non-finite"] == ["the gradient at SqrtBackward0 holds non-finite values of 64"]
+
+
+def test_probes_copies_and_kernels_of_what_lies_there(away: Any) -> None:
+    away(copies=True)
+    model, loss = MODELS["mlp"]()
+    opt = torch.optim.SGD(model.parameters(), 0.1)
+    with tst.record(model, values="full", kernels=True) as tape:
+        for key in ("activation/1", "weight/4.weight", "grad/0.bias", "input/2"):
+            tape.probe(key)
+        for _ in range(3):
+            opt.zero_grad()
+            loss().backward()
+            opt.step()
+    assert tape.error is None, tape.error_text
+    copies = {f.meta["key"]: f.meta["shape"] for f in tape.frames("tensor", max_bytes=1 << 30)[0]}
+    assert copies["activation/1"] == [32, 16] and copies["weight/4.weight"] == [3, 16] and copies["grad/0.bias"] == [16] and copies["output/0"] == [32, 16]
+    assert tape.recorder.values.labels[0].shape == (32,)
+    relu = next(k for k in tape.kernels() if k.op == "relu")
+    assert relu.forward[0].name == "aten::relu" and [k.name for k in relu.backward] == ["aten::threshold_backward"], "what is asked is not the model's"
+
+
+def test_native_models_may_be_beside_it(away: Any) -> None:
+    away()
+    model, loss = MODELS["mlp"]()
+    with tst.record(model) as tape:
+        loss().backward()
+        w = ts.ones(3, requires_grad=True)
+        for _ in range(2):
+            (w * 2).sum().backward()
+    assert tape.error is None, tape.error_text
 
 
 def test_a_scaler_is_understood_there(away: Any) -> None:

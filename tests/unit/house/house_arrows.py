@@ -81,7 +81,7 @@ OTHERS_LATER: Mapping[str, set[str]] = {
     "tape": {"cupy", "pandas"},
     "distributed": {"cupy", "mpi4py"},
     "link": {"comm"},
-    "views": {"IPython", "pandas", "plotly", "pyarrow"},
+    "views": {"IPython", "pandas", "plotly", "pyarrow", "resvg_py"},
 }
 
 # Modules that load their own room's parts by names that are only known as they run, and one that loads what a file names when its user trusts the file.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -53,6 +54,34 @@ def test_runs_are_listed_and_filtered(folder: Path) -> None:
     assert ask("runs.list", path=str(folder), where="lr <").startswith("'lr <' is no expression")
     assert ask("runs.list", path=str(folder), where="rate > 1").startswith("no run has 'rate'")
     assert ask("runs.list", path=str(folder / "no such")).endswith("is no folder")
+
+
+def test_a_metric_is_compared_by_groups(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ask("runs.compare", path=str(folder), tag="loss", by=["lr"])
+    assert found["tag"] == "loss" and [(b["name"], b["runs"], b["steps"]) for b in found["bands"]] == [("lr=0.1", 2, [0, 1, 2]), ("lr=0.01", 1, [0, 1, 2])]
+    assert all(lo <= m <= hi for b in found["bands"] for lo, m, hi in zip(b["low"], b["mean"], b["high"], strict=True)) and found["groups"] == 2
+    want = ts.runs(folder).where("has(lr)").compare("loss", by="lr").bands[0]
+    assert found["bands"][0]["mean"] == pytest.approx(want.mean.tolist(), rel=1e-5)
+    monkeypatch.setattr(runs.Runs, "compare", None)                    # the same question is not computed again while no file changes
+    assert ask("runs.compare", path=str(folder), tag="loss", by=["lr"]) == found
+    monkeypatch.undo()
+    each = ask("runs.compare", path=str(folder), tag="loss", where="lr > 0.05", only=["a", "deep/b"])
+    assert [b["name"] for b in each["bands"]] == ["a"]
+    assert [r["name"] for r in ask("runs.list", path=str(folder), only=["a", "deep/b"])["runs"]] == ["a", "deep/b"]
+    assert ask("runs.compare", path=str(folder), tag="lss").startswith("no run has 'lss'; did you mean 'loss'")
+
+
+def test_a_comparison_is_as_large_as_a_page_can_draw(tmp_path: Path) -> None:
+    for i in range(runs.GROUPS + 2):
+        with ts.record(tmp_path / f"r{i:02}") as tape:
+            for step in range(runs.POINTS + 50):
+                tape.log_scalar("x", 1 / 3 + step)
+                tape.step()
+    found = ask("runs.compare", path=str(tmp_path), tag="x")
+    assert len(found["bands"]) == runs.GROUPS and found["groups"] == runs.GROUPS + 2
+    steps = found["bands"][0]["steps"]
+    assert len(steps) <= runs.POINTS and steps[0] == 0 and steps[-1] == ts.runs(tmp_path)[0].series("x")[0][-1]
+    assert len(json.dumps(found)) < 256 << 10
 
 
 def test_what_has_not_changed_is_not_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

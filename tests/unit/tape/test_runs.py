@@ -111,7 +111,8 @@ def test_comparison_has_mean_and_band(found: Any) -> None:
 
 
 def test_what_a_notebook_shows(found: Any) -> None:
-    page = found._repr_mimebundle_()["text/html"]
+    bundle = found._repr_mimebundle_()
+    page = (bundle if isinstance(bundle, dict) else bundle[0])["text/html"]      # with the live view, where that is built
     assert "cnn&lt;b&gt;" in page and "<b>" not in page and "exp2" in page
     assert page.index("<th>lr</th>") < page.index("<th>batch</th>")   # what differs comes first
     words = repr(found)
@@ -135,3 +136,10 @@ def test_a_run_opens_and_one_that_grows_is_seen(tmp_path: Path) -> None:
     assert again[0].state == "stopped" and again[0].tape.step_number == 3 and again[0].series("loss")[0].tolist() == [0, 1, 2]
     with pytest.raises(FileNotFoundError):
         ts.runs(tmp_path / "nowhere")
+
+
+def test_a_part_of_the_runs_knows_how_it_came(found: Any) -> None:
+    part = found.where("has(seed)").where("lr > 0.05").sort("val/loss", descending=True)
+    assert part.asked == {"where": "(has(seed)) and (lr > 0.05)", "sort": {"by": "val/loss", "down": True}}
+    assert names(found.where(part.asked["where"])) == names(found.where("has(seed)").where("lr > 0.05"))
+    assert part[:1].asked["only"] == [part[0].name] and found.asked == {}

@@ -65,6 +65,31 @@ def test_what_is_not_ours_is_left_alone(tape: Tape) -> None:
     assert "tapescope-view" not in plain
 
 
+def test_plain_html_has_them_where_the_wheel_has_said_so(tape: Tape, tmp_path: Path) -> None:
+    """By the file that the wheel installs, as `jupyter nbconvert --to html` reads it."""
+    from nbconvert.exporters import HTMLExporter
+    from nbconvert.nbconvertapp import NbConvertApp
+
+    settings = Path(__file__).parents[3] / "extension/nbconvert/jupyter_nbconvert_config.json"
+    app = NbConvertApp(config_file=str(settings))
+    app.load_config_file(suppress_errors=False)
+    nb = notebook(MetricsView(tape)._repr_mimebundle_()[0], {"text/plain": "3"})
+    text, _ = HTMLExporter(config=app.config).from_notebook_node(nb)
+    assert text.count('class="tapescope-view"') == 1 and len(scripts(text, "tapescope-code-metrics")) == 1
+    assert "widget-state+json" not in text                       # nothing that would be fetched to draw them
+    assert "tapescope-view" not in HTMLExporter().from_notebook_node(nb)[0]
+    again, _ = NotebookExporter(config=app.config).from_notebook_node(nb)
+    assert again.count('class="tapescope-view"') == 1 and len(scripts(again, "tapescope-code-metrics")) == 1
+
+
+def test_what_has_a_picture_alone_shows_it_without_a_network(tape: Tape) -> None:
+    bundle = {WIDGET: {"model_id": "m", "version_major": 2, "version_minor": 0}, "text/html": "<b>the table</b>", "text/plain": "runs"}
+    nb = notebook(bundle)
+    nb.cells[1].outputs[0].metadata[MIME] = {"view": "runs"}
+    text, _ = NotebookExporter().from_notebook_node(nb)
+    assert "<b>the table</b>" in text and "widget-state+json" not in text
+
+
 def test_the_size_is_what_the_user_allows(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
     from tapescope.views import widgets
 

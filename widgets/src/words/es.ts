@@ -10,6 +10,7 @@ export const es: Record<string, string> = {
   // Runs
   'Folder': 'Carpeta', 'Folder, as the kernel sees it': 'Carpeta, como la ve el kernel', 'Filter runs by an expression': 'Filtrar ejecuciones con una expresión', '{0} of {1} runs': '{0} de {1} ejecuciones', '{0} runs': '{0} ejecuciones',
   'Opening {0}': 'Abriendo {0}', '{0} is open: choose it among the recordings': '{0} está abierta: elíjala entre las grabaciones', 'The runs could not be listed': 'No se pudieron listar las ejecuciones', 'No run is like that': 'Ninguna ejecución es así', 'No runs here yet': 'Aún no hay ejecuciones aquí',
+  'Group': 'Agrupar', 'Compare': 'Comparar', '1 run': '1 ejecución', '{0} from {1} to {2}': '{0} de {1} a {2}', '{0} over steps': '{0} a lo largo de los pasos', 'as they were when the notebook was saved': 'como estaban al guardar el cuaderno',
   'Runs are listed where a kernel runs': 'Las ejecuciones se listan donde hay un kernel', 'It is open: show it': 'Está abierta: mostrarla', 'Open it': 'Abrirla', 'The kernel has opened it, and does not list it yet': 'El kernel la ha abierto y aún no la lista', 'Age': 'Antigüedad',
   // Dashboard
   'Width of the right side': 'Ancho del lado derecho', 'Height of the metrics': 'Altura de las métricas', 'Width of the findings': 'Ancho de los hallazgos', 'Follow the newest step': 'Seguir el paso más reciente',

@@ -20,6 +20,7 @@ from ...tape.values import Values
 from ...tape.walk import CHECK, FILLS, NOTE, RELU, Step
 from .arrays import Away, quietly
 from .device import DevicePack, Segments, Waiting, line_of, magnitude, magnitudes, norms, trimmed
+from .mirror import Mirror
 
 if TYPE_CHECKING:
     from .recorder import TorchRecorder
@@ -195,8 +196,7 @@ class DeviceValues(Values):
     def backward_end(self) -> None:
         super().backward_end()
         if self.away:
-            grads = [t._tensor.grad for ref, _ in self.leaves[:8] if (t := ref()) is not None]
-            self._left = [(id(g), -1 if g is None else g._version) for g in grads]
+            self._left = [_left(t) for ref, _ in self.leaves[:8] if (t := ref()) is not None]
         asked, self._gradients = list(self._gradients.values()), {}
         if asked:
             def tell(found: Any) -> None:
@@ -222,9 +222,9 @@ class DeviceValues(Values):
         """Whether the leaves of the newest backward have been updated, or their gradients taken away or set to zero, since."""
         if not self.away:
             return super().cleared()
-        for (ref, version), grad in zip(self.leaves[:8], self._left, strict=False):
+        for (ref, version), left in zip(self.leaves[:8], self._left, strict=False):
             t = ref()
-            if t is None or t._version != version or (t._tensor.grad is None) or (id(t._tensor.grad), t._tensor.grad._version) != grad:
+            if t is None or t._version != version or _left(t) != left:
                 return True
         return False
 
@@ -268,6 +268,12 @@ class DeviceValues(Values):
     def settled_norms(self, values: list[float]) -> list[float]:
         self.waiting.settle()
         return super().settled_norms(values)
+
+
+def _left(t: Any) -> tuple[int, int]:
+    """Which tensor a leaf's gradient is, one of ours perhaps, and in which version; nothing of it is read."""
+    grad = t._tensor.grad if isinstance(t, Mirror) else t._grad
+    return id(grad), -1 if grad is None else grad._version
 
 
 def _comes_from(g: Graph, row: int, bad: set[int], queried: set[int]) -> bool:

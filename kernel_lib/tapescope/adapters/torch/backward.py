@@ -38,6 +38,8 @@ class NodeWatch:
             return
         try:
             now = clock()
+            if r.kernels is not None:
+                r.kernels.aside = True
             if r.times.on:
                 r.times.node_ends()
             if r.node_ticks and r.node_began:
@@ -55,14 +57,23 @@ class NodeWatch:
             r.spent += r.node_began - now
         except Exception as e:
             r.fail(e)
+        finally:
+            if r.kernels is not None:
+                r.kernels.aside = False
 
     def after(self, grads_in: Any, grads_out: Any) -> None:
         """For nodes whose derivative may be infinite. PyTorch's `grad_inputs` are what the node gives."""
+        kernels = self.r.kernels
         try:
+            if kernels is not None:
+                kernels.aside = True
             self.r.values.danger(self.row, self, tuple([array_of(g) for g in grads_out if g is not None]),
                                  tuple([array_of(g) for g in grads_in if g is not None]))
         except Exception as e:
             self.r.fail(e)
+        finally:
+            if kernels is not None:
+                kernels.aside = False
 
 
 def watched(r: TorchRecorder, run: Any, outputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as markup
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,37 @@ def runs_html(runs: Runs, most: int = 100) -> str:
         rows.append("<tr>" + "".join(f"<td>{markup.escape(c)}</td>" for c in cells) + "</tr>")
     more = f"<p>and {len(runs) - most} more</p>" if len(runs) > most else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{more}"
+
+
+def runs_svg(runs: Runs, group: Sequence[str] = (), most: int = 24) -> str:
+    """The same table as a picture, groups of equal parameters one under the other."""
+    params, metrics = runs.columns()
+    params, metrics = params[:8], metrics[:6]
+    head = ["run", "steps", *params, *metrics]
+    groups = runs.group(*group) if group else {(): runs}
+    lines: list[list[str]] = []
+    for key, members in groups.items():
+        if group:
+            lines.append([f"{', '.join(f'{n} = {short(v)}' for n, v in zip(group, key, strict=True))}: {len(members)} run{'s' * (len(members) != 1)}"])
+        lines += [[r.name, r.error or f"{r.step:,}", *(short(r.params.get(k)) for k in params), *(short(r.metrics[k].last) if k in r.metrics else "" for k in metrics)] for r in members]
+    shown = lines[:most]
+    wide = [min(max(len(row[i]) for row in [head, *shown] if len(row) > 1), 26) for i in range(len(head))]
+    ends = np.cumsum([7.2 * w + 16 for w in wide]) + 12
+    parts, y = [], 24.0
+    for n, row in enumerate([head, *shown]):
+        if len(row) == 1:
+            parts.append(text(14, y, row[0], weight=600, size=11))
+        for i, cell in enumerate(row if len(row) > 1 else ()):
+            style: dict[str, Any] = {"weight": 600, "fill": MUTED} if n == 0 else {}
+            x = 14 if i == 0 else float(ends[i]) - 8
+            parts.append(text(x, y, cell, size=11, anchor="start" if i == 0 else "end", width=26, **style))
+        if n == 0:
+            parts.append(polyline([(10, y + 6), (float(ends[-1]), y + 6)], LINE, width=1))
+        y += 19
+    if len(lines) > most:
+        parts.append(text(14, y, f"and {len(lines) - most} more", size=10.5, fill=MUTED))
+        y += 17
+    return document(float(ends[-1]) + 8, y, parts, f"{len(runs)} runs")
 
 
 def comparison_svg(c: Comparison) -> str:

@@ -10,6 +10,7 @@ from html import escape
 
 INK, MUTED, LINE, PAPER = "#1f2430", "#5d6678", "#d5d9e2", "#fbfbfd"
 FORWARD, BACKWARD, TROUBLE, GOOD = "#2f6fde", "#c2571a", "#c0293b", "#2a8a64"
+SANS, MONO = "system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif", "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 SERIES = ("#2f6fde", "#c2571a", "#2a8a64", "#8b4fc4", "#a87b00", "#3c8dad", "#b3446c", "#5f6b2d", "#7a6a5a", "#1f2430")
 
 
@@ -49,14 +50,14 @@ def polyline(points: Iterable[tuple[float, float]], stroke: str, *, width: float
 def document(width: float, height: float, parts: Iterable[str], title: str) -> str:
     """A whole SVG on its own paper, with a title for those who listen."""
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
-            f'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"><title>{clean(title)}</title>'
+            f'font-family="{SANS}"><title>{clean(title)}</title>'
             f'{rect(0.5, 0.5, width - 1, height - 1, PAPER, stroke=LINE, radius=6)}{"".join(parts)}</svg>')
 
 
 def empty(title: str, line: str) -> str:
     """What an empty view shows: the next line to type."""
     return document(max(300, 40 + 7.4 * len(line)), 68, [text(16, 28, title, size=13, weight=600),
-                                                         f'<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace">{text(16, 50, line, size=12, fill=MUTED)}</g>'], title)
+                                                         f'<g font-family="{MONO}">{text(16, 50, line, size=12, fill=MUTED)}</g>'], title)
 
 
 def size_of(svg: str) -> tuple[float, float]:
