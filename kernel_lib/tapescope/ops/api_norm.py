@@ -20,6 +20,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     """(x - mean) / sqrt(var + eps) * weight + bias per channel; in training the batch's moments, which also move the running ones."""
     a = input._array
     if a.ndim < 2:
+        if a.ndim and not a.size and (not training or running_mean is None or not running_mean._array.size):
+            return input.clone()                            # no channel
         raise ValueError(f"expected at least 2D input (got {a.ndim}D input)")
     if training and (a.shape[0] if a.ndim else 0) * _prod(a.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")

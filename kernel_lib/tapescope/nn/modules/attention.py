@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from ...core import dtype as dt
 from ...core.tensor import Tensor
-from ...ops.api_linalg import matmul
-from ...ops.api_shape import cat
-from ...ops.creation import empty, zeros
+from ...ops.api_heads import attend, check_ranks, masked
+from ...ops.creation import empty
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -62,13 +59,7 @@ class MultiheadAttention(Module):
     def forward(self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None, need_weights: bool = True,
                 attn_mask: Tensor | None = None, average_attn_weights: bool = True, is_causal: bool = False) -> tuple[Tensor, Tensor | None]:
         """`key_padding_mask` (N, S) and `attn_mask` (L, S) or (N heads, L, S): True, or -inf, where nothing may be attended to."""
-        single = query.ndim == 2
-        if query.ndim not in (2, 3):
-            raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor")
-        for name, t in (("key", key), ("value", value)):
-            if t.ndim != query.ndim:
-                raise AssertionError(f"For {'unbatched (2-D)' if single else 'batched (3-D)'} `query`, expected `key` and `value` to be "
-                                     f"{query.ndim}-D but found {name} of {t.ndim}-D")
+        single = check_ranks(query, key, value)
         if query.shape[-1] != self.embed_dim:
             raise AssertionError(f"was expecting embedding dimension of {self.embed_dim}, but got {query.shape[-1]}")
         if is_causal and attn_mask is None:
@@ -79,24 +70,10 @@ class MultiheadAttention(Module):
         same = query is key and key is value
         q, k, v = self._project(*[self._batch_first(t, single) for t in (query, key, value)], same)  # type: ignore[call-arg, arg-type]
         n, length = q.shape[0], q.shape[1]
-        mask = self._mask(attn_mask, key_padding_mask, n, length, k.shape[1], q.dtype)
-        if self.bias_k is not None:
-            k, v = (cat([t, b.expand(n, 1, self.embed_dim)], 1) for t, b in ((k, self.bias_k), (v, self.bias_v)) if b is not None)
-        if self.add_zero_attn:
-            k, v = (cat([t, zeros((n, 1, self.embed_dim), dtype=t.dtype, device=t.device)], 1) for t in (k, v))
-        if mask is not None and k.shape[1] != mask.shape[-1]:
-            mask = F.pad(mask, (0, k.shape[1] - mask.shape[-1]))
-        q, k, v = (t.reshape(n, -1, self.num_heads, self.head_dim).transpose(1, 2) for t in (q, k, v))
-        p = self.dropout if self.training else 0.0
-        weights = None
-        if need_weights:
-            scores = matmul(q * (1 / math.sqrt(self.head_dim)), k.transpose(-2, -1))
-            weights = F.dropout(F.softmax(scores if mask is None else scores + mask, -1), p)
-            y = matmul(weights, v)
-            weights = weights.mean(1) if average_attn_weights else weights
-        else:
-            y = F.scaled_dot_product_attention(q, k, v, mask, p)
-        y = self.out_proj(y.permute(2, 0, 1, 3).reshape(length * n, self.embed_dim)).view(length, n, self.embed_dim)
+        mask = masked(attn_mask, key_padding_mask, n, self.num_heads, length, k.shape[1], q.dtype)
+        y, weights = attend(q, k, v, self.num_heads, mask, self.bias_k, self.bias_v, self.add_zero_attn, self.dropout if self.training else 0.0,
+                            need_weights, average_attn_weights)
+        y = self.out_proj(y).view(length, n, self.embed_dim)
         if single:
             return y.squeeze(1), None if weights is None else weights.squeeze(0)
         return (y.transpose(1, 0) if self.batch_first else y), weights
@@ -116,29 +93,3 @@ class MultiheadAttention(Module):
             weights = self.in_proj_weight.chunk(3)
         biases = (None, None, None) if b is None else b.chunk(3)
         return tuple(F.linear(t, w, c) for t, w, c in zip((query, key, value), weights, biases, strict=True))
-
-    def _mask(self, attn: Tensor | None, padding: Tensor | None, n: int, length: int, source: int, dtype: Any) -> Tensor | None:
-        """Both masks as one that is added to the scores (n, heads, length, source)."""
-        whole = None
-        if attn is not None:
-            shapes = {2: (length, source), 3: (n * self.num_heads, length, source)}
-            if attn.ndim not in shapes:
-                raise RuntimeError(f"attn_mask's dimension {attn.ndim} is not supported")
-            if tuple(attn.shape) != shapes[attn.ndim]:
-                raise RuntimeError(f"The shape of the {attn.ndim}D attn_mask is {attn.shape}, but should be {shapes[attn.ndim]}.")
-            attn = _additive(attn, "attn_mask", dtype)
-            whole = attn if attn.ndim == 2 else attn.view(n, self.num_heads, length, source)
-        if padding is not None:
-            if tuple(padding.shape) != (n, source):
-                raise AssertionError(f"Expected key_padded_mask.shape to be {(n, source)}, but got {tuple(padding.shape)}")
-            padding = _additive(padding, "key_padding_mask", dtype).view(n, 1, 1, source)
-            whole = padding if whole is None else whole + padding
-        return whole
-
-
-def _additive(mask: Tensor, name: str, dtype: Any) -> Tensor:
-    if mask.dtype is dt.bool_:
-        return zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(mask, float("-inf"))
-    if not mask.dtype.is_floating_point:
-        raise AssertionError(f"only bool and floating types of {name} are supported")
-    return mask
