@@ -79,12 +79,13 @@ def _export(args: Any) -> int:
 def _merge(args: Any) -> int:
     """Puts recordings of several processes side by side, so that they are read as one; the first is rank 0."""
     from .tape.store import StoredTape, TapeError
+    from .tape.store.structures import FOLDER
 
     target = Path(args.to)
     if target.exists() and any(target.iterdir()):
         raise TapeError(f"{target} is not empty")
     for i, path in enumerate(args.paths):
-        StoredTape(path).save(target / f"rank{i}")
+        StoredTape(path).save(target / f"rank{i}", target / FOLDER)
     print(target)
     return 0
 

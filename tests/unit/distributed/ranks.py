@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,27 @@ def gone() -> dict[str, Any]:
     return {}
 
 
+def killed() -> dict[str, Any]:
+    """Rank 0 dies in the middle, with no chance to say so."""
+    rank = dist.get_rank()
+    model = build()
+    opt = optim.SGD(model.parameters(), lr=0.1)
+    x, y = data()
+    with ts.record(FOLDER / "run") as tape:
+        for step in range(3):
+            opt.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            opt.step()
+            tape.log_scalar("own", step)
+            if rank == 0 and step == 1:
+                time.sleep(0.5)
+                (FOLDER / "0.json").write_text("{}")
+                os._exit(0)
+    return {}
+
+
 if __name__ == "__main__":
     dist.init_process_group(sys.argv[1], timeout=60)
-    result = {"collectives": collectives, "train": train, "train-norm": train, "unused": unused, "wrong": wrong, "gone": gone}[sys.argv[2]]()
+    result = {"collectives": collectives, "train": train, "train-norm": train, "unused": unused, "wrong": wrong, "gone": gone, "killed": killed}[sys.argv[2]]()
     (FOLDER / f"{dist.get_rank()}.json").write_text(json.dumps(result))
     dist.destroy_process_group()

@@ -19,6 +19,8 @@ import tapescope as ts
 import tapescope.nn.functional as F
 from tapescope import distributed as dist
 from tapescope import nn, optim
+from tapescope.tape.store import StoredTape, TapeError
+from tapescope.tape.store.structures import FOLDER
 from tapescope.utils.data import DistributedSampler
 
 SCRIPT = Path(__file__).parent / "ranks.py"
@@ -108,6 +110,58 @@ def test_gradients_are_those_of_one_process(backend: str, world: int, tmp_path: 
 
     assert "rank1/own" in Packed(tape, 1_000_000).texts
     assert [r.name for r in ts.runs(tmp_path)] == ["run"] and ts.runs(tmp_path)[0].metrics["rank1/own"].last == 103.0
+    shared_once(tmp_path / "run", world)
+
+
+def shared_once(run: Path, world: int) -> None:
+    """Each structure lies in one file, and every rank is whole without the others."""
+    files = sorted(p.name for p in (run / FOLDER).iterdir())
+    tapes: list[Any] = [StoredTape(run / f"rank{r}") for r in range(world)]
+    assert len(files) == len(tapes[0].graphs) >= 1 and not [f for f in files if f.startswith(".")]
+    want = [g.to_dict() for _, g in sorted(tapes[0].graphs.items())]
+    for t in tapes:
+        assert list(t._shelf.verify()) == [] and t._shelf.meta["schema"] == 2
+        blocks = [b for b in t._shelf.blocks("graph") if b.meta and "shared" in b.meta]
+        assert blocks and {f"{b.meta['shared']}.bin" for b in blocks if b.meta} <= set(files) and not any(b.columns for b in t._shelf.blocks("graph"))
+        for (_, g), w in zip(sorted(t.graphs.items()), want, strict=True):
+            mine = g.to_dict()
+            assert mine.keys() == w.keys() and len(mine["op_name"]) > 3
+            assert [t.strings[i] for i in mine["op_name"]] == [tapes[0].strings[i] for i in w["op_name"]]
+            assert {k: v.tolist() for k, v in mine.items() if v.dtype != np.uint32} == {k: v.tolist() for k, v in w.items() if v.dtype != np.uint32}
+    whole = ts.load_tape(run).save(run.with_name("copy"))              # all of it: structures once again
+    assert sorted(p.name for p in (whole / FOLDER).iterdir()) == files
+    alone = StoredTape(tapes[-1].save(run.with_name("one")))           # one rank: it takes its structures along
+    shutil.rmtree(run / "rank0")                                      # rank 0 is gone, the others do not need it
+    assert len(alone.graphs) == len(ts.load_tape(run).graphs) == len(want)
+    target = next((run / FOLDER).iterdir())
+    target.write_bytes(target.read_bytes()[:-1] + b"?")
+    assert any("its content is not what its name says" in line for line in StoredTape(run / "rank1")._shelf.verify())
+    shutil.rmtree(run / FOLDER)
+    lost: Any = ts.load_tape(run / "rank1")
+    assert [v for f in lost.frames("scalars", id="own")[0] for v in f.columns["value"].tolist()] == [100, 101, 102, 103]              # what is its own can be read
+    with pytest.raises(TapeError, match=r"structures/[0-9a-f]{32}\.bin is missing: ranks keep the structures that they share there"):
+        _ = lost.graphs
+
+
+def test_a_rank_that_was_killed_and_one_that_cannot_be_read_leave_the_others(tmp_path: Path) -> None:
+    launch("gloo", "killed", 2, tmp_path)
+    tape: Any = ts.load_tape(tmp_path / "run")
+    assert tape.state == "stopped" and len(tape.tapes) == 2 and tape.graphs and "rank 0: the program that wrote this recording ended" in " ".join(tape.status()["notes"])
+    assert [len(f.columns["value"]) for tag in ("own", "rank1/own") for f in tape.frames("scalars", id=tag)[0]] == [2, 3]
+    assert len(list((tmp_path / "run" / FOLDER).iterdir())) == 1      # written by who came first, used by both
+    (tmp_path / "run" / "rank0" / "tape.db").write_bytes(b"nonsense" * 99)
+    for end in ("-wal", "-shm"):
+        (tmp_path / "run" / "rank0" / f"tape.db{end}").unlink(missing_ok=True)
+    rest: Any = ts.load_tape(tmp_path / "run")
+    assert len(rest.tapes) == 1 and rest.graphs and any("rank0 cannot be read and is left out" in n for n in rest.status()["notes"])
+
+
+def test_ranks_of_a_second_run_take_another_folder_together(tmp_path: Path) -> None:
+    for n in range(2):
+        launch("gloo", "train", 2, tmp_path)
+        assert [r.name for r in ts.runs(tmp_path)] == ["run", "run-2"][:n + 1]
+    again: Any = ts.load_tape(tmp_path / "run-2")
+    assert len(again.tapes) == 2 and len(list((tmp_path / "run-2" / FOLDER).iterdir())) == len(again.graphs)
 
 
 def test_buffers_are_those_of_rank_0(tmp_path: Path) -> None:
@@ -174,7 +228,8 @@ def test_a_rank_with_another_structure_is_a_finding(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "tapescope", "merge", "--to", str(tmp_path / "both"), str(tmp_path / "part0"), str(tmp_path / "part1")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     tape: Any = ts.load_tape(tmp_path / "both")
-    assert [f.title for f in tape.findings() if f.rule == "ranks"] == ["rank 1 has another structure than rank 0"]
+    (told,) = [f for f in tape.findings() if f.rule == "ranks"]
+    assert told.title == "rank 1 has another structure than rank 0" and "is tanh, there relu" in told.cause and told.source[0].endswith("test_distributed.py")
     assert "rank 1 +" in tape.status()["notes"][0]
 
 

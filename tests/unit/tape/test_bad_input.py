@@ -61,7 +61,7 @@ def test_a_run_that_says_it_began_in_the_future(tmp_path: Path) -> None:
         altered(tmp_path / name, f"UPDATE meta SET value='{began}' WHERE name='created'")
     found = ts.runs(tmp_path)
     assert {r.name: bool(r.error) for r in found} == {"future": False, "before": False, "words": True}
-    assert "future" in repr(found) and "<table" in found._repr_mimebundle_()["text/html"]
+    assert "future" in repr(found) and "<table" in found._repr_mimebundle_()[0]["text/html"]
 
 
 def test_steps_that_repeat_or_go_back_are_kept_as_they_came(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_markup_stays_text(tmp_path: Path) -> None:
         train(3, tape=tape)
         tape.log_scalar(MARKUP, 0.5)
     got = ts.load_tape(tmp_path / "a")
-    shown = [static.metrics_svg(got), static.graph_svg(got), str(got._repr_mimebundle_()["text/html"]), ts.runs(tmp_path)._repr_mimebundle_()["text/html"]]
+    shown = [static.metrics_svg(got), static.graph_svg(got), str(got._repr_mimebundle_()[0]["text/html"]), ts.runs(tmp_path)._repr_mimebundle_()[0]["text/html"]]
     assert all("<img src=x" not in text for text in shown) and any("&lt;img" in text for text in shown)
 
 

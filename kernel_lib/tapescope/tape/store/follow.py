@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.state import process
 from ..frame import Column
 from ..metric import DERIVED, Metric, digest, joined
 from .disk import Disk, being_written
@@ -23,6 +24,7 @@ from .passes import clock_rows, gradient_rows
 from .schema import DATABASE, DTYPES, TapeError, kind_of
 from .series import KINDS as SERIES
 from .series import Series
+from .structures import FOLDER, Structures
 
 if TYPE_CHECKING:
     from ..log import RowLog
@@ -61,8 +63,11 @@ class Follower:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self.flushes, self.spent = 0, 0.0
+        self._structures: Structures | None = None             # of a rank: what it shares with the others
         try:
-            self.path = free(self.path)
+            self.path = free(self.path, ranked := process.rank is not None and self.path.name == f"rank{process.rank}")
+            if ranked:
+                self._structures = Structures(self.path.parent / FOLDER)
             if self.path != Path(path):
                 self._trouble("taken", "info", f"this recording is in {self.path}", f"{path} holds another one, which is kept",
                               "give every run a path of its own, or remove the old one")
@@ -144,11 +149,13 @@ class Follower:
         version = tape.version
         cursors, counts, labelled = dict(self._cursors), dict(self._counts), (set(self._labelled), set(self._unlabelled))
         marks = {k: s.mark() for k, s in self._series.items()}
+        shared = self._structures.mark() if self._structures else None
         try:
             with disk.transaction():
                 more = self._bring(disk, ending)
             cursors, counts, labelled = dict(self._cursors), dict(self._counts), (set(self._labelled), set(self._unlabelled))
             marks = {k: s.mark() for k, s in self._series.items()}
+            shared = self._share(disk)
             for s in self._series.values():
                 if s.full or (ending and not more):
                     with disk.transaction():
@@ -168,6 +175,8 @@ class Follower:
             self._labelled, self._unlabelled = labelled
             for k, s in self._series.items():
                 s.reset(marks[k])
+            if self._structures and shared is not None:
+                self._structures.reset(shared)
             self._retry = time.monotonic() + AGAIN
             self._trouble("full", "error", f"{self.path} cannot be written", f"{type(error).__name__}: {error}",
                           f"make room or mend the folder: it is tried again every {AGAIN:.0f} s, and what is still in memory is then written")
@@ -209,7 +218,11 @@ class Follower:
         disk.strings(list(tape.strings))
         for kind, f in frames:
             n, step = self._count(kind, 1), int(f.meta.get("step", -1))
-            rows.append(disk.row(kind, f.columns, first=n, last=n + 1, steps=(step, step), n=1, key=int(f.meta.get("graph", -1)), meta=f.meta))
+            row, number = disk.row(kind, f.columns, first=n, last=n + 1, steps=(step, step), n=1, key=int(f.meta.get("graph", -1)), meta=f.meta), int(f.meta.get("graph", -1))
+            if kind == "graph" and self._structures:
+                self._structures.add(number, disk.insert([row]), f)
+            else:
+                rows.append(row)
         if clocks:
             rows += clock_rows(disk, clocks, self._count("clocks", len(clocks)))
         if gradients:
@@ -228,6 +241,19 @@ class Follower:
             self._params = dict(tape.params)
             disk.state("params", self._params)
         return bool(more)
+
+    def _share(self, disk: Disk) -> Any:
+        """Structures that are complete go where all ranks have them once; where that cannot be written, each keeps its own."""
+        if self._structures is None:
+            return None
+        try:
+            for g in self._structures.ready(self.tape, self._cursors.get("graph")):
+                self._structures.share(disk, g)
+        except OSError as error:
+            self._trouble("structures", "info", f"{self.path} keeps its structure itself", f"{self._structures.shared} cannot be written: {error}", "nothing is lost; it takes more room")
+            self._structures = None
+            return None
+        return self._structures.mark()
 
     def _count(self, kind: str, n: int) -> int:
         first = self._counts.get(kind, 0)
@@ -308,14 +334,14 @@ def others(tape: Tape) -> list[str]:
     return sorted({n[6:] for n in dir(type(tape)) if n.startswith("_read_")} - OWN)
 
 
-def free(path: Path) -> Path:
-    """The path, or with a number behind it when a recording is there already."""
+def free(path: Path, ranked: bool = False) -> Path:
+    """The path, or with a number behind it when a recording is there already; of a rank it is the run that gets the number."""
     if path.exists() and not path.is_dir():
         raise TapeError(f"{path} is a file; a recording is a folder")
     n, found = 1, path
     while (found / DATABASE).exists() or being_written(found):
         n += 1
-        found = path.with_name(f"{path.name}-{n}")
+        found = path.parent.with_name(f"{path.parent.name}-{n}") / path.name if ranked else path.with_name(f"{path.name}-{n}")
     return found
 
 

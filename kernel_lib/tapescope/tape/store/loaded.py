@@ -21,6 +21,7 @@ from ..replayed import Replayed
 from ..strings import Strings
 from ..tape import Tape, provided
 from ..tokens import Tokens
+from . import structures
 from .follow import OWN, free
 from .passes import clock_frames, gradient_frames
 from .rebuild import graphs_of
@@ -50,6 +51,7 @@ class StoredTape(Replayed):
         self._token_version = 0
         self._known_tokens: Tokens | None = None
         self._graphs: tuple[int, dict[int, Graph]] = (-1, {})
+        self._shared: dict[str, dict[str, Column]] = {}        # structures that other ranks have, too
         self._status: dict[str, Any] = {}
         self.refresh()
 
@@ -95,10 +97,10 @@ class StoredTape(Replayed):
     def copied_keys(self) -> list[str]:
         return self._shelf.snapshot_keys()
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Copies the recording into another folder."""
+    def save(self, path: str | os.PathLike[str], shared: Path | None = None) -> Path:
+        """Copies the recording into another folder; a rank's with the structures that it shares with others, or these into the folder `shared`."""
         target = free(Path(path))
-        self._shelf.copy_to(target)
+        self._shelf.copy_to(target, shared)
         return target
 
     def copies(self, key: str | None, cursor: Any, max_bytes: int, steps: tuple[int, int] | None = None, most: int | None = None) -> tuple[list[Item], Any]:
@@ -190,15 +192,26 @@ class StoredTape(Replayed):
         with self._shelf.moment():
             for b in self._shelf.blocks("graph", at, keys=None if id is None else {int(id)}, fresh=False):
                 at = b.last
-                meta = dict(b.meta or {})
-                if not b.columns and not meta.get("closed") and found and found[-1].meta.get("graph") == meta.get("graph") and not found[-1].columns:
+                meta, columns = dict(b.meta or {}), b.columns
+                if "shared" in meta:
+                    self._sync()
+                    columns = structures.part_of(self._structure(meta.pop("shared")), meta["start"], meta.pop("count"))
+                if not columns and not meta.get("closed") and found and found[-1].meta.get("graph") == meta.get("graph") and not found[-1].columns:
                     found.pop()                                # trained and evaluated in turns: only the newest turn counts
-                found.append(Frame("graph", meta, b.columns))
+                found.append(Frame("graph", meta, columns))
                 size += found[-1].nbytes + 64
                 if size >= max_bytes:
                     break
             self._sync()
         return found, at
+
+    def _structure(self, name: Any) -> dict[str, Column]:
+        """The columns of a structure that lies beside this recording, with our numbers of strings."""
+        if name not in self._shared:
+            strings, columns = structures.get(self._shelf.path, name)
+            numbers = np.array([self.intern.index[s] for s in strings], np.uint32)
+            self._shared[name] = {n: numbers[c] if c.dtype == np.uint32 else c for n, c in columns.items()}
+        return self._shared[name]
 
     def _passes(self, kind: str, decode: Any, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None) -> tuple[list[Frame], Any]:
         at, key = cursor or 0, None if id is None else int(id)

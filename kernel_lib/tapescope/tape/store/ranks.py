@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from ..recorder import Recorder
 from ..replayed import Replayed
 from ..strings import Strings
 from .loaded import StoredTape
-from .schema import DATABASE
+from .schema import DATABASE, NewerTape, TapeError
+from .structures import FOLDER
 
 SERIES = ("scalars", "stats", "histograms", "media")       # what every rank has of its own; structure is the same and told once
 
@@ -29,9 +31,20 @@ class RanksTape(Replayed):
     """Tags and keys of rank k > 0 are `rank<k>/<tag>`; times count from when rank 0 began."""
 
     def __init__(self, folder: Path) -> None:
-        self.tapes = [StoredTape(p) for p in rank_folders(folder)]
+        self.tapes: list[StoredTape] = []
+        unreadable: dict[str, str] = {}
+        for p in rank_folders(folder):
+            try:
+                self.tapes.append(StoredTape(p))
+            except NewerTape:
+                raise
+            except (TapeError, LookupError, ValueError, TypeError, AttributeError) as e:      # the others are there
+                unreadable[p.name] = f"{p.name} cannot be read and is left out: {e}"
+        if not self.tapes:
+            raise TapeError("; ".join(unreadable.values()))
         first = self.tapes[0]
         self._hold(folder.name, first.values)
+        self.notes = unreadable
         self.recorder = Recorder(self, 0, 1, None, None)
         self.recorder.stopped = True
         self.intern = Strings()
@@ -39,6 +52,7 @@ class RanksTape(Replayed):
         self.offsets = [t.began - first.began for t in self.tapes]
         self.clocks: list[str] = ["the clock"] * len(self.tapes)                   # by what each rank's times are set
         self._maps: list[dict[int, int]] = [{} for _ in self.tapes]
+        self.lead = 0                                          # whose structure is shown: rank 0's, or of the first that has one
         self._set_clocks()
         self.refresh()
         self.params = dict(first.params)
@@ -47,6 +61,8 @@ class RanksTape(Replayed):
         news = [t.refresh() for t in self.tapes]
         if any(news):
             self._set_clocks()
+        if not self.tapes[self.lead]._shelf.count("graph"):
+            self.lead = next((i for i, t in enumerate(self.tapes) if t._shelf.count("graph")), 0)
         state = "recording" if any(t.state == "recording" for t in self.tapes) else "stopped"
         if any(news) or state != self.state:
             self.state = state
@@ -97,9 +113,9 @@ class RanksTape(Replayed):
         cursors = list(cursor or [None] * len(self.tapes))
         for i, tape in enumerate(self.tapes):
             wanted = id
-            if i and kind not in SERIES:
-                break
-            if id is not None and i:
+            if i != self.lead and kind not in SERIES:
+                continue
+            if id is not None and i and kind in SERIES:
                 prefix = f"rank{self._number(i)}/"
                 if not id.startswith(prefix):
                     continue
@@ -108,6 +124,15 @@ class RanksTape(Replayed):
             if found:
                 return [self._ours(i, f) for f in found], cursors
         return [], cursors
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Copies the recordings of all ranks into another folder, where they share their structures again."""
+        target = Path(path)
+        if target.exists() and any(target.iterdir()):
+            raise TapeError(f"{target} is not empty")
+        for i, t in enumerate(self.tapes):
+            t.save(target / f"rank{self._number(i)}", target / FOLDER)
+        return target
 
     def copied_keys(self) -> list[str]:
         return self.tapes[0].copied_keys()
@@ -129,13 +154,25 @@ class RanksTape(Replayed):
         return [*found, *self._differing()]
 
     def _differing(self) -> list[dict[str, Any]]:
-        """A rank whose structure is not rank 0's."""
-        known = _shape_of(self.tapes[0])
-        return [{"id": f"rank-structure-{self._number(i)}", "rule": "ranks", "severity": "warning", "title": f"rank {self._number(i)} has another structure than rank 0",
-                 "cause": f"it has {sum(map(len, other))} ops in {len(other)} structures, rank 0 {sum(map(len, known))} in {len(known)}",
-                 "fix": "let every rank build the same model and take the same branches: gradients are averaged parameter by parameter", "value": None, "threshold": None, "source": None,
-                 "graph": None, "node": None, "op": None, "step": None, "parameter": None}
-                for i, t in enumerate(self.tapes) if i and (other := _shape_of(t)) and known and not set(other) & set(known)]
+        """Ranks that have trained with a structure that the leading one never had."""
+        lead, found = self.tapes[self.lead], []
+        known = _shapes(lead)
+        for i, t in enumerate(self.tapes):
+            other = _shapes(t) if i != self.lead and known else {}
+            strange = [names for names in other if names not in known]
+            if not strange:
+                continue
+            rank, main = self._number(i), max(known, key=lambda names: known[names].count)
+            graph, names = other[strange[0]], strange[0]
+            at = next((k for k, (a, b) in enumerate(zip(names, main, strict=False)) if a != b), min(len(names), len(main)))
+            source, here = graph.where(min(at, len(names) - 1)), f"op {at + 1} is {names[at] if at < len(names) else 'its end'}, there {main[at] if at < len(main) else 'the end'}"
+            every = len(strange) == len(other)
+            found.append({"id": f"rank-structure-{rank}", "rule": "ranks", "severity": "warning",
+                          "title": f"rank {rank} has another structure than rank {self._number(self.lead)}" + ("" if every else f" in {len(strange)} of its {len(other)}"),
+                          "cause": f"{here}; it has {len(names)} ops, rank {self._number(self.lead)} has {len(main)}",
+                          "fix": "let every rank build the same model and take the same branches: gradients are averaged parameter by parameter", "value": None, "threshold": None,
+                          "source": None if source is None else [source[0], source[1], source[2]], "graph": None, "node": None, "op": None, "step": None if graph.first < 0 else graph.first, "parameter": None})
+        return found
 
     @property
     def step_number(self) -> int:
@@ -143,13 +180,13 @@ class RanksTape(Replayed):
 
     @property
     def graphs(self) -> dict[int, Graph]:
-        return self.tapes[0].graphs
+        return self.tapes[self.lead].graphs
 
     def status(self) -> dict[str, Any]:
         known = self.tapes[0].status()
         offsets = ", ".join(f"rank {self._number(i)} {o * 1e3:+.0f} ms" + (f" (by {c})" if "exchanges" in c else "")
                             for i, (o, c) in enumerate(zip(self.offsets, self.clocks, strict=True)) if i)
-        notes = [*known.get("notes", []), *(f"rank {self._number(i)}: {n}" for i, t in enumerate(self.tapes) if i for n in t.status().get("notes", [])), *self.notes.values()]
+        notes = [*(f"rank {self._number(i)}: {n}" for i, t in enumerate(self.tapes) for n in t.status().get("notes", [])), *self.notes.values()]
         return {**known, "id": self.id, "name": self.name, "state": self.state, "step": self.step_number, "path": str(self.path), "ranks": len(self.tapes),
                 "notes": [f"{len(self.tapes)} ranks; they began {offsets} from rank 0" if offsets else "1 rank", *notes]}
 
@@ -173,7 +210,7 @@ def _arrivals(tape: StoredTape) -> dict[tuple[int, float], float]:
     return {(step, norm): told[1][step] for step, norm in told[0].items() if step in told[1]}
 
 
-def _shape_of(tape: StoredTape) -> list[tuple[str, ...]]:
-    """Names of ops of each structure that trains."""
+def _shapes(tape: StoredTape) -> dict[tuple[str, ...], Graph]:
+    """The structures that train, by the names of their ops."""
     s = tape.strings
-    return [tuple(s[i] for i in g.op_name) for g in tape.graphs.values() if g.node_name]
+    return {tuple(s[i] for i in g.op_name): g for g in tape.graphs.values() if g.node_name}

@@ -11,6 +11,8 @@ import numpy as np
 from ..frame import Column
 
 SCHEMA = 1                       # of what is written here; older ones stay readable
+SHARED = 2                       # of a rank that refers to structures beside its folder
+NEWEST = 2                       # that is read here
 NEEDS = "0.1.0"                  # the first version of Tapescope that reads this schema
 DATABASE, LOCK = "tape.db", "tape.lock"
 BLOB_BYTES = 1 << 30             # a blob file that is longer is followed by another
@@ -37,6 +39,10 @@ DTYPES = {"u1", "u2", "u4", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "b1", "c8"
 
 class TapeError(RuntimeError):
     """A recording on disk that cannot be read or written: says which file, where, and what can be done."""
+
+
+class NewerTape(TapeError):
+    """It was written by a newer version than this one."""
 
 
 def blob_name(number: int) -> str:

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from ..frame import Column
+from . import structures
 from .disk import being_written
-from .schema import DATABASE, DTYPES, SCHEMA, TABLES, TapeError, blob_name, checksum, read_layout, unpack
+from .schema import DATABASE, DTYPES, NEWEST, TABLES, NewerTape, TapeError, blob_name, checksum, read_layout, unpack
 
 COPY = 1 << 30                   # bytes of a database that is copied where its folder does not let it be read in place
 T = TypeVar("T")
@@ -96,13 +97,13 @@ class Shelf:
         schema = found.get("schema")
         if not isinstance(schema, int) or schema < 1:
             raise TapeError(f"{self.file} does not say which schema it has: it is no recording, or its beginning is lost")
-        if schema > SCHEMA:
+        if schema > NEWEST:
             from ... import __version__
 
-            raise TapeError(f"{self.path} has schema {schema}, written by Tapescope {found.get('tapescope')}; this is {__version__}, which reads up to "
-                            f"{SCHEMA}: install tapescope>={found.get('needs')}")
+            raise NewerTape(f"{self.path} has schema {schema}, written by Tapescope {found.get('tapescope')}; this is {__version__}, which reads up to "
+                            f"{NEWEST}: install tapescope>={found.get('needs')}")
         for name, kind, sql in self._db.execute("SELECT name, type, sql FROM sqlite_master"):
-            if kind not in ("table", "index") or (sql is not None and sql.upper().startswith("CREATE VIRTUAL")) or (schema == SCHEMA and sql is not None and TABLES.get(name) != sql):
+            if kind not in ("table", "index") or (sql is not None and sql.upper().startswith("CREATE VIRTUAL")) or (sql is not None and TABLES.get(name) != sql):
                 raise TapeError(f"{self.file} has {kind} {name!r}, which no recording has: it is not read")
         return found
 
@@ -309,7 +310,9 @@ class Shelf:
                         row = self._db.execute("SELECT id, key, first, last, step0, step1, n, layout, crc, meta, data FROM block WHERE id = ?", (id,)).fetchone()
                         kind = self._db.execute("SELECT name FROM kind JOIN block ON kind.id = block.kind WHERE block.id = ?", (id,)).fetchone()
                         if row is not None:
-                            self._block(str(kind[0]) if kind else "?", row)
+                            name = (self._block(str(kind[0]) if kind else "?", row).meta or {}).get("shared")
+                            if name is not None:
+                                structures.get(self.path, name)
                 except TapeError as e:
                     yield str(e)
                 except sqlite3.Error as e:
@@ -321,13 +324,17 @@ class Shelf:
         except (sqlite3.Error, TypeError, ValueError):
             return []
 
-    def copy_to(self, path: Path) -> None:
-        """Copies what is there at this moment into another folder."""
+    def copy_to(self, path: Path, shared: Path | None = None) -> None:
+        """Copies what is there at this moment into another folder, and the structures that it shares with other ranks into `shared`, or into the same."""
         path.mkdir(parents=True, exist_ok=True)
         with self._lock, contextlib.closing(sqlite3.connect(path / DATABASE)) as target:
             self._guard(lambda: self._db.backup(target))
         for blob in sorted(self.path.glob("blobs-*.bin")):
             shutil.copyfile(blob, path / blob.name, follow_symlinks=False)
+        with self.moment():
+            names = {str(b.meta["shared"]) for b in self.blocks("graph") if b.meta and "shared" in b.meta}
+        for name in sorted(names):
+            structures.put(shared or path / structures.FOLDER, structures.find(self.path, name).read_bytes())
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):
