@@ -188,7 +188,7 @@ def _runs_bundle(self: Any, include: Any = None, exclude: Any = None) -> Any:
     try:
         return self.view()._repr_mimebundle_()
     except (ImportError, FileNotFoundError):                   # without the page's half there is the table
-        return {"text/plain": repr(self), "text/html": runs_html(self), "image/svg+xml": self.to_svg()}
+        return {"text/plain": repr(self), "text/html": runs_html(self), "image/svg+xml": self.to_svg()}, {}
 
 
 def _comparison_svg(self: Any) -> str:

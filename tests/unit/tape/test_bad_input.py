@@ -109,7 +109,7 @@ def test_markup_stays_text(tmp_path: Path) -> None:
         train(3, tape=tape)
         tape.log_scalar(MARKUP, 0.5)
     got = ts.load_tape(tmp_path / "a")
-    shown = [static.metrics_svg(got), static.graph_svg(got), str(got._repr_mimebundle_()[0]["text/html"]), ts.runs(tmp_path)._repr_mimebundle_()[0]["text/html"]]
+    shown = [static.metrics_svg(got), static.graph_svg(got), str(got._repr_mimebundle_()["text/html"]), ts.runs(tmp_path)._repr_mimebundle_()[0]["text/html"]]
     assert all("<img src=x" not in text for text in shown) and any("&lt;img" in text for text in shown)
 
 

@@ -111,8 +111,7 @@ def test_comparison_has_mean_and_band(found: Any) -> None:
 
 
 def test_what_a_notebook_shows(found: Any) -> None:
-    bundle = found._repr_mimebundle_()
-    page = (bundle if isinstance(bundle, dict) else bundle[0])["text/html"]      # with the live view, where that is built
+    page = found._repr_mimebundle_()[0]["text/html"]
     assert "cnn&lt;b&gt;" in page and "<b>" not in page and "exp2" in page
     assert page.index("<th>lr</th>") < page.index("<th>batch</th>")   # what differs comes first
     words = repr(found)

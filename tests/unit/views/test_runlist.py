@@ -60,7 +60,7 @@ def test_a_view_asks_for_what_the_runs_are(runs: Any, built: None) -> None:
 
 def test_without_the_pages_half_there_is_the_table(runs: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(parts, "BUNDLES", tmp_path)
-    bundle = runs._repr_mimebundle_()
+    bundle, _ = runs._repr_mimebundle_()
     assert set(bundle) == {"text/plain", "text/html", "image/svg+xml"} and "exp3" in bundle["text/html"]
 
 
