@@ -181,6 +181,26 @@ def test_what_a_checkpoint_computes_again_is_marked() -> None:
     assert again and again[0] == "linear" and names(tape)[:4] == ["linear", "linear", "relu", "sum"]
 
 
+def test_what_a_cuda_graph_captures_is_left_alone(two_devices: str) -> None:
+    model, step = training("cuda")
+    x = torch.randn(32, 8, device="cuda")
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            model(x).sum().backward()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with tst.record(model) as tape:
+        step()
+        with torch.cuda.graph(graph):
+            out = model(x)
+        graph.replay()
+        step()
+    torch.cuda.synchronize()
+    assert tape.error is None, tape.error_text
+    assert tape.step_number == 2 and out.isfinite().all() and any("CUDA graph" in n for n in tape.status()["notes"])
+
+
 def test_a_held_pass_is_backward_bit_for_bit() -> None:
     model, _ = training(DEVICE)
     x = torch.randn(4, 8, device=DEVICE)

@@ -17,7 +17,7 @@ SAMPLE = 8_192            # elements looked at above
 MOMENTS = ("mean", "std", "min", "max", "norm", "nan", "inf", "zero", "subnormal", "count")
 BINS = 2_048
 _TINY = {np.dtype("f2"): 6.104e-05, np.dtype("f8"): 2.2250738585072014e-308}
-_ORDER = np.concatenate([np.arange(1024, 2048), np.arange(1023, -1, -1)])       # bin of a float by its uppermost 11 bits
+ORDER = np.concatenate([np.arange(1024, 2048), np.arange(1023, -1, -1)])       # bin of a float by its uppermost 11 bits
 _TINY32 = 1.1754943508222875e-38
 _BITS = np.arange(BINS + 1, dtype=np.uint16)
 SORTED = 4_096                               # elements from which histograms sort
@@ -298,7 +298,7 @@ Histograms = tuple[Column, Column, Column]      # first bins, lengths, counts of
 
 def histograms(line: Any, starts: Column, lengths: Column, scratch: Scratch) -> Histograms:
     """Histograms of consecutive segments of a float32 line, all at once."""
-    bins = np.take(_ORDER, line.view(np.uint32) >> np.uint32(21), out=scratch.bins[:line.size], mode="clip")
+    bins = np.take(ORDER, line.view(np.uint32) >> np.uint32(21), out=scratch.bins[:line.size], mode="clip")
     low, high = np.minimum.reduceat(bins, starts), np.maximum.reduceat(bins, starts)
     if low.min() < 4 or high.max() >= 2044:                    # infinity or NaN: left out
         return joined([histogram(line[a:a + n]) for a, n in zip(starts.tolist(), lengths.tolist(), strict=True)])

@@ -178,6 +178,24 @@ def test_probes_copies_and_kernels_of_what_lies_there(away: Any) -> None:
     assert relu.forward[0].name == "aten::relu" and [k.name for k in relu.backward] == ["aten::threshold_backward"], "what is asked is not the model's"
 
 
+def test_what_a_cuda_graph_captures_is_left_alone(away: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    away()
+    model, loss = MODELS["mlp"]()
+    opt = torch.optim.SGD(model.parameters(), 0.1)
+    state = {"capturing": False}
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: state["capturing"])
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: None)
+    with tst.record(model, values="histogram") as tape:
+        for captures in (False, True, False):
+            state["capturing"] = captures
+            opt.zero_grad()
+            loss().backward()
+            opt.step()
+    assert tape.error is None, tape.error_text
+    assert tape.step_number == 2 and any("CUDA graph" in n for n in tape.status()["notes"])
+
+
 def test_native_models_may_be_beside_it(away: Any) -> None:
     away()
     model, loss = MODELS["mlp"]()
@@ -277,6 +295,7 @@ def test_times_wait_for_the_device_and_nobody_else_does(away: Any, monkeypatch: 
     monkeypatch.setattr(times.torch.cuda, "Event", HostEvent)
     monkeypatch.setattr(times.torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(times.torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(times.torch.cuda, "is_current_stream_capturing", lambda: False)
     monkeypatch.setattr(times, "on_device", lambda t: True)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: None)
     model, loss = MODELS["mlp"]()

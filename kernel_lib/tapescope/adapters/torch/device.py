@@ -15,7 +15,7 @@ import torch
 from ...tape.frame import Column
 from ...tape.names import Param
 from ...tape.pack import AFTER, GRAD, UPDATE, WAIT, Pack
-from ...tape.reduce import _ORDER, BINS, stride_of
+from ...tape.reduce import BINS, ORDER, stride_of
 from .arrays import quietly
 
 ROW = 256                          # elements that are reduced together first: segments begin at multiples
@@ -132,7 +132,7 @@ class Segments:
 def trimmed(bits: Column) -> tuple[Column, Column, Column]:
     """Counts by bits [n, 2048] as histograms: first bins, lengths, and counts of all, one after the other."""
     counts = np.empty(bits.shape, np.uint32)
-    counts[:, _ORDER] = bits
+    counts[:, ORDER] = bits
     counts[:, :4] = counts[:, 2044:] = 0                       # infinity and NaN
     some = counts > 0
     any_ = some.any(1)

@@ -79,7 +79,7 @@ class Listener(TorchFunctionMode):  # type: ignore[misc]
         if op is None:
             op = classify(func)
         r = self.recorder
-        if op is SKIP or (_mode.sink is not r and _heard_by() is not r) or r.quiet or not (r.listens or r.armed) or r.stopped:
+        if op is SKIP or (_mode.sink is not r and _heard_by() is not r) or r.quiet or not (r.listens or r.armed) or r.stopped or (r.values.away and captured(r)):
             return func(*args) if kwargs is None else func(*args, **kwargs)
         first = _sequence()
         version = version_of(args[0]) if op.composite and args and isinstance(args[0], torch.Tensor) else -1
@@ -127,7 +127,15 @@ def recorder_here() -> TorchRecorder | None:
     if r.stopped:                  # from another thread
         r.tape.leave()
         return None
-    return None if _maybe_level() is not None else r
+    return None if _maybe_level() is not None or (r.values.away and captured(r)) else r
+
+
+def captured(r: TorchRecorder) -> bool:
+    """Whether what is launched goes into a CUDA graph: nothing may be asked of it then, and when the graph is replayed nobody hears its ops."""
+    if not (torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()):
+        return False
+    r.tape.note("capture", "what is captured into a CUDA graph, and replayed from it, is not recorded")
+    return True
 
 
 leaving: list[Callable[[], bool]] = []         # what takes recordings away that ended inside one of PyTorch's calls
