@@ -165,7 +165,7 @@ def tally_one(x: Any, size: float, out: Column, count: bool = True) -> Column | 
         out[5] = np.count_nonzero(x == 0) if small else 0
     # as `_doubtful`, of one segment in plain numbers
     mean = total / n
-    if squares < math.inf and mean * mean <= squares / n * 0.99999 and (squares > _FAINT or squares == total == 0):
+    if squares < math.inf and mean * mean <= squares / n * 0.9999 and (squares > _FAINT or squares == total == 0):
         return None
     return _exact(x, size)
 
@@ -175,9 +175,9 @@ def _doubtful(out: Column, held: Any) -> Column | None:
     or the squares are next to underflow."""
     mean = out[0] / held
     square = out[1] / held
-    square *= np.float32(0.99999)
+    square *= np.float32(0.9999)
     mean *= mean
-    good = mean <= square                      # false for NaN, and where the spread is below 0.3% of the mean
+    good = mean <= square                      # false for NaN, and where the spread is below 1% of the mean
     good |= held == 1
     good &= (out[1] > _FAINT) | (out[1] == 0) & (out[0] == 0)
     good &= out[1] < np.inf
