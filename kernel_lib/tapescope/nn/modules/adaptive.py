@@ -30,7 +30,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             raise ValueError("cutoffs should be a sequence of length larger than 0")
         if given != sorted(set(given)) or given[0] <= 0 or given[-1] > n_classes - 1 or any(int(c) != c for c in given):
             raise ValueError("cutoffs should be a sequence of unique, positive integers sorted in an increasing order, where each value is between 1 and n_classes-1")
-        self.in_features, self.n_classes, self.cutoffs = in_features, n_classes, [*given, n_classes]
+        self.in_features, self.n_classes = in_features, n_classes
+        self.cutoffs = [*given, n_classes]
         self.div_value, self.head_bias = div_value, head_bias
         self.shortlist_size, self.n_clusters = given[0], len(given)
         self.head_size = self.shortlist_size + self.n_clusters
@@ -60,7 +61,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             raise RuntimeError(f"Target values should be in [0, {self.n_classes - 1}], but values in range [{low}, {high}] were found. ")
         output, of_head = input.new_zeros(target.shape[0]), target
         for i, (start, stop) in enumerate(itertools.pairwise(self.cutoffs)):
-            rows = ((target >= start) & (target < stop)).nonzero().reshape(-1)
+            rows = target.ge(start).logical_and(target.lt(stop)).nonzero().reshape(-1)
             if not rows.numel():
                 continue
             of_head = of_head.index_fill(0, rows, self.shortlist_size + i)
@@ -82,7 +83,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         """The most probable class of each row; tails are asked only where the head says so."""
         head = self.head(input)
         found = head.argmax(dim=1)
-        rows = (found >= self.shortlist_size).nonzero().reshape(-1)
+        rows = found.ge(self.shortlist_size).nonzero().reshape(-1)
         if rows.numel():
             found = found.index_copy(0, rows, self._full(input.index_select(0, rows), head.index_select(0, rows)).argmax(dim=1))
         return found
