@@ -19,7 +19,10 @@ def test_a_recording_is_followed_live(code: Code, program: Callable[..., Program
         return int(re.search(r"step (\d+)", frame.locator(".ts-status").last.inner_text())[1])      # type: ignore[index]
 
     first = step()
-    code.page.wait_for_timeout(1000)
+    for _ in range(100):
+        code.page.wait_for_timeout(200)
+        if step() >= first + 8:
+            break
     assert step() >= first + 8
     running.stop()
     frame.locator(".ts-status").last.get_by_text("stopped", exact=True).wait_for()

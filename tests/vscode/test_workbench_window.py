@@ -44,6 +44,8 @@ def test_a_spanish_window_is_spanish(code_on: Callable[..., Code], folder: Path,
         frame.locator(".ts-status").last.get_by_text("en vivo", exact=True).wait_for()
         code.page.locator(".editor-actions").get_by_role("button", name=re.compile("Detener en el siguiente paso")).click()
         code.page.locator(".editor-actions").get_by_role("button", name=re.compile("Ejecutar un paso")).wait_for()
+        frame.locator(".ts-status").last.get_by_text("en pausa", exact=True).wait_for()
+        frame.locator(".ts-status").last.get_by_text(re.compile(r"en pausa tras el paso \d+")).wait_for()
         code.page.locator(".activitybar [aria-label=Tapescope]").first.click()
         code.page.locator(".pane-body .monaco-list-row").filter(has_text="se está escribiendo").first.wait_for()
         code.page.screenshot(path=shots / "vscode-spanish.png")

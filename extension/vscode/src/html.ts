@@ -4,7 +4,7 @@ import type { Say, Trouble } from './troubles';
 
 const STYLE = `html, body { height: 100%; margin: 0; padding: 0; background: var(--vscode-editor-background); color: var(--vscode-editor-foreground) }
 #view { height: 100% } main { padding: 24px; max-width: 70ch; font: var(--vscode-font-size) var(--vscode-font-family) } h1 { font-size: 1.2em; margin: 0 0 .6em } code, pre { font-family: var(--vscode-editor-font-family) }
-pre { padding: 8px 10px; background: var(--vscode-textCodeBlock-background); border: 1px solid var(--vscode-contrastBorder, transparent); overflow-x: auto; user-select: all } .path { color: var(--vscode-descriptionForeground); overflow-wrap: anywhere }
+pre { padding: 8px 10px; background: var(--vscode-textCodeBlock-background); border: 1px solid var(--vscode-contrastBorder, transparent); white-space: pre-wrap; overflow-wrap: anywhere; user-select: all } .path { color: var(--vscode-descriptionForeground); overflow-wrap: anywhere }
 button { font: inherit; padding: 4px 11px; margin-right: 8px; border: 1px solid var(--vscode-button-border, var(--vscode-contrastBorder, transparent)); color: var(--vscode-button-foreground); background: var(--vscode-button-background) }
 button:hover { background: var(--vscode-button-hoverBackground) } button:focus-visible { outline: 1px solid var(--vscode-focusBorder); outline-offset: 2px }`;
 

@@ -245,6 +245,35 @@ def test_a_loop_that_is_killed_is_said(program: Any, pipe: Any) -> None:
     assert [r["state"] for r in again["recordings"]] == ["stopped"] and again["replay"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_a_stream_that_is_killed_is_no_matter_to_the_loop_and_another_reads_on(program: Any, pipe: Any) -> None:
+    running, path = program(control=False)
+    editor = pipe(path)
+    editor.say(type="subscribe", request="s", recording="latest", kind="status")
+    step = editor.hear(lambda m: m["type"] == "frame" and m["kind"] == "status")["meta"]["step"]
+    editor.process.kill()
+    editor.process.wait()
+    assert running.moves() and running.process.poll() is None
+    again = pipe(path)
+    again.say(type="subscribe", request="s", recording="latest", kind="status")
+    assert again.hear(lambda m: m["type"] == "frame" and m["kind"] == "status" and m["meta"]["step"] > step)["meta"]["state"] == "recording"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_a_loop_that_is_killed_is_stale_and_stays_readable(program: Any, pipe: Any) -> None:
+    running, path = program(control=False)
+    editor = pipe(path)
+    editor.say(type="subscribe", request="s", recording="latest", kind="status")
+    editor.hear(lambda m: m["type"] == "frame" and m["kind"] == "status" and m["meta"]["step"] > 5)
+    running.process.kill()
+    running.process.wait()
+    status = editor.hear(lambda m: m["type"] == "frame" and m["kind"] == "status" and m["meta"]["state"] == "stopped")["meta"]
+    assert any("ended without closing it" in note for note in status["notes"])
+    editor.say(type="query", request="q", recording="latest", kind="scalars", id="loss")
+    assert editor.hear(lambda m: m["type"] == "frame" and m["request"] == "q")["columns"][0][2] >= 5
+    assert "has ended" in editor.command("control.pause")["error"]
+
+
 def test_control_needs_a_path() -> None:
     with pytest.raises(ValueError, match="control=True needs a path"):
         ts.record(control=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,44 @@ def test_nonsense_ends_it_in_words(folder: Path) -> None:
     assert reply["ok"] is False and "is not read: the limit is" in reply["error"]
     assert pipe.process.wait(20) == 0
     pipe.process.communicate()
+
+
+EDITOR = """
+import struct, subprocess, sys, time
+stream = subprocess.Popen([sys.executable, "-m", "tapescope", "stream", sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+for text in sys.argv[2:]:
+    stream.stdin.write(struct.pack("<2I", len(text), 0) + text.encode())
+stream.stdin.flush()
+stream.stdout.read(8)
+print(stream.pid, flush=True)
+time.sleep(600)
+"""
+ATTACH = '{"type": "attach", "protocol": 1, "client": "editor", "request": "a"}'
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+@pytest.mark.parametrize("asked", [[], [f'{{"type": "query", "client": "editor", "request": "q{i}", "recording": "latest", "kind": "graph"}}' for i in range(200)]], ids=["idle", "in the middle of answers"])
+def test_an_editor_that_is_killed_leaves_no_stream_behind(folder: Path, asked: list[str]) -> None:
+    editor = subprocess.Popen([sys.executable, "-c", EDITOR, str(folder), ATTACH, *asked], stdout=subprocess.PIPE, text=True)
+    assert editor.stdout
+    pid = int(editor.stdout.readline())
+    assert not gone(pid)
+    editor.kill()
+    editor.communicate()
+    until = time.monotonic() + 15
+    while not gone(pid):
+        assert time.monotonic() < until, "the stream goes on without an editor"
+        time.sleep(0.05)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, be it that nobody has asked for its exit code yet."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
 
 def test_a_place_without_recordings(tmp_path: Path) -> None:

@@ -138,10 +138,11 @@ describe('without data', () => {
 });
 
 it('the state is one word', () => {
-  const run = (state: string, held = false) => ({ status: { state }, debug: held ? { state: 'held' } : null }) as any;
+  const run = (state: string, held = false, notes: string[] = []) => ({ status: { state, notes }, debug: held ? { state: 'held' } : null }) as any;
   expect(lifeOf({ state: 'live' }, run('recording'))).toBe('live');
   expect(lifeOf({ state: 'live' }, run('recording', true))).toBe('paused');
-  expect(lifeOf({ state: 'live' }, run('stopped'))).toBe('stopped');
+  expect(lifeOf({ state: 'live' }, run('recording', false, ['paused after step 7']))).toBe('paused');
+  expect(lifeOf({ state: 'live' }, run('stopped', false, ['paused after step 7']))).toBe('stopped');
   expect(lifeOf({ state: 'replay' }, run('stopped'))).toBe('replay');
   expect(lifeOf({ state: 'dead' }, null)).toBe('dead');
   expect(lifeOf({ state: 'live' }, null)).toBe('ready');

@@ -9,8 +9,13 @@ export function lifeOf(link: Pick<Link, 'state'>, store: RunStore | null): Life 
   if (link.state === 'dead' || link.state === 'connecting' || link.state === 'replay') return link.state;
   if (!store) return 'ready';
   if (store.debug?.state === 'held') return 'paused';
-  return store.status?.state === 'recording' ? 'live' : 'stopped';
+  if (store.status?.state !== 'recording') return 'stopped';
+  return store.status.notes?.some(note => WAITS.test(note)) ? 'paused' : 'live';
 }
+
+/** What a loop says that waits between two steps. */
+const WAITS = /^paused after step (\d+)$/;
+const noteOf = (note: string) => { const step = WAITS.exec(note)?.[1]; return step ? t('paused after step {0}', step) : note; };
 
 const WORDS: Record<Life, string> = { live: 'live', paused: 'paused', replay: 'replay', stopped: 'stopped', ready: 'ready', connecting: 'connecting', dead: 'no connection' };
 
@@ -29,7 +34,7 @@ export function StatusLine({ link, store, step }: { link: Link; store: RunStore 
       {status && <span title={t('Time spent on recording, as a share of the step')}>{t('overhead')} <b>{show(status.overhead * 100, 2)}%</b></span>}
       {status && <span title={lostOf(status)}>{t('dropped')} {status.dropped > 0 ? <b style={{ color: 'var(--ts-trouble)' }}>✕ {status.dropped}</b> : <b>0</b>}</span>}
       {status?.level && <span class="ts-faint">{status.level}</span>}
-      {status?.notes?.length ? <span class="ts-clip" title={status.notes.join('\n')}>{status.notes.at(-1)}</span> : null}
+      {status?.notes?.length ? <span class="ts-clip" title={status.notes.join('\n')}>{noteOf(status.notes.at(-1)!)}</span> : null}
       {link.reason && <span class="ts-clip" title={link.reason} style={life === 'live' ? { color: 'var(--ts-trouble)' } : undefined}>{link.reason}</span>}
     </div>
   );

@@ -10,6 +10,7 @@ export const STYLE = `
 .ts-finding[data-severity='error'] .ts-sign { background: var(--ts-trouble); color: var(--ts-bg); }
 .ts-finding[data-severity='warning'] .ts-sign { background: var(--ts-trouble-soft); color: var(--ts-trouble); }
 .ts-finding p { overflow-wrap: anywhere; }
+.ts-finding > .ts-row { flex-wrap: wrap; }
 .ts-finding-facts { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; }
 .ts-measure { display: inline-flex; align-items: center; gap: 5px; }
 .ts-measure > i { width: 56px; height: 4px; border-radius: 2px; background: var(--ts-inset); overflow: hidden; display: inline-block; }
