@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -35,11 +36,28 @@ def _inspect(args: Any) -> int:
 
 def _verify(args: Any) -> int:
     """Reads everything; says what is damaged, and fails if anything is."""
+    from .facade import load_tape
     from .tape.store import StoredTape
+    from .tape.store.ranks import rank_folders
+    from .tape.store.schema import DATABASE
 
-    damage = list(StoredTape(args.path)._shelf.verify())
+    path = Path(args.path)
+    folders = [path] if (path / DATABASE).exists() else rank_folders(path)
+    if folders:
+        damage = [line for folder in folders for line in _damage(StoredTape, folder)]
+    else:
+        damage = list(load_tape(path).status()["notes"])       # of event files, what was left out when they were read
     print("\n".join(damage) or f"{args.path}: whole")
     return 1 if damage else 0
+
+
+def _damage(opened: Any, folder: Path) -> list[str]:
+    from .tape.store import TapeError
+
+    try:
+        return list(opened(folder)._shelf.verify())
+    except TapeError as e:                                     # one rank: the others are looked at, too
+        return [str(e)]
 
 
 def _record(args: Any) -> int:
@@ -48,9 +66,11 @@ def _record(args: Any) -> int:
 
     if not args.script:
         raise SystemExit("python -m tapescope record --to runs/exp1 script.py [arguments]: the script is missing")
+    if not Path(args.script[0]).is_file():
+        raise SystemExit(f"{args.script[0]}: there is no such script; nothing was recorded")
     sys.argv = list(args.script)
     sys.path[0] = str(Path(args.script[0]).resolve().parent)
-    with record(args.to, values=args.values, every=args.every) as tape:
+    with record(args.to, values=args.values, every=args.every, fingerprints=args.fingerprints) as tape:
         runpy.run_path(args.script[0], run_name="__main__")
     print(f"recorded {tape.step_number} steps to {tape.path}", file=sys.stderr)
     return 0
@@ -84,8 +104,9 @@ def _merge(args: Any) -> int:
     target = Path(args.to)
     if target.exists() and any(target.iterdir()):
         raise TapeError(f"{target} is not empty")
-    for i, path in enumerate(args.paths):
-        StoredTape(path).save(target / f"rank{i}", target / FOLDER)
+    found = [StoredTape(path) for path in args.paths]          # all of them, before anything is written
+    for i, tape in enumerate(found):
+        tape.save(target / f"rank{i}", target / FOLDER)
     print(target)
     return 0
 
@@ -136,11 +157,15 @@ def main(argv: list[str] | None = None) -> int:
     sub.add_argument("--to", required=True, help="the folder of the recording")
     sub.add_argument("--values", default="stats", help="none, health, stats, histogram or full")
     sub.add_argument("--every", type=int, default=1, help="read values at every k-th step only")
+    sub.add_argument("--fingerprints", action="store_true", help="leave three numbers of every value, by which compare() finds where two runs part")
     sub.add_argument("script", nargs=argparse.REMAINDER, help="the script and its arguments")
     sub.set_defaults(run=_record)
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))
+    except BrokenPipeError:                                    # who read our output has seen enough
+        sys.stdout = open(os.devnull, "w")                     # noqa: SIM115
+        return 0
     except (TapeError, OSError, ValueError) as e:
         if args.run is _record:
             raise

@@ -91,3 +91,31 @@ def test_pictures_of_a_tensor_and_of_a_recording_need_no_host_copy_by_the_user(d
     svg = ts.linspace(0, 1, 12, device=device).reshape(3, 4)._repr_mimebundle_()["image/svg+xml"]
     assert svg.startswith("<svg")
     assert "<svg" in str(run(device, "stats")._repr_mimebundle_())
+
+
+def printed(device: str, bug: float = 0.0) -> ts.tape.Tape:
+    """Three steps with fingerprints; with `bug` the second layer's input is wrong by so much from the second step on."""
+    ts.manual_seed(0)
+    one, two = nn.Linear(6, 8).to(device), nn.Linear(8, 3).to(device)
+    opt = optim.SGD([*one.parameters(), *two.parameters()], lr=0.1)
+    x, y = ts.linspace(-1, 1, 60).reshape(10, 6).to(device), (ts.arange(10) % 3).to(device)
+    with ts.record(fingerprints=True) as tape:
+        for step in range(3):
+            opt.zero_grad()
+            hidden = F.relu(one(x)) * (1.0 + bug * (step > 0))
+            F.cross_entropy(two(hidden), y).backward()
+            opt.step()
+    assert tape.error is None, tape.error_text
+    return tape
+
+
+def test_numpy_and_the_device_differ_by_rounding_only(device):
+    found = ts.compare(printed("cpu"), printed(device))
+    assert found.structure.same and found.steps == 3
+    assert found.first is None, found.first
+
+
+def test_the_first_divergence_between_numpy_and_the_device_is_the_op_that_is_wrong(device):
+    found = ts.compare(printed("cpu"), printed(device, bug=5e-3))
+    assert (found.first.step, found.first.kind, found.first.name) == (1, "op", "mul")
+    assert 1e-3 < found.first.difference < 2e-2 and found.first.before < 1e-4
