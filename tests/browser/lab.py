@@ -150,6 +150,11 @@ class Lab:
         self.opened = path
         self.page.evaluate("async path => { await window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' }); }", path)
         self._in_notebook("await panel.sessionContext.ready;")
+        self.await_current(path)
+
+    def await_current(self, path: str) -> None:
+        """Until JupyterLab takes this notebook for the one that is worked in, which it does when the focus has come there."""
+        self.page.wait_for_function("path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=path)
 
     def _in_notebook(self, body: str, argument: Any = None) -> Any:
         """Runs JavaScript with `panel`, the active notebook (else the one that was opened last), and `x`, the argument."""

@@ -15,6 +15,7 @@ export type LinkState =
   | 'none';            // the notebook has no kernel
 
 const BUSY_AFTER = 1500;               // ms without an answer
+const GIVE_UP_AFTER = 20_000;          // a kernel without the library never answers
 
 /** The link between one notebook and its kernel: reconnects on restart, reload and kernel switch. It never polls. */
 export class KernelLink {
@@ -170,12 +171,23 @@ export class KernelLink {
     }
     const attach = { type: 'attach', protocol: 1, client: this.client, request: 'panel' };
     connection.send(attach);
-    this.timer = window.setTimeout(() => {
-      if (this._connection === connection && this._state === 'asking') {
-        this.set('busy');
-        void connection.attachThroughControl(attach);
+    this.askAgain(connection, attach, BUSY_AFTER);
+  }
+
+  /** Behind a running cell only the control channel is heard, and a machine that has much to do may need more than one try. */
+  private askAgain(connection: Connection, attach: object, after: number): void {
+    this.timer = window.setTimeout(async () => {
+      if (this._connection !== connection || (this._state !== 'asking' && this._state !== 'busy')) {
+        return;
       }
-    }, BUSY_AFTER);
+      if (this._state === 'asking') {
+        this.set('busy');
+      }
+      await connection.attachThroughControl(attach);
+      if (after < GIVE_UP_AFTER && this._connection === connection) {
+        this.askAgain(connection, attach, after * 2);
+      }
+    }, after);
   }
 
   private heard(connection: Connection, message: any): void {

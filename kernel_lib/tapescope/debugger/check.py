@@ -48,7 +48,8 @@ class Input(NamedTuple):
         if self.kink:
             found = say("{0}; a kink at {1}", found, place) if place else say("{0}; a kink at some elements", found)
         if self.infinite:
-            found = say("{0}; at {1} element it is not finite (first at {2}), see origin()" if self.infinite == 1 else "{0}; at {1} elements it is not finite (first at {2}), see origin()", found, self.infinite, place)
+            found = (say("{0}; at {1} element it is not finite (first at {2}), see origin()", found, self.infinite, place) if self.infinite == 1
+                     else say("{0}; at {1} elements it is not finite (first at {2}), see origin()", found, self.infinite, place))
         return found
 
     def __str__(self) -> str:

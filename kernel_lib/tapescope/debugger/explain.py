@@ -144,8 +144,8 @@ def rule(at: At) -> str:
         dims = [*range(lead), *[j + lead for j, s in enumerate(have) if s == 1 and shape[j + lead] != 1]]
         where = axes.of(node)
         said = ", ".join((where[d] if where is not None and where[d] else None) or str(d) for d in dims)
-        told.append(say("{0} {1} was broadcast to {2}: its gradient is summed over axes {3}" if len(dims) > 1 else "{0} {1} was broadcast to {2}: its gradient is summed over axis {3}",
-                        name, shape_words(have, names), shape_words(shape, where), said))
+        told.append(say("{0} {1} was broadcast to {2}: its gradient is summed over {3}", name, shape_words(have, names), shape_words(shape, where),
+                        say("axes {0}", said) if len(dims) > 1 else say("axis {0}", said)))
     found = ""
     for one in told:
         found = say("{0}; {1}", found, one) if found else one

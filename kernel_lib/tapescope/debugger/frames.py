@@ -71,7 +71,7 @@ def describe(dbg: Asks[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     at = dbg.at
     arrived = {dbg.name_of(t): norm for (t, _), norm in zip(dbg.arrived, dbg.norms(), strict=True)}
     meta = {"state": dbg.state, "live": dbg.live, "graph": dbg.graph, "index": dbg.index, "total": dbg.total, "node": -1 if at is None else at.row,
-            "reason": dbg.reason, "note": dbg.note, "said": {"reason": told(dbg.reason), "note": told(dbg.note), "rule": None if at is None else told(at.rule)}, "edited": len(dbg.edits), "changed": dbg.noticed,
+            "reason": dbg.reason, "note": dbg.note, "said": {"reason": told(dbg.reason), "note": told(dbg.note)}, "edited": len(dbg.edits), "changed": dbg.noticed,
             "branch": None if dbg.compared is None else dbg.compared.to_dict(), "origin": None if dbg.origins is None else dbg.origins.to_dict(),
             "memory": dbg.totals(), "hits": [b.id for b in dbg.hits], "nbytes": dbg.nbytes, "kept": dbg.kept(),
             "error": None if dbg.error is None else "\n".join([f"{type(dbg.error).__name__}: {dbg.error}", *getattr(dbg.error, "__notes__", [])]),
@@ -112,6 +112,6 @@ def _describe(at: HeldAt, check: Any, columns: dict[str, Any]) -> dict[str, Any]
         "grad_in": [add(f"grad_in[{i}]", g, "grad_in", i) for i, g in enumerate(at.grad_in) if g is not None],
         "saved": [add(n, v, "saved") for n, v in at.saved.items()],
         "grad_out": [add(f"grad_out[{i}]", g, "grad_out", i) for i, g in enumerate(at._shown()) if g is not None],
-        "shares": at._meeting(), "stack": at.stack, "reaches": at._dbg.reach(at.node, MOST), "rule": at.rule, "hooks": at.hooks, "held": at.held, "freed": at.freed,
+        "shares": at._meeting(), "stack": at.stack, "reaches": at._dbg.reach(at.node, MOST), "rule": at.rule, "said": {"rule": told(at.rule)}, "hooks": at.hooks, "held": at.held, "freed": at.freed,
         "check": None if check is None else check.to_dict(), "time": at.time,
     }

@@ -24,7 +24,7 @@ class Moves(Asks[A, C], Generic[A, C]):
         """Runs the current node (n of them) and stops before the next; after the last one the pass is complete."""
         self._must_be_held()
         target = self.index + n
-        return self._run(lambda node, grads: self.index >= target, say("stepped over {0} node" if n == 1 else "stepped over {0} nodes", n))
+        return self._run(lambda node, grads: self.index >= target, say("stepped over {0} node", n) if n == 1 else say("stepped over {0} nodes", n))
 
     def over(self, n: int = 1) -> A | None:
         """Another word for `step`."""

@@ -1,7 +1,7 @@
 /** The list of breakpoints: what each waits for, how often it was met, and the means to change it. */
 
 import { useState } from 'preact/hooks';
-import { Button, t } from '../chrome';
+import { Button, problemOf, t } from '../chrome';
 import type { Attachment, Breakpoint } from '../store/types';
 import { Editor } from './editor';
 import { conditional } from './places';
@@ -21,7 +21,7 @@ export function BreakList({ at, breakpoints, hits = [], onShow }: BreaksProps) {
   const [said, setSaid] = useState('');
   const send = async (verb: string, args: object, words: string): Promise<boolean> => {
     setProblem('');
-    try { await at.command(verb, args); setSaid(words); return true; } catch (error) { setProblem((error as Error).message); return false; }
+    try { await at.command(verb, args); setSaid(words); return true; } catch (error) { setProblem(problemOf(error)); return false; }
   };
   const anywhere = (want: (b: Breakpoint) => boolean) => breakpoints.find(b => want(b) && b.op === null && b.module === null && b.parameter === null && b.line === null && b.shape === null);
   const everywhere = anywhere(b => b.when === 'nonfinite'), exception = anywhere(b => b.exception);

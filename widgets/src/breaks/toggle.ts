@@ -1,7 +1,7 @@
 /** A click on a place: a breakpoint where there is none, none where there is one. */
 
 import { useRef, useState } from 'preact/hooks';
-import { t } from '../chrome';
+import { problemOf, t } from '../chrome';
 import type { GraphModel } from '../engines/graphmodel';
 import type { Attachment, Breakpoint } from '../store/types';
 import type { Target } from './target';
@@ -22,7 +22,7 @@ export function useFlip(at: Attachment): { flip: Flip; problem: string } {
       if (gone.length) for (const b of gone) await at.command('break.remove', { id: b.id });
       else await at.command(...add!);
     } catch (error) {
-      setProblem((error as Error).message);
+      setProblem(problemOf(error));
     } finally {
       busy.current = false;
     }

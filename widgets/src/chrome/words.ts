@@ -1,5 +1,7 @@
 /** Words of the interface. The English text is its own key; another language is a table from it, put in place once a page. */
 
+import type { Said } from '../store/types';
+
 const KEY = Symbol.for('tapescope.words.1');
 type Table = Record<string, string>;
 const page = globalThis as { [KEY]?: { language: string; table: Table; listeners: Set<() => void> } };
@@ -9,6 +11,11 @@ export function t(text: string, ...given: (string | number)[]): string {
   const table = page[KEY]?.table, said = table && Object.hasOwn(table, text) ? table[text]! : text;
   return given.length ? said.replace(/\{(\d)\}/g, (_, i) => String(given[Number(i)] ?? '')) : said;
 }
+
+/** A sentence of the kernel's. */
+export const say = (said: Said): string => (typeof said === 'object' ? t(String(said[0]), ...said.slice(1).map(say)) : String(said));
+/** Why something was refused. */
+export const problemOf = (error: unknown) => { const { said, message } = error as Error & { said?: Said }; return said ? say(said) : message; };
 
 /** From now on this page speaks `language`; views that are shown begin anew. */
 export function speak(language: string, table: Table): void {

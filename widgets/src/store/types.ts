@@ -88,6 +88,9 @@ export interface TensorSummary {
   axes?: (string | null)[] | null;
 }
 
+/** A sentence of the kernel's: its pattern, which is its English, and what stands in its places. */
+export type Said = string | number | readonly Said[];
+
 /** What one consumer sent to a node where gradients meet; `along` is its part of the sum, and those add up to 1. */
 export interface Share { from: string; share: number; module?: string; row?: number; norm?: number; cosine?: number; along?: number }
 
@@ -101,17 +104,17 @@ export interface Breakpoint {
 
 /** A branch beside the pass as it is; of each pair the first is without it. */
 export interface Branch {
-  changes: { node: number; index: number; name: string; what: string; how: string; by: number | null; words: string }[];
+  changes: { node: number; index: number; name: string; what: string; how: string; by: number | null; words: string; said?: Said }[];
   parameters: { parameter: string; grad: [number, number]; cosine: number; difference: number; update: [number, number] | null }[];
-  optimizer: string; loss: { now: number; before: number; after: number; measured: boolean } | null; words: string;
+  optimizer: string; loss: { now: number; before: number; after: number; measured: boolean } | null; words: string; note?: string; said?: { note: Said };
 }
 
 /** An analytic derivative beside central differences. */
 export interface Check {
   ok: boolean; node?: number; name?: string; module: string; values?: string; words: string;
-  inputs?: { name: string; shape: number[]; ok: boolean; error: number; analytic: number | null; numeric: number | null; where: number[] | null; kink: boolean; words: string }[];
+  inputs?: { name: string; shape: number[]; ok: boolean; error: number; analytic: number | null; numeric: number | null; where: number[] | null; kink: boolean; words: string; said?: Said }[];
 }
-export interface ModuleCheck { ok: boolean; module: string; nodes: Check[]; skipped: [name: string, why: string][]; words: string }
+export interface ModuleCheck { ok: boolean; module: string; nodes: Check[]; skipped: [name: string, why: string, said?: Said][]; words: string }
 
 /** The first op that made a value that is not finite, or far too large. */
 export interface Origin {
@@ -119,6 +122,7 @@ export interface Origin {
   source: [file: string, line: number, text: string, cell: string] | null; where: number[][]; count: number; size: number;
   operands: { name: string; shape: number[]; values: (number | string)[]; words: string }[]; formula: string; why: string; fix: string;
   path: { node: number; index: number; name: string; module: string }[]; before: { node: number; index: number; name: string; module: string; words: string } | null; words: string;
+  said?: { words?: Said; why?: Said; fix?: Said; before?: Said };
 }
 
 /** What `backward()` holds before the node at the cursor, in bytes; `peak_at` is an index. */
@@ -133,7 +137,7 @@ export interface DebugState {
   /** Inside a call that a cell runs. */
   live?: boolean;
   direction?: 'forward';
-  note?: string; error?: string | null; edited?: number; nbytes?: number;
+  note?: string; said?: { reason?: Said; note?: Said }; error?: string | null; edited?: number; nbytes?: number;
   /** Ids of the breakpoints that stopped it here. */
   hits?: number[];
   breakpoints?: Breakpoint[];
@@ -145,7 +149,7 @@ export interface DebugState {
   at: {
     name: string; label: string; module: string; source: [file: string, line: number, text: string, cell: string] | null; formula: string;
     grad_in: TensorSummary[]; saved: TensorSummary[]; grad_out: TensorSummary[]; shares: Share[];
-    hooks?: string[]; stack?: string[]; rule?: string; reaches?: string[]; held?: number; freed?: boolean; check?: Check | null;
+    hooks?: string[]; stack?: string[]; rule?: string; said?: { rule?: Said }; reaches?: string[]; held?: number; freed?: boolean; check?: Check | null;
     /** Microseconds: of the op, and of its derivative. */
     time?: { forward: number | null; backward: number | null };
   } | null;

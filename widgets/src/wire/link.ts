@@ -132,7 +132,7 @@ export class Wire implements Link, Carrier {
         if (waiting) {
           this.pending.delete(message.request);
           clearTimeout(waiting.timer);
-          message.ok ? waiting.resolve(message.result) : waiting.reject(new Error(message.error));
+          message.ok ? waiting.resolve(message.result) : waiting.reject(Object.assign(new Error(message.error), { said: message.said }));
         } else if (message.ok) this.room?.answered(message.request);
         else if (this.room?.refuse(message.request, message.error)) this.trouble(message.error);
         return;

@@ -1,6 +1,6 @@
 /** The JSON half of the wire, as written in ARCHITECTURE.md. */
 
-import type { Kind } from '../store/types';
+import type { Kind, Said } from '../store/types';
 
 export const PROTOCOL = 1;
 
@@ -43,7 +43,7 @@ export type Incoming =
   | { type: 'recordings'; recordings: RecordingInfo[] }
   | FrameMessage
   | { type: 'reply'; request: string; ok: true; result?: unknown }
-  | { type: 'reply'; request: string; ok: false; error: string };
+  | { type: 'reply'; request: string; ok: false; error: string; said?: Said };
 
 let counter = 0;
 const page = Math.random().toString(36).slice(2, 8);

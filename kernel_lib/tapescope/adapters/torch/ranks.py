@@ -20,8 +20,8 @@ def stalls() -> str:
     if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
         return ""
     others = dist.get_world_size() - 1
-    return say("while this process (rank {0}) is held, {1} other will wait for its gradients; past the timeout of the process group it fails" if others == 1 else
-               "while this process (rank {0}) is held, {1} others will wait for its gradients; past the timeout of the process group they fail", dist.get_rank(), others)
+    return say("while this process (rank {0}) is held, {1} will wait for its gradients; past the timeout of the process group they fail", dist.get_rank(),
+               say("1 other") if others == 1 else say("{0} others", others))
 
 
 def bucket_norms(state: Any, bucket: Any) -> Any:

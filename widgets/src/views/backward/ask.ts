@@ -1,6 +1,7 @@
 /** A question to the kernel: asked on demand, with its answer, or why there is none. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { problemOf } from '../../chrome';
 import type { Attachment } from '../../store/types';
 
 export type Ask = (verb: string, args?: object) => Promise<any>;
@@ -15,7 +16,7 @@ export function useAsk(at: Attachment): { ask: Ask; busy: boolean; problem: stri
     try {
       return await at.command(verb, args);
     } catch (error) {
-      if (alive.current) setProblem((error as Error).message);
+      if (alive.current) setProblem(problemOf(error));
       return null;
     } finally {
       if (alive.current) setBusy(n => n - 1);

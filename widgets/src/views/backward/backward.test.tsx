@@ -55,6 +55,33 @@ describe('a held pass', () => {
     expect(el.childElementCount).toBe(0);
   });
 
+  it('takes a move of the slider along where the view is left before it has rested', async () => {
+    const { el, host, stop } = await mounted({ held: true }), sent: any[] = [], send = host.send.bind(host);
+    host.send = message => { sent.push(message); send(message); };
+    const slider = el.querySelector<HTMLInputElement>('.ts-scrub-line input')!;
+    await act(() => { slider.value = '7'; slider.dispatchEvent(new Event('input', { bubbles: true })); });
+    expect(sent.filter(m => m.type === 'command')).toEqual([]);
+    await stop();
+    expect(sent.filter(m => m.type === 'command').map(m => [m.verb, m.args])).toEqual([['debug.go', { index: 7 }]]);
+    await wait(300);
+    expect(sent.filter(m => m.type === 'command')).toHaveLength(1);
+  });
+
+  it('comes back to where it was although a move away is still on its way', async () => {
+    const { el, host, where, stop } = await mounted({ held: true }), send = host.send.bind(host), late: object[] = [];
+    const slide = (to: string) => act(() => { const slider = el.querySelector<HTMLInputElement>('.ts-scrub-line input')!; slider.value = to; slider.dispatchEvent(new Event('input', { bubbles: true })); });
+    host.send = message => { if ((message as any).type === 'command') late.push(message); else send(message); };
+    await slide('9');
+    await wait(200);
+    await slide('2');
+    await wait(200);
+    expect(late.map(m => (m as any).args)).toEqual([{ index: 9 }, { index: 2 }]);
+    late.forEach(send);
+    await wait(300);
+    expect(where()).toBe('before node 3 of 12');
+    await stop();
+  });
+
   it('says a refusal in words, and what is missing', async () => {
     const { el, host, press, stop } = await mounted({ held: true });
     const send = host.send.bind(host);

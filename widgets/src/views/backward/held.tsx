@@ -1,7 +1,7 @@
 /** A pass that somebody holds: toolbar, scrubber, picture, and what stands at the cursor. */
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { bytes, show, t } from '../../chrome';
+import { bytes, problemOf, say, show, t } from '../../chrome';
 import type { GraphModel } from '../../engines/graphmodel';
 import type { Breakpoint, DebugState, Host, Memory } from '../../store/types';
 import { BreakList } from '../../breaks/later';
@@ -30,7 +30,7 @@ const PIPELINE = 8;
 export function Held({ at, store, graph, model, chosen, theme, choose, help, host, debug, tab, setTab }: Shared & { host: Host; debug: DebugState }) {
   const { total, state } = debug, { version } = graph, forward = debug.direction === 'forward';
   const [said, setSaid] = useState(''), [opens, setOpens] = useState(0), [ghost, setGhost] = useState<number | null>(null), [playing, setPlaying] = useState(false), [reveal, setReveal] = useState(0), [memory, setMemory] = useState<Memory | null>(null);
-  const under = useRef(0), alive = useRef(true), known = useRef<Int32Array | null>(null);
+  const under = useRef(0), moving = useRef(false), rest = useRef<ReturnType<typeof setTimeout> | undefined>(undefined), alive = useRef(true), known = useRef<Int32Array | null>(null);
   useEffect(() => () => { alive.current = false; }, []);
   const { deaf, heard } = useDeaf(at, Boolean(debug.live) && state === 'held');
 
@@ -44,7 +44,7 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
   // A leaf may have no row of its own in what the kernel says: the order knows it.
   const node = ghost !== null && trusted ? trusted[index] ?? -1 : debug.node >= 0 ? debug.node : trusted?.[index] ?? -1;
   const states = useMemo(() => statesOf(graph, trusted, state === 'done' && ghost === null ? total : index, over && ghost === null ? -1 : node), [graph, version, trusted, index, node, state]);
-  useEffect(() => { if (!playing) setGhost(null); }, [debug]);   // the pass has moved: the page follows it
+  useEffect(() => { moving.current = false; if (!playing) setGhost(null); }, [debug]);   // the pass has moved: the page follows it
 
   const breakpoints = debug.breakpoints ?? NONE, places = useMemo(() => placesOf(model, breakpoints), [model, version, breakpoints]);
   const stops = useMemo(() => (trusted ? stopsOf(model, trusted, places) : []), [model, trusted, places]);
@@ -52,18 +52,21 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
   const send = async (command: Pick<Command, 'verb'>, args: object = {}) => {
     if (under.current >= PIPELINE) return;
     under.current++;
+    moving.current = true;
+    clearTimeout(rest.current);                         // whatever is asked for now comes after where the slider stood
+    rest.current = undefined;
     setSaid('');
     try {
       await at.command(command.verb, args);
       heard();
       if (alive.current && (command.verb === 'debug.into' || command.verb === 'debug.run_to')) setOpens(n => n + 1);
     } catch (error) {
-      if (alive.current) { setSaid((error as Error).message); setGhost(null); }
+      if (alive.current) { setSaid(problemOf(error)); setGhost(null); }
     } finally {
       under.current--;
     }
   };
-  const go = (to: number) => { if (to === debug.index && !over) setGhost(null); else void send({ verb: 'debug.go' }, { index: to }); };
+  const go = (to: number) => { if (to === debug.index && !over && !moving.current) setGhost(null); else void send({ verb: 'debug.go' }, { index: to }); };
   const target = chosen && runArgs(model, chosen);
   const press = (command: Command) => {
     if (forward && !FORWARD.has(command.verb)) { setSaid(t('The forward pass goes only forward.')); return; }
@@ -109,8 +112,8 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
   return (
     <div class="ts-column ts-grow" onKeyDown={onKey}>
       <Bar forward={forward} index={debug.index} over={over} aborted={state === 'aborted'} rewind={may.can_rewind !== false} target={Boolean(target)} onPress={press} onHelp={help} />
-      {!forward && <Scrubber index={debug.index} total={total} ghost={ghost} kept={debug.kept ?? NOWHERE} stops={stops} disabled={!trusted || state === 'aborted' || may.can_rewind === false} playing={playing} onPlay={setPlaying} onGhost={setGhost} onGo={go} />}
-      {live && <p class="ts-back-why"><b>{t('Paused:')}</b> {told(debug.reason, breakpoints)}{debug.note && <span class="ts-muted">  {noteOf(debug)}</span>}</p>}
+      {!forward && <Scrubber timer={rest} index={debug.index} total={total} ghost={ghost} kept={debug.kept ?? NOWHERE} stops={stops} disabled={!trusted || state === 'aborted' || may.can_rewind === false} playing={playing} onPlay={setPlaying} onGhost={setGhost} onGo={go} />}
+      {live && <p class="ts-back-why"><b>{t('Paused:')}</b> {told(debug)}{debug.note && <span class="ts-muted">  {say(debug.said?.note ?? debug.note)}</span>}</p>}
       {deaf && live && (
         <div class="ts-back-said" role="alert">
           <p>{t('Clicks do not reach the kernel while this cell runs, in this notebook application. Interrupt the kernel (gradients stay as they were), and hold the pass instead: the cell ends, and every click moves it.')}</p>
@@ -127,7 +130,7 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
       <div class="ts-status">
         <span class="ts-dot" data-tone={state === 'aborted' ? 'trouble' : 'backward'} />
         <span class="ts-back-where"><b>{where}</b></span>
-        {!live && <span class="ts-clip">{told(debug.reason, breakpoints)}</span>}<span class="ts-grow" />{!forward && <PassLegend />}
+        {!live && <span class="ts-clip">{told(debug)}</span>}<span class="ts-grow" />{!forward && <PassLegend />}
       </div>
       <span class="ts-hidden" role="status" aria-live="polite">{playing || ghost !== null ? '' : spokenOf(debug)}</span>
     </div>
@@ -198,14 +201,12 @@ export function runArgs(model: GraphModel, chosen: Chosen): { node: number } | {
   return node >= 0 ? { node } : null;
 }
 
-export function spokenOf({ state, at, index, total, reason, live, direction, hits, breakpoints }: DebugState): string {
-  if (!at || state === 'done' || state === 'aborted') return told(reason, breakpoints) || t('the pass is over');
+export function spokenOf(debug: DebugState): string {
+  const { state, at, index, total, live, direction, hits } = debug;
+  if (!at || state === 'done' || state === 'aborted') return told(debug) || t('the pass is over');
   const norm = at.grad_in[0]?.norm, bad = at.grad_in.reduce((n, one) => n + one.nonfinite, 0), forward = direction === 'forward';
   return [
-    live && hits?.length ? t('paused, {0}', told(reason, breakpoints)) : '', at.module ? t('{0} in {1}', at.name, at.module) : at.name, forward ? t('forward pass') : t('node {0} of {1}', index + 1, total),
+    live && hits?.length ? t('paused, {0}', told(debug)) : '', at.module ? t('{0} in {1}', at.name, at.module) : at.name, forward ? t('forward pass') : t('node {0} of {1}', index + 1, total),
     norm != null && (forward ? t('input norm {0}', show(norm, 3)) : t('gradient norm {0}', show(norm, 3))), bad > 0 && t('{0} values are not finite', bad),
   ].filter(Boolean).join(', ');
 }
-
-/** What has been noticed meanwhile. */
-const noteOf = ({ note, changed }: DebugState) => (changed?.length && note?.startsWith('changed while') ? t('changed while the pass was held: {0}', changed.slice(0, 6).join(', ')) : told(note ?? ''));

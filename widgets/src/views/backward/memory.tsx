@@ -30,12 +30,12 @@ export function MemoryTab({ at, debug, model, onMemory, onShow }: { at: Attachme
         <><h3>{t('Held by')}</h3>
           <ul class="ts-held">{nodes.slice(0, MOST).map(([row, n, freed]) => (
             <li key={row} data-freed={freed || undefined}><button type="button" class="ts-leaf-name ts-mono ts-clip" onClick={() => onShow(row)}>{nameOf(model, row)}</button><i aria-hidden="true"><b style={{ width: `${Math.max(1, (n / most) * 100)}%` }} /></i><span class="ts-mono">{freed ? t('freed') : bytes(n)}</span></li>))}
-            {nodes.length > MOST && <li class="ts-faint">and {nodes.length - MOST} more</li>}
+            {nodes.length > MOST && <li class="ts-faint">{t('and {0} more', nodes.length - MOST)}</li>}
           </ul></>
       )}
       {worth.length > 0 && (
         <><h3>{t('A checkpoint would save')}</h3>
-          <ul class="ts-held">{worth.slice(0, MOST).map(m => <li key={m.module}><span class="ts-mono ts-clip" title={`holds ${bytes(m.bytes)}, its inputs ${bytes(m.inputs)}; it runs again during backward`}>{m.module}</span><i aria-hidden="true"><b style={{ width: `${Math.max(1, (m.saves / worth[0]!.saves) * 100)}%` }} /></i><span class="ts-mono">{bytes(m.saves)}</span></li>)}</ul></>
+          <ul class="ts-held">{worth.slice(0, MOST).map(m => <li key={m.module}><span class="ts-mono ts-clip" title={t('holds {0}, its inputs {1}; it runs again during backward', bytes(m.bytes), bytes(m.inputs))}>{m.module}</span><i aria-hidden="true"><b style={{ width: `${Math.max(1, (m.saves / worth[0]!.saves) * 100)}%` }} /></i><span class="ts-mono">{bytes(m.saves)}</span></li>)}</ul></>
       )}
     </>
   );
@@ -43,14 +43,14 @@ export function MemoryTab({ at, debug, model, onMemory, onShow }: { at: Attachme
 
 function nameOf(model: GraphModel, row: number): string {
   const { nodes, modules } = model.graph, op = row >= 0 && row < nodes.count ? nodes.op[row]! : -1, m = op >= 0 ? model.moduleOf(op) : -1;
-  return row >= 0 && row < nodes.count ? `${model.text(nodes.name[row]!).replace(/Backward0$/, '')}${m >= 0 ? `  ${model.text(modules.path[m]!)}` : ''}` : 'node';
+  return row >= 0 && row < nodes.count ? `${model.text(nodes.name[row]!).replace(/Backward0$/, '')}${m >= 0 ? `  ${model.text(modules.path[m]!)}` : ''}` : t('node');
 }
 
 function Curve({ memory, index }: { memory: Memory; index: number }) {
   const { curve, peak } = memory, n = Math.max(1, curve.length - 1), y = (v: number) => 46 - (v / Math.max(1, peak)) * 42, stride = Math.max(1, Math.floor(curve.length / 300));
   const points = curve.filter((_, i) => i % stride === 0 || i === curve.length - 1 || i === memory.peak_at).map((v, i, all) => [all.length > 1 ? (i / (all.length - 1)) * n : 0, y(v)] as const);
   return (
-    <svg class="ts-memory-curve" viewBox={`0 0 ${n} 48`} preserveAspectRatio="none" role="img" aria-label={`Memory over the pass: peak ${bytes(peak)} before node ${memory.peak_at + 1}, ${bytes(curve[Math.min(index, curve.length - 1)] ?? 0)} here`}>
+    <svg class="ts-memory-curve" viewBox={`0 0 ${n} 48`} preserveAspectRatio="none" role="img" aria-label={t('Memory over the pass: peak {0} before node {1}, {2} here', bytes(peak), memory.peak_at + 1, bytes(curve[Math.min(index, curve.length - 1)] ?? 0))}>
       <path class="ts-memory-area" d={`M0 48${points.map(([x, v]) => `L${x.toFixed(2)} ${v.toFixed(1)}`).join('')}L${n} 48z`} />
       <path class="ts-memory-now" d={`M${Math.min(index, n)} 0V48`} /><path class="ts-memory-peak" d={`M${memory.peak_at} 2V48`} />
     </svg>

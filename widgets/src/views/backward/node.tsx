@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { show, t } from '../../chrome';
+import { say, show, t } from '../../chrome';
 import { mathOf } from '../../engines/latex';
 import type { GraphModel } from '../../engines/graphmodel';
 import type { DebugState, Host, Share } from '../../store/types';
@@ -31,7 +31,7 @@ export function NodeTab({ at, index, forward, model, host, theme, onChoose, chil
       </header>
       {at.time && (at.time.forward !== null || at.time.backward !== null) && <Times time={at.time} />}
       {at.formula && <Formula tex={at.formula} />}
-      {at.rule && <p class="ts-rule ts-muted">{at.rule}</p>}
+      {at.rule && <p class="ts-rule ts-muted">{say(at.said?.rule ?? at.rule)}</p>}
       {key && <Numbers at={at} element={key} forward={forward} onClose={() => setElement(null)} />}
       {children}
       {tensors(forward ? t('Input') : t('Gradient in'), at.grad_in, index === 0 ? t('The pass starts here.') : t('None.'))}
@@ -91,7 +91,7 @@ function Numbers({ at, element, forward, onClose }: { at: NonNullable<DebugState
   const groups: [string, { name: string; v: number }[]][] = [[forward ? t('in') : t('gradient in'), row(at.grad_in)], [t('saved'), row(at.saved)], [forward ? t('out') : t('gradient out'), row(at.grad_out)]];
   return (
     <div class="ts-element" role="status" aria-label={t('At element {0}', element.at.join(', '))}>
-      <div class="ts-row"><b class="ts-mono">at [{element.at.join(', ')}]</b><span class="ts-grow" /><button type="button" class="ts-button" data-quiet data-icon aria-label={t('Forget this element')} onClick={onClose}>✕</button></div>
+      <div class="ts-row"><b class="ts-mono">[{element.at.join(', ')}]</b><span class="ts-grow" /><button type="button" class="ts-button" data-quiet data-icon aria-label={t('Forget this element')} onClick={onClose}>✕</button></div>
       <dl>{groups.flatMap(([title, list]) => list.map(({ name, v }) => <div key={title + name}><dt>{title === name ? name : <>{title} <span class="ts-mono">{name.replace(/^grad_(in|out)/, '')}</span></>}</dt><dd class="ts-mono" data-bad={!Number.isFinite(v) || undefined}>{show(v, 6)}</dd></div>))}</dl>
     </div>
   );

@@ -1,6 +1,6 @@
 /** Where a NaN, an infinity or a blow-up was made: the first op that is at fault, what it was given, why, and the way from the loss to it. */
 
-import { Button, show, t } from '../../chrome';
+import { Button, say, show, t } from '../../chrome';
 import type { Attachment, DebugState, Host, Origin } from '../../store/types';
 import { useAsk } from './ask';
 import { Formula } from './node';
@@ -20,29 +20,29 @@ export function OriginTab({ at, debug, host, onShow }: { at: Attachment; debug: 
 const KINDS = { nan: 'nan', inf: 'inf', 'blow-up': 'blow-up' };
 
 function Found({ origin: o, host, onShow, onGo }: { origin: Origin; host: Host; onShow(node: number): void; onGo(index: number): void }) {
-  if (!o.found) return <p class="ts-gap" role="status">✓ {o.words}</p>;
+  if (!o.found) return <p class="ts-gap" role="status">✓ {say(o.said?.words ?? o.words)}</p>;
   const [file, line, text, cell] = o.source ?? ['', 0, '', ''];
   return (
     <section class="ts-origin" aria-label={t('Origin')}>
       <h2 class="ts-mono"><span class="ts-tcard-bad">✕ {KINDS[o.kind ?? 'nan']}</span> {o.name}</h2>
-      <p class="ts-muted">{[o.module && `in ${o.module}`, `${o.direction} pass`, o.size > 0 && `${o.count} of ${o.size} elements`, o.where.length > 0 && `first at [${o.where[0]!.join(', ')}]`].filter(Boolean).join(', ')}</p>
+      <p class="ts-muted">{[o.module && t('in {0}', o.module), o.direction === 'forward' ? t('forward pass') : t('backward pass'), o.size > 0 && t('{0} of {1} elements', o.count, o.size), o.where.length > 0 && t('first at [{0}]', o.where[0]!.join(', '))].filter(Boolean).join(', ')}</p>
       <div class="ts-row"><Button onPress={() => onShow(o.node)} disabled={o.node < 0}>{t('Show it')}</Button>{o.index >= 0 && <Button quiet onPress={() => onGo(o.index)} title="Stands before it">{t('Go there')}</Button>}</div>
-      {o.why && <p class="ts-origin-why">{o.why}</p>}
-      {o.fix && <p><b>{t('What helps:')}</b> {o.fix}</p>}
+      {o.why && <p class="ts-origin-why">{say(o.said?.why ?? o.why)}</p>}
+      {o.fix && <p><b>{t('What helps:')}</b> {say(o.said?.fix ?? o.fix)}</p>}
       {o.formula && <Formula tex={o.formula} />}
       {o.operands.length > 0 && (
         <><h3>{t('Its operands there')}</h3>
           <ul class="ts-operands">{o.operands.map((p, i) => <li key={i}><b class="ts-mono">{p.name}</b><span class="ts-mono ts-muted">{p.values.length ? p.values.map(v => show(v, 4)).join('  ') : p.words}</span></li>)}</ul></>
       )}
-      {o.before && <p class="ts-muted">{t('Its range first jumped before that: {0}', o.before.words)}</p>}
+      {o.before && <p class="ts-muted">{t('Its range first jumped before that: {0}', say(o.said?.before ?? o.before.words))}</p>}
       {o.source && (
-        <><h3>{t('Line')}</h3><button type="button" class="ts-side-line" disabled={!host.openSource} title={host.openSource ? 'Open this line' : file} onClick={() => host.openSource?.({ file, line, cell })}><span class="ts-muted">{cell || file.split(/[\\/]/).pop()}:{line}</span><code>{text.trim()}</code></button></>
+        <><h3>{t('Line')}</h3><button type="button" class="ts-side-line" disabled={!host.openSource} title={host.openSource ? t('Open this line') : file} onClick={() => host.openSource?.({ file, line, cell })}><span class="ts-muted">{cell || file.split(/[\\/]/).pop()}:{line}</span><code>{text.trim()}</code></button></>
       )}
       {o.path.length > 1 && (
         <><h3>{t('From the loss to it {0}', o.path.length)}</h3>
           <ol class="ts-path">{shortened(o.path).map((p, i) => (p === null ? <li key={i} class="ts-faint">…</li> : <li key={i}><button type="button" class="ts-leaf-name ts-mono" disabled={p.node < 0} onClick={() => onShow(p.node)}>{p.name}</button><span class="ts-muted ts-clip">{p.module}</span></li>))}</ol></>
       )}
-      <span class="ts-hidden" role="status" aria-live="polite">{`${o.kind} made by ${o.name}. ${o.why}`}</span>
+      <span class="ts-hidden" role="status" aria-live="polite">{`${t('{0} made by {1}', KINDS[o.kind ?? 'nan'], o.name)}. ${say(o.said?.why ?? o.why)}`}</span>
     </section>
   );
 }

@@ -9,6 +9,8 @@ const REST_MS = 140;
 const WHOLE_MS = 12_000;
 
 export interface ScrubberProps {
+  /** Runs while the pass waits for the slider to rest. */
+  timer?: { current: ReturnType<typeof setTimeout> | undefined };
   index: number; total: number; ghost: number | null; kept: readonly number[]; stops: readonly number[]; disabled: boolean;
   /** Where the page looks meanwhile; null: where the pass stands. */
   onGhost(index: number | null): void;
@@ -16,12 +18,18 @@ export interface ScrubberProps {
   playing: boolean; onPlay(on: boolean): void;
 }
 
-export function Scrubber({ index, total, ghost, kept, stops, disabled, onGhost, onGo, playing, onPlay }: ScrubberProps) {
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined), shown = ghost ?? index;
+export function Scrubber({ timer: given, index, total, ghost, kept, stops, disabled, onGhost, onGo, playing, onPlay }: ScrubberProps) {
+  const own = useRef<ReturnType<typeof setTimeout> | undefined>(undefined), timer = given ?? own, shown = ghost ?? index;
   const [held, setHeld] = useState(false);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const rest = (to: number, ms: number) => { clearTimeout(timer.current); timer.current = setTimeout(() => onGo(to), ms); };
-  const move = (to: number) => { onPlay(false); onGhost(to); if (held) clearTimeout(timer.current); else rest(to, REST_MS); };
+  const leave = useRef(() => {});
+  leave.current = () => { if (timer.current !== undefined) go(shown); };      // the view goes away before the slider has rested
+  useEffect(() => () => leave.current(), []);
+  const still = () => { clearTimeout(timer.current); timer.current = undefined; };
+  const now = useRef(onGo);
+  now.current = onGo;                                   // where the pass stands when the slider rests, not when it was moved
+  const go = (to: number) => { still(); now.current(to); };
+  const rest = (to: number, ms: number) => { still(); timer.current = setTimeout(() => go(to), ms); };
+  const move = (to: number) => { onPlay(false); onGhost(to); if (held) still(); else rest(to, REST_MS); };
   usePlay(playing, shown, total, onGhost, end => { onPlay(false); onGo(end); });
   const line = (list: readonly number[], from: number, to: number) => list.map(i => `M${i} ${from}V${to}`).join('');
   return (

@@ -16,8 +16,8 @@ export const BACKWARD_CSS = STAGE_CSS + BREAKS_CSS + `
 .ts-back-bar { gap: 5px 6px; }
 .ts-back-bar .ts-button > span { font-size: 10px; color: var(--ts-backward); letter-spacing: -0.1em; } .ts-back-bar .ts-button[data-primary] > span { color: inherit; } .ts-back-bar .ts-button:disabled > span { color: inherit; }
 .ts-back-bar .ts-button > em { font-style: normal; }
-.ts-scrub { display: flex; align-items: center; gap: 6px; padding: 1px 10px 1px 7px; border-bottom: 1px solid var(--ts-line); flex: none; }
-.ts-scrub .ts-button { height: 22px; width: 24px; color: var(--ts-backward); }
+.ts-back .ts-scrub { display: flex; align-items: center; gap: 6px; padding: 1px 10px 1px 7px; border: 0; border-bottom: 1px solid var(--ts-line); background: none; min-height: 0; flex: none; }
+.ts-back .ts-scrub .ts-button { height: 22px; width: 24px; color: var(--ts-backward); }
 .ts-scrub-line { position: relative; flex: 1; height: 22px; min-width: 0; }
 .ts-scrub-line > svg { position: absolute; left: 6px; right: 6px; top: 1px; width: calc(100% - 12px); height: 20px; overflow: visible; pointer-events: none; }
 .ts-scrub-line path { fill: none; vector-effect: non-scaling-stroke; stroke-width: 1.2px; } .ts-scrub-kept { stroke: var(--ts-backward); opacity: 0.55; } .ts-scrub-stops { stroke: var(--ts-trouble); }

@@ -1,7 +1,7 @@
 /** What if this gradient, or this saved value, were another one? A branch beside the pass, compared with it, and kept only on request. */
 
 import { useState } from 'preact/hooks';
-import { Button, Select, show, t } from '../../chrome';
+import { Button, say, Select, show, t } from '../../chrome';
 import type { Attachment, Branch, DebugState } from '../../store/types';
 import { useAsk } from './ask';
 import type { Summary } from './summary';
@@ -46,10 +46,10 @@ export function WhatIfTab({ at, debug, onShow }: { at: Attachment; debug: DebugS
 export function argsOf(way: Way, by: string): { by?: number; value?: unknown } | string {
   if (way === 'zero') return {};
   if (way === 'replace') {
-    try { return { value: JSON.parse(by) }; } catch { return 'The values are a nested list of numbers, such as [[0, 1], [2, 3]].'; }
+    try { return { value: JSON.parse(by) }; } catch { return t('The values are a nested list of numbers, such as [[0, 1], [2, 3]].'); }
   }
   const number = Number(by);
-  if (by.trim() === '' || !Number.isFinite(number) || (way !== 'scale' && number < 0)) return way === 'scale' ? 'The factor is a number.' : 'A number, 0 or more.';
+  if (by.trim() === '' || !Number.isFinite(number) || (way !== 'scale' && number < 0)) return way === 'scale' ? t('The factor is a number.') : t('A number, 0 or more.');
   return { by: number };
 }
 
@@ -65,26 +65,27 @@ function Outcome({ branch, busy, onDrop, onKeep, onShow }: { branch: Branch; bus
   return (
     <section class="ts-branch" aria-label={t('The branch')}>
       <ol class="ts-changes">{branch.changes.map((c, i) => (
-        <li key={i}><button type="button" class="ts-leaf-name" disabled={c.node < 0} onClick={() => onShow(c.node)} title={t('Show where')}>{c.words}</button><Button quiet icon label={t('Take back: {0}', c.words)} onPress={() => onDrop(branch.changes.length === 1 ? null : i)}>✕</Button></li>))}
+        <li key={i}><button type="button" class="ts-leaf-name" disabled={c.node < 0} onClick={() => onShow(c.node)} title={t('Show where')}>{say(c.said ?? c.words)}</button><Button quiet icon label={t('Take back: {0}', say(c.said ?? c.words))} onPress={() => onDrop(branch.changes.length === 1 ? null : i)}>✕</Button></li>))}
       </ol>
       {loss && (
         <div class="ts-loss" role="group" aria-label={t('Loss after the step')}>
           <span>{t('loss now')}<b class="ts-mono">{show(loss.now, 5)}</b></span><span>{t('after the step')}<b class="ts-mono">{show(loss.before, 5)}</b></span>
           <span>{t('on the branch')}<b class="ts-mono" data-way={loss.after < loss.before ? 'better' : loss.after > loss.before ? 'worse' : undefined}>{show(loss.after, 5)} {loss.after < loss.before ? '▾' : loss.after > loss.before ? '▴' : '='}</b></span>
-          {!loss.measured && <span class="ts-faint">to first order: the loss was not computed again</span>}
+          {!loss.measured && <span class="ts-faint">{t('to first order: the loss was not computed again')}</span>}
         </div>
       )}
       <h3>{t('Gradients, without and with')}{branch.optimizer ? `; ${branch.optimizer}` : ''}</h3>
       {moved.length === 0 ? <p class="ts-muted">{t('No gradient of a parameter changes.')}</p> : (
-        <div class="ts-scroll"><table class="ts-compare"><thead><tr><th scope="col">parameter</th><th scope="col">norm</th><th scope="col">cos</th>{moved.some(p => p.update) && <th scope="col">update</th>}</tr></thead><tbody>
+        <div class="ts-scroll"><table class="ts-compare"><thead><tr><th scope="col">{t('Parameter')}</th><th scope="col">{t('norm')}</th><th scope="col">cos</th>{moved.some(p => p.update) && <th scope="col">{t('Update')}</th>}</tr></thead><tbody>
           {moved.slice(0, 40).map(p => (
             <tr key={p.parameter}><th scope="row" class="ts-mono" title={p.parameter}><span class="ts-clip">{p.parameter}</span><i aria-hidden="true"><b style={{ width: `${bar(p.grad[0], most)}%` }} /><b data-new style={{ width: `${bar(p.grad[1], most)}%` }} /></i></th>
               <td class="ts-mono">{show(p.grad[0], 3)} → {show(p.grad[1], 3)}</td><td class="ts-mono" data-bad={p.cosine < 0 || undefined}>{show(p.cosine, 2)}</td>{moved.some(q => q.update) && <td class="ts-mono">{p.update ? `${show(p.update[0], 2)} → ${show(p.update[1], 2)}` : ''}</td>}</tr>))}
         </tbody></table></div>
       )}
-      {parameters.length > moved.length && <p class="ts-faint">{parameters.length - moved.length} parameter{parameters.length - moved.length === 1 ? ' stays' : 's stay'} as {parameters.length - moved.length === 1 ? 'it is' : 'they are'}.</p>}
+      {parameters.length > moved.length && <p class="ts-faint">{t('{0} of {1} parameters stay as they are.', parameters.length - moved.length, parameters.length)}</p>}
       <div class="ts-row ts-gap"><Button primary disabled={busy} onPress={onKeep} title="Completes the pass: the branch's gradients are written to .grad">{t('Keep it')}</Button><Button disabled={busy} onPress={() => onDrop(null)}>{t('Drop the branch')}</Button></div>
-      <span class="ts-hidden" role="status" aria-live="polite">{branch.words}</span>
+      {branch.note && <p class="ts-muted">{say(branch.said?.note ?? branch.note)}</p>}
+      <span class="ts-hidden" role="status" aria-live="polite">{[...branch.changes.map(c => say(c.said ?? c.words)), t('{0} of {1} parameters stay as they are.', parameters.length - moved.length, parameters.length), loss && `${t('loss now')} ${show(loss.now, 5)}, ${t('after the step')} ${show(loss.before, 5)}, ${t('on the branch')} ${show(loss.after, 5)}`].filter(Boolean).join('. ')}</span>
     </section>
   );
 }

@@ -24,7 +24,7 @@ export function Help({ title, keys, onClose }: { title: string; keys: Keys; onCl
   return (
     <div class="ts-help" role="dialog" aria-modal="true" aria-label={title} tabIndex={-1} ref={box} onKeyDown={e => { if (e.key === 'Escape' || e.key === '?') { e.preventDefault(); e.stopPropagation(); onClose(); } }} onClick={e => { if (e.target === box.current) onClose(); }}>
       <div class="ts-help-card">
-        <header><h2>{title}</h2><Button quiet icon label="Close help" onPress={onClose}>✕</Button></header>
+        <div class="ts-help-head"><h2>{title}</h2><Button quiet icon label="Close help" onPress={onClose}>✕</Button></div>
         <dl>{keys.map(([key, does]) => <div key={key}><dt>{key.split(' ').map((part, i) => (part === '+' && i > 0 ? <span key={i}> + </span> : <kbd key={i}>{part}</kbd>))}</dt><dd>{t(does)}</dd></div>)}</dl>
       </div>
     </div>

@@ -16,7 +16,7 @@ export const STAGE_CSS = `
 .ts-help { position: absolute; inset: 0; z-index: 30; display: flex; align-items: center; justify-content: center; background: color-mix(in srgb, var(--ts-bg) 55%, transparent); padding: 12px; }
 .ts-view .ts-help:focus-visible { outline: none; }
 .ts-help-card { width: min(480px, 100%); max-height: 100%; overflow: auto; background: var(--ts-bg); border: 1px solid var(--ts-line); border-radius: 8px; box-shadow: var(--ts-shadow); padding: 10px 14px 14px; }
-.ts-help-card header { display: flex; align-items: center; justify-content: space-between; gap: 20px; margin-bottom: 6px; }
+.ts-help-head { display: flex; align-items: center; justify-content: space-between; gap: 20px; margin-bottom: 6px; }
 .ts-help-card h2 { font-size: 13px; font-weight: 600; }
 .ts-help-card dl { margin: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); gap: 3px 16px; }
 .ts-help-card dl > div { display: flex; gap: 8px; align-items: baseline; }
