@@ -1,6 +1,7 @@
 """The tests of a device: they run where CuPy finds one, and say once why they do not where it finds none.
 
-`TAPESCOPE_GPU_DEVICE=cpu` rehearses them on NumPy: it proves the tests, not the device.
+`TAPESCOPE_GPU_DEVICE=stand-in` rehearses them on CuPy's names and rules with NumPy's arithmetic (stand_in.py): it proves that nothing is asked of CuPy
+that CuPy refuses, not that the device computes it.
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ import pytest
 
 HERE = Path(__file__).parent
 DEVICE = os.environ.get("TAPESCOPE_GPU_DEVICE", "cuda")
-REHEARSAL = DEVICE == "cpu"
+STAND_IN = DEVICE == "stand-in"
 
 sys.path.insert(0, str(HERE.parent / "unit" / "core"))      # op_samples: the same samples on both devices
+if STAND_IN:
+    sys.path.insert(0, str(HERE))
+    import stand_in
+
+    stand_in.install()
+    DEVICE = "cuda"
 
 
 def why_not() -> str | None:
     """The reason why there is nothing to test on; None where there is."""
-    if REHEARSAL:
+    if STAND_IN:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")                     # CuPy's about its own environment
@@ -47,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents and item.path.name != "test_without.py":
+        if HERE in item.path.parents and item.path.name not in ("test_without.py", "test_rehearsal.py"):
             item.add_marker("gpu")
 
 
@@ -68,25 +75,19 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 @pytest.fixture
 def device() -> str:
-    """Where the tests run: "cuda", or "cpu" in a rehearsal."""
+    """Where the tests run."""
     return DEVICE
 
 
 @pytest.fixture
 def two_devices() -> str:
     """For what needs a host and a device that differ."""
-    if REHEARSAL:
-        pytest.skip("a rehearsal has one device only")
     return DEVICE
 
 
 @pytest.fixture
 def array_type() -> Any:
     """The type of the arrays that lie on the device."""
-    if REHEARSAL:
-        import numpy
-
-        return numpy.ndarray
     import cupy
 
     return cupy.ndarray

@@ -1,6 +1,7 @@
 """The GPU tests and the GPU benchmark on a machine that has nothing but Python, NumPy, CuPy, PyTorch and pytest: `python tests/gpu/run.py`.
 
-Nothing needs to be installed or built: the library is taken from this checkout. `--rehearse` runs all of it on NumPy, to see whether it runs.
+Nothing needs to be installed or built: the library is taken from this checkout. `--rehearse` runs all of it where there is no GPU: on CuPy's names,
+signatures and refusals with NumPy's arithmetic behind them (stand_in.py).
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ def main() -> int:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--tests", action="store_true", help="only the tests")
     only.add_argument("--bench", action="store_true", help="only the benchmark")
-    parser.add_argument("--rehearse", action="store_true", help="on NumPy, with small sizes")
+    parser.add_argument("--rehearse", action="store_true", help="without a GPU, with small sizes")
     parser.add_argument("--json", help="write the benchmark's figures to this file, too")
     args, rest = parser.parse_known_args()
-    device = "cpu" if args.rehearse else "cuda"
+    device = "stand-in" if args.rehearse else "cuda"
     paths = [str(ROOT / "kernel_lib"), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "TAPESCOPE_GPU_DEVICE": device, "PYTHONPATH": os.pathsep.join(paths)}
     parts = []
@@ -32,9 +33,9 @@ def main() -> int:
         # Plug-ins that happen to be there are not needed, and the options of pyproject.toml ask for none.
         parts.append([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE), *rest])
     if not args.tests:
-        parts.append([sys.executable, str(HERE / "bench.py"), "--device", device, *(["--quick"] if args.rehearse else []), *(["--json", args.json] if args.json else [])])
+        parts.append([sys.executable, str(HERE / "bench.py"), "--device", "cpu" if args.rehearse else "cuda", *(["--quick"] if args.rehearse else []), *(["--json", args.json] if args.json else [])])
         # what listening to PyTorch's models costs there: the table that `make bench` has of the host
-        parts.append([sys.executable, "-m", "tests.benchmarks.torch_adapter", device, *(["quick"] if args.rehearse else [])])
+        parts.append([sys.executable, "-m", "tests.benchmarks.torch_adapter", "cpu" if args.rehearse else "cuda", *(["quick"] if args.rehearse else [])])
     results = [subprocess.run(part, cwd=ROOT, env=env, check=False).returncode for part in parts]
     return next(filter(None, results), 0)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: it has no models on a GPU")
-DEVICE = os.environ.get("TAPESCOPE_GPU_DEVICE", "cuda")
+DEVICE = "cpu" if "TAPESCOPE_GPU_DEVICE" in os.environ else "cuda"      # nothing stands in for PyTorch's device: a rehearsal is on the host
 if DEVICE == "cuda" and not torch.cuda.is_available():
     pytest.skip("this PyTorch sees no CUDA device", allow_module_level=True)
 
@@ -20,6 +20,18 @@ from tapescope.adapters import torch as tst  # noqa: E402
 from tapescope.debugger import settings  # noqa: E402
 
 pytestmark = pytest.mark.gpu
+
+
+@pytest.fixture
+def device() -> str:
+    return DEVICE
+
+
+@pytest.fixture
+def two_devices() -> str:
+    if DEVICE == "cpu":
+        pytest.skip("a rehearsal of PyTorch has one device only")
+    return DEVICE
 
 
 @pytest.fixture(autouse=True)

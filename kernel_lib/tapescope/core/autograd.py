@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .device import module_of
+from .device import of as device_of
 from .engine import discover, walk
 from .node import Node
 from .op import run
@@ -82,6 +83,9 @@ def first_grads(tensors: Sequence[Tensor], grads: Sequence[Any] | None, create: 
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         elif g._array.shape != t._array.shape:
             raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}.")
+        elif type(g._array) is not type(t._array):
+            raise RuntimeError(f"Function {t._node.name() if t._node else 'AccumulateGrad'} returned an invalid gradient at index {i} - expected device "
+                               f"{device_of(t._array)} but got {device_of(g._array)}")
         result.append(g if create else g._array.astype(t._array.dtype, copy=False))
     return result
 

@@ -95,7 +95,7 @@ def device_count() -> int:
 
 def module_of(array: Any) -> Any:
     """The array module (numpy or cupy) of an array."""
-    if isinstance(array, np.ndarray):
+    if isinstance(array, (np.ndarray, np.generic)):
         return np
     return sys.modules.get("cupy", np)
 

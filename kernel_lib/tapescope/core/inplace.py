@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import dtype as dt
-from .op import Op, apply, run
+from . import errors
+from .op import Op, apply, run, together
 from .op import op as declare
 from .site import here
 from .state import mode, set_sink
@@ -45,7 +46,11 @@ def run_inplace(o: Op, t: Tensor, others: tuple[Any, ...] = (), params: tuple[An
                 o.inplace_ufunc(target, *arrays, out=target)
             except ValueError:
                 raise _wrong_shape(o, target, others) from None
-            except TypeError:
+            except TypeError as wrong:
+                if (moved := together((t, *others))) is not None and moved[0] is t:
+                    return run_inplace(o, t, moved[1:], params)
+                if isinstance(errors.devices((target, *arrays), wrong), RuntimeError):
+                    raise errors.devices((target, *arrays), wrong) from None
                 raise _wrong_type(o, target, others) from None
             t.bump()
             return t

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import errors, narrow
+from .device import of as device_of
 from .node import Node, next_seq
 from .site import here
 from .state import mode, numbers
@@ -169,6 +170,15 @@ def apply(op: Op, *args: Any) -> Any:
     return run(op, operands, params)
 
 
+def together(operands: Any) -> Any:
+    """The operands with 0-d tensors of the host, which are numbers, moved to the device of the others; None where that is not what is wrong."""
+    there = next((t._array for t in operands if isinstance(t, Tensor) and hasattr(t._array, "__cuda_array_interface__")), None)
+    host = [t for t in operands if isinstance(t, Tensor) and isinstance(t._array, np.ndarray)]
+    if there is None or not host or any(t._array.ndim for t in host):
+        return None
+    return tuple([t.to(device_of(there)) if isinstance(t, Tensor) and isinstance(t._array, np.ndarray) else t for t in operands])
+
+
 def run(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Any:
     """The general path of `apply`, for operands of which at least one is a Tensor."""
     sink = mode.sink
@@ -180,6 +190,8 @@ def run(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Any:
         else:
             result = op.forward(arrays, *params) if op.variadic else op.forward(*arrays, *params)
     except TypeError as e:
+        if (moved := together(operands)) is not None:
+            return run(op, moved, params)
         raise errors.devices(arrays, e) from None
     except RuntimeError as e:
         errors.came_from(e, operands)

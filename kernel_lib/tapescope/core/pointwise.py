@@ -16,7 +16,7 @@ import numpy as np
 from . import dtype as dt
 from . import errors
 from .node import Node, next_seq
-from .op import Op, Plan, _camel, _finish, _with_output, record, run
+from .op import Op, Plan, _camel, _finish, _with_output, record, run, together
 from .site import PACKAGES, user_frame
 from .state import mode
 from .storage import new_storage
@@ -187,6 +187,8 @@ def binary(tex: str, ufunc: Any, *, name: str, node: str | None = None, to_float
         except ValueError:
             raise errors.broadcast(x.shape, y.shape, of=(input, other)) from None
         except TypeError as wrong:
+            if (moved := together((input, other))) is not None:
+                return call(*moved)
             raise errors.devices((x, y), wrong) from None
         if r.__class__ is not _ndarray and isinstance(r, _generic):
             r = np.asarray(r)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.device import module_of
 from ..core.tensor import Tensor
 from . import norm as nm
 from . import pointwise as pw
@@ -21,7 +22,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     if is_causal:
         if attn_mask is not None:
             raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
-        scores = pw.masked_fill(scores, ~np.tri(rows, cols, dtype=bool), float("-inf"))
+        scores = pw.masked_fill(scores, ~module_of(scores._array).tri(rows, cols, dtype=bool), float("-inf"))
     elif attn_mask is not None:
         if attn_mask._array.dtype == bool:
             scores = pw.masked_fill(scores, ~attn_mask._array, float("-inf"))

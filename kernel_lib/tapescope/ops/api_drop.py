@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import beside
 from ..core.device import module_of
 from ..core.inplace import run_inplace
 from ..core.tensor import Tensor, wrap
@@ -22,7 +23,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if not training or p == 0:
         return input
     a = input._array
-    mask = wrap(np.zeros_like(a) if p == 1 else cr.keep_mask(a.shape, 1 - p, a.dtype))
+    mask = wrap(np.zeros_like(a) if p == 1 else beside(a, cr.keep_mask(a.shape, 1 - p, a.dtype)))
     return run_inplace(pw.mul.op, input, (mask,)) if inplace else pw.mul(input, mask)
 
 

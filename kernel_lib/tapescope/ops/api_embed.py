@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import errors
 from ..core.device import module_of
 from ..core.tensor import Tensor, wrap
 from . import index as ix
@@ -50,6 +51,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     i = _checked(input, weight, "embedding")
     if max_norm is not None:
         renorm_rows(weight, i, max_norm, norm_type)
+    if type(i) is not type(weight._array):
+        raise errors.devices((weight._array, i), TypeError())
     pad = -1 if padding_idx is None else padding_idx % rows
     y = ix.embedding(weight, i, pad)
     if not scale_grad_by_freq:
@@ -76,7 +79,7 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
         if offsets is not None:
             raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. However, found "
                              f"offsets of type {type(offsets)}")
-        place = np.arange(input._array.size).reshape(input._array.shape)
+        place = module_of(input._array).arange(input._array.size).reshape(input._array.shape)
     elif input.ndim == 1:
         if offsets is None:
             raise ValueError("offsets has to be a 1D Tensor but got None")
@@ -101,7 +104,7 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
         least = pw.masked_fill(y, ~mask, -np.inf).amax(1) if place.shape[1] else sum(y, 1)
         return pw.masked_fill(least, np.broadcast_to(empty[:, None], least._array.shape), 0)
     if per_sample_weights is not None:
-        w = per_sample_weights.reshape(-1)[wrap(np.maximum(place, 0))] if flat.size else wrap(np.zeros(place.shape, weight._array.dtype))
+        w = per_sample_weights.reshape(-1)[wrap(np.maximum(place, 0))] if flat.size else wrap(module_of(weight._array).zeros(place.shape, weight._array.dtype))
         y = y * w.unsqueeze(-1)
     total = sum(y * wrap(mask.astype(weight._array.dtype)), 1)
     if mode == "sum":
@@ -118,7 +121,7 @@ def _bags(offsets: Any, n: int, last_included: bool) -> Any:
         raise ValueError(f"offsets[-1] can not be greater than input's length({n}). However, got {int(offsets[-1])}")
     start, stop = (offsets[:-1], offsets[1:]) if last_included else (offsets, np.append(offsets[1:], n))
     longest = int((stop - start).max()) if len(start) else 0
-    place = start[:, None] + np.arange(longest)
+    place = start[:, None] + module_of(start).arange(longest)
     return np.where(place < stop[:, None], place, -1)
 
 
@@ -135,4 +138,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         num_classes = int(a.max()) + 1
     elif a.size and a.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return wrap((a[..., None] == np.arange(num_classes)).astype(np.int64))
+    return wrap((a[..., None] == module_of(a).arange(num_classes)).astype(np.int64))

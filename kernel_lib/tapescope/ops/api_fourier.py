@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
+from ..core.device import module_of
 from ..core.tensor import Tensor, wrap
 from .creation import finish
 from .fourier import c2c, c2r, r2c
@@ -341,7 +342,7 @@ def _window(window: Tensor | None, width: int, n_fft: int, like: Tensor) -> Tens
     if window is None and width == n_fft:
         return None
     kind = np.float64 if like._array.dtype in (np.float64, np.complex128) else np.float32
-    weight = wrap(np.ones(width, kind)) if window is None else window
+    weight = wrap(module_of(like._array).ones(width, kind)) if window is None else window
     if width < n_fft:
         left = (n_fft - width) // 2
         weight = pad_op(weight, ((left, n_fft - width - left),), 0)
@@ -372,7 +373,7 @@ def istft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: 
         raise RuntimeError(f"istft({list(input._array.shape)}): expected 0 < win_length <= n_fft")
     if window is not None and window._array.shape != (width,):
         raise RuntimeError(f"istft({list(input._array.shape)}): Invalid window shape. window has to be 1D and length of `win_length`")
-    ones = wrap(np.ones(width, np.float64 if x._array.dtype == np.complex128 else np.float32))
+    ones = wrap(module_of(x._array).ones(width, np.float64 if x._array.dtype == np.complex128 else np.float32))
     weight = _window(window if window is not None else ones, width, n_fft, x)
     assert weight is not None
     y = x.transpose(1, 2)
@@ -406,5 +407,5 @@ def _overlap(frames: Tensor, whole: int, hop: int) -> Tensor:
     """Pieces [N, pieces, n] added up where they lie."""
     n = frames._array.shape[2]
     at = (np.arange(frames._array.shape[1])[:, None] * hop + np.arange(n)).reshape(-1)
-    zeros = wrap(np.zeros((frames._array.shape[0], whole), frames._array.dtype))
+    zeros = wrap(module_of(frames._array).zeros((frames._array.shape[0], whole), frames._array.dtype))
     return zeros.index_add(1, wrap(at), frames.reshape(frames._array.shape[0], -1))

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
+from ..core.device import module_of, move
+from ..core.device import of as device_of
 from ..core.inplace import assign, run_inplace
 from ..core.op import op, run
 from ..core.tensor import Tensor, wrap
@@ -37,7 +39,7 @@ def _plain(k: Any) -> Any:
 
 def _parts(t: Tensor, key: Any) -> list[Any]:
     parts = [_plain(k) for k in (key if isinstance(key, tuple) else (key,))]
-    used = sum(k.ndim if isinstance(k, np.ndarray) and k.dtype == bool else 0 if k is None or k is Ellipsis or isinstance(k, bool) else 1 for k in parts)
+    used = sum(k.ndim if hasattr(k, "dtype") and k.dtype.kind == "b" else 0 if k is None or k is Ellipsis or isinstance(k, bool) else 1 for k in parts)
     ndim = t._array.ndim
     if used > ndim:
         raise IndexError(f"too many indices for tensor of dimension {ndim} (the key has {used}, the shape is {list(t._array.shape)})")
@@ -148,7 +150,7 @@ def setitem(t: Tensor, key: Any, value: Any) -> None:
         setitem(inner, tuple(k if _is_advanced(k) else slice(None) for k in parts if k is None or not isinstance(k, int) or isinstance(k, bool)), value)
         return
     checked = _checked(t, tuple(np.asarray([k]) if isinstance(k, bool) else k for k in parts))
-    v = value if isinstance(value, Tensor) else wrap(np.asarray(value, t._array.dtype))
+    v = value if isinstance(value, Tensor) else wrap(module_of(t._array).asarray(value, t._array.dtype))
     if v._array.dtype != t._array.dtype:
         v = v.to(t.dtype)
     place = t._array[checked].shape
@@ -163,7 +165,7 @@ def setitem(t: Tensor, key: Any, value: Any) -> None:
 
 @op(r"{b}", operands=2, name="copy", node="Copy", grad_tex=r"\bar{b} = \bar{y}")
 def copied(x: Any, b: Any) -> Any:
-    return np.broadcast_to(b, x.shape).astype(x.dtype)
+    return np.broadcast_to(b if type(b) is type(x) else move(b, device_of(x)), x.shape).astype(x.dtype)
 
 
 copied.vjp(pw.nothing, lambda g: g)

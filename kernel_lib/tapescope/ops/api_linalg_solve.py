@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import as_array, contiguous
+from ..core.device import module_of
 from ..core.tensor import Tensor, wrap
 from . import linalg_factor as lf
 from . import linalg_solve as ls
@@ -46,7 +48,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     square("linalg.inv_ex", A)
     floating("linalg.inv_ex", A)
     y = ls.inv(A, check_errors)
-    return _inv_ex(y, wrap(np.asarray(ls.factor(A._array)[2], np.int32)))
+    return _inv_ex(y, wrap(ls.factor(A._array)[2]))
 
 
 def _is_vector(A: Tensor, B: Tensor) -> bool:
@@ -81,7 +83,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
     """(result, info), without an error where a matrix is singular."""
     y = _solved("linalg.solve", A, B, left, check_errors)
-    return _solve_ex(y, wrap(np.asarray(ls.factor(A._array)[2], np.int32)))
+    return _solve_ex(y, wrap(ls.factor(A._array)[2]))
 
 
 def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
@@ -191,7 +193,7 @@ def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
 
 @one_node("cholesky_inverse", "CholeskyInverseBackward0", r"({x0}\,{x0}^{\mathsf{H}})^{-1}", 1, r"\bar{L} = -y\,(\bar{y} + \bar{y}^{\mathsf{H}})\,y\,L")
 def _cholesky_inverse(L: Tensor, upper: bool) -> Tensor:
-    return cholesky_solve(wrap(np.eye(L._array.shape[-1], dtype=L._array.dtype)), L, upper)
+    return cholesky_solve(wrap(module_of(L._array).eye(L._array.shape[-1], dtype=L._array.dtype)), L, upper)
 
 
 def qr(A: Tensor, mode: str = "reduced") -> Any:
@@ -212,7 +214,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     """(LU, pivots): both factors in one matrix, and the rows exchanged, from 1."""
     lu, pivots, info = lu_factor_ex(A, pivot=pivot)
     if info._array.any():
-        flat = int(np.flatnonzero(np.asarray(info._array))[0])
+        flat = int(np.flatnonzero(info._array)[0])
         where = f"(Batch element {flat}): " if info._array.ndim else ""
         raise LinAlgError(f"torch.linalg.lu_factor: {where}U[{info._array.reshape(-1)[flat]},{info._array.reshape(-1)[flat]}] is zero and using it on lu_solve "
                           "would result in a division by zero. If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
@@ -233,7 +235,7 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
 def _first_zero(lu: Any) -> Any:
     """The number, from 1, of the first pivot that is 0; 0 where none is."""
     zero = np.diagonal(lu, 0, -2, -1) == 0
-    return np.asarray(np.where(zero.any(-1), zero.argmax(-1) + 1, 0) if zero.shape[-1] else np.zeros(lu.shape[:-2]), np.int32)
+    return as_array(np.where(zero.any(-1), zero.argmax(-1) + 1, 0) if zero.shape[-1] else module_of(lu).zeros(lu.shape[:-2]), np.int32)
 
 
 def _pivots(name: str, pivot: bool) -> None:
@@ -256,7 +258,7 @@ def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpa
     if LU_pivots._array.dtype != np.int32:
         raise RuntimeError("torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this function is intended to be used "
                            "with the output produced by torch.linalg.lu_factor")
-    nothing = wrap(np.zeros(0, LU_data._array.dtype))
+    nothing = wrap(module_of(LU_data._array).zeros(0, LU_data._array.dtype))
     lower, upper = _unpacked(LU_data) if unpack_data else (nothing, nothing)
     m = LU_data._array.shape[-2]
     p = wrap(lf.permutation(ls.order_of(LU_pivots._array, m), LU_data._array.dtype)) if unpack_pivots else nothing
@@ -344,8 +346,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     ranks = (s > limit * s[..., :1]).sum(-1)
     result, residuals = _least(A, B, limit, vector, m > n and (driver == "gels" or bool((ranks == n).all())))
     full = driver not in (None, "gelsy", "gels")
-    rank = wrap(np.zeros(0, np.int64)) if driver == "gels" else wrap(np.asarray(ranks, np.int64))
-    return _lstsq(result, residuals, rank, wrap(s) if full else wrap(np.zeros(0, s.dtype)))
+    rank = wrap(module_of(s).zeros(0, np.int64)) if driver == "gels" else wrap(as_array(ranks, np.int64))
+    return _lstsq(result, residuals, rank, wrap(s) if full else wrap(s[:0].reshape(-1)))
 
 
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
@@ -366,7 +368,7 @@ def geqrf(input: Tensor) -> Any:
     """(a, tau): R above the diagonal and the reflections below it."""
     matrices("torch.geqrf", input, "input")
     h, tau = np.linalg.qr(input._array, "raw")
-    return _geqrf(wrap(np.ascontiguousarray(np.swapaxes(h, -2, -1))), wrap(tau))
+    return _geqrf(wrap(contiguous(np.swapaxes(h, -2, -1))), wrap(tau))
 
 
 _geqrf = named("geqrf", "a", "tau")
@@ -383,7 +385,7 @@ def _ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool, transpose: boo
     from .shape import cat
 
     m, n = input._array.shape[-2:]
-    a = input if m <= n else cat((input, wrap(np.zeros((*input._array.shape[:-1], m - n), input._array.dtype))), input._array.ndim - 1)
+    a = input if m <= n else cat((input, wrap(module_of(input._array).zeros((*input._array.shape[:-1], m - n), input._array.dtype))), input._array.ndim - 1)
     q = lf.householder_product(a[..., :m], tau)
     q = H(q) if transpose else q
     return mul(q, other) if left else mul(other, q)

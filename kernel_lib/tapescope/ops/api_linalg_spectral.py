@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.device import module_of
 from ..core.op import op
 from ..core.tensor import Tensor, wrap
 from . import api_reduce as ar
@@ -80,7 +81,7 @@ def svd_old(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     if not compute_uv:
         m, n = input._array.shape[-2:]
         lead, d = input._array.shape[:-2], input._array.dtype
-        return _svd_old(wrap(np.zeros((*lead, m, m), d)), s, wrap(np.zeros((*lead, n, n), d)))
+        return _svd_old(wrap(module_of(s._array).zeros((*lead, m, m), d)), s, wrap(module_of(s._array).zeros((*lead, n, n), d)))
     return _svd_old(u, s, adjoint(vh))
 
 
@@ -190,7 +191,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         from .api_index import copied
         from .elementary import zero
 
-        return copied(wrap(np.empty_like(A._array)), zero(A) + wrap(np.eye(A._array.shape[-1], dtype=A._array.dtype)))
+        return copied(wrap(np.empty_like(A._array)), zero(A) + wrap(module_of(A._array).eye(A._array.shape[-1], dtype=A._array.dtype)))
     if n < 0:
         A, n = inv(A), -n
     if n == 1:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core import errors
+from ..core.arrays import beside
 from ..core.autocast import full_precision
 from ..core.tensor import Tensor, wrap
 from . import ctc as ct
@@ -92,6 +93,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
         have = (*p[:1], *p[2:])
         raise drawn(error, [Row("input", p, 0, input), Row("target", t.shape, 0, target)], [i for i, s in enumerate(t.shape) if i >= len(have) or s != have[i]][:1],
                     f"a target of shape {list(have)}" + (f", or input.view(-1, {p[-1]}) with target.view(-1)" if len(p) == 3 and p[:2] == t.shape else ""))
+    if type(t) is not type(x._array):
+        raise errors.devices((x._array, t), TypeError())
     if t.dtype.kind not in "iu":
         raise RuntimeError(f"expected scalar type Long but found {target.dtype.tensor_name}")
     bad = (t != ignore_index) & ((t < 0) | (t >= p[1]))
@@ -396,11 +399,11 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
     elif t.shape[1] < (int(wide.max()) if n else 0):
         raise RuntimeError(f"Expected tensor to have size at least {int(wide.max())} at dimension 1, but got size {list(t.shape)} for argument #2 'targets' "
                            "(while checking arguments for ctc_loss)")
-    y = ct.ctc_loss(x, t[:, :int(wide.max()) if n else 0], np.stack([many, wide], 1), blank, zero_infinity)
+    y = ct.ctc_loss(x, t[:, :int(wide.max()) if n else 0], beside(x._array, np.stack([many, wide], 1)), blank, zero_infinity)
     if zero_infinity:
         y = pw.where(wrap(np.isinf(y._array)), 0.0, y)
     if reduction == "mean":
-        return mean(y / wrap(np.maximum(wide, 1).astype(x._array.dtype)))
+        return mean(y / wrap(beside(x._array, np.maximum(wide, 1).astype(x._array.dtype))))
     if reduction == "sum":
         return sum(y)
     return squeeze_dim(y, (0,)) if single else y

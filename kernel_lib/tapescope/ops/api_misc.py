@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
+from ..core.arrays import beside
 from ..core.random import Generator, default_generator
 from ..core.tensor import Tensor, wrap
 from . import shape
@@ -273,6 +274,7 @@ def _pairs(x: Tensor, p: float) -> Tensor:
     from .api_reduce import norm
 
     i, j = np.triu_indices(x._array.shape[0], 1)
+    i, j = beside(x._array, i), beside(x._array, j)
     return norm(index_select(x, 0, wrap(i)) - index_select(x, 0, wrap(j)), p, -1)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
+from ..core.arrays import as_array
 from ..core.inplace import assign
 from ..core.op import run
 from ..core.state import mode
@@ -178,7 +179,7 @@ def frexp(input: Tensor, *, out: Any = None) -> Any:
     if input.dtype.category != 2:
         raise RuntimeError(f"torch.frexp() only supports floating-point dtypes (got {input.dtype})")
     mantissa = el.frexp(input)
-    return _Pairs["frexp"](mantissa, wrap(np.asarray(np.frexp(input._array)[1], np.int32)))
+    return _Pairs["frexp"](mantissa, wrap(as_array(np.frexp(input._array)[1], np.int32)))
 
 
 def fill(input: Tensor, value: Any) -> Tensor:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
+from ..core.arrays import as_array
+from ..core.device import module_of
 from ..core.op import run
 from ..core.tensor import Tensor, wrap
 from . import index as ix
@@ -203,7 +205,7 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """Indices of the elements that are not zero."""
     found = np.nonzero(np.atleast_1d(input._array))
-    return tuple(wrap(f) for f in found) if as_tuple else wrap(np.stack(found, 1) if input._array.ndim else np.zeros((len(found[0]), 0), np.int64))
+    return tuple(wrap(f) for f in found) if as_tuple else wrap(np.stack(found, 1) if input._array.ndim else module_of(found[0]).zeros((len(found[0]), 0), np.int64))
 
 
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
@@ -228,7 +230,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
         raise RuntimeError(f"{'rtol' if rtol < 0 else 'atol'} must be greater than or equal to zero, but got {rtol if rtol < 0 else atol}")
     if input._array.dtype != other._array.dtype:
         raise RuntimeError(f"{input.dtype.tensor_name} did not match {other.dtype.tensor_name}")
-    return wrap(np.asarray(np.isclose(input._array, other._array, rtol, atol, equal_nan)))
+    return wrap(as_array(np.isclose(input._array, other._array, rtol, atol, equal_nan)))
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
+from ..core.device import module_of
 from ..core.op import run
 from ..core.tensor import Tensor, wrap
 from . import index as ix
@@ -43,7 +44,7 @@ def cummax(input: Tensor, dim: int, *, out: Any = None) -> Any:
     """(values, indices) of the largest element so far along `dim`."""
     dim_of(dim, input._array.ndim)
     if not input._array.size:
-        return _Pairs["cummax"](pw.clone(input), wrap(np.zeros(input._array.shape, np.int64)))
+        return _Pairs["cummax"](pw.clone(input), wrap(np.zeros_like(input._array, np.int64)))
     return _chosen("cummax", scan.cummax, input, (), dim, None)                     # type: ignore[arg-type]
 
 
@@ -51,7 +52,7 @@ def cummin(input: Tensor, dim: int, *, out: Any = None) -> Any:
     """(values, indices) of the smallest element so far along `dim`."""
     dim_of(dim, input._array.ndim)
     if not input._array.size:
-        return _Pairs["cummin"](pw.clone(input), wrap(np.zeros(input._array.shape, np.int64)))
+        return _Pairs["cummin"](pw.clone(input), wrap(np.zeros_like(input._array, np.int64)))
     return _chosen("cummin", scan.cummin, input, (), dim, None)                     # type: ignore[arg-type]
 
 
@@ -163,7 +164,7 @@ def _quantile(input: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str
     ordered = ix.sort(rows, rows._array.ndim - 1, False)
     lane = ordered._array
     nan = np.isnan(lane)
-    last = (np.maximum((~nan).sum(-1, keepdims=True) - 1, 0) if ignore_nan else np.full((*lane.shape[:-1], 1), lane.shape[-1] - 1)).astype(lane.dtype)
+    last = (np.maximum((~nan).sum(-1, keepdims=True) - 1, 0) if ignore_nan else module_of(lane).full((*lane.shape[:-1], 1), lane.shape[-1] - 1)).astype(lane.dtype)
     rank = qs.reshape(-1) * last
     if not ignore_nan:
         rank = np.where(nan.any(-1, keepdims=True), lane.shape[-1] - 1, rank)
@@ -176,7 +177,7 @@ def _quantile(input: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str
     low = np.floor(rank).astype(np.int64)
     out = ix.gather(ordered, lane.ndim - 1, low)
     if interpolation in ("linear", "midpoint"):
-        weight = np.full(rank.shape, 0.5, lane.dtype) if interpolation == "midpoint" else (rank - low).astype(lane.dtype)
+        weight = np.full_like(rank, 0.5, lane.dtype) if interpolation == "midpoint" else (rank - low).astype(lane.dtype)
         out = out + (ix.gather(ordered, lane.ndim - 1, np.ceil(rank).astype(np.int64)) - out) * wrap(weight)
     # the quantiles come first; a single one has no dimension of its own
     if dim is None and keepdim:
@@ -245,7 +246,7 @@ def trapezoid(y: Tensor, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Tensor
         raise IndexError("trapezoid: y must have at least one dimension")
     d = dim_of(dim, y._array.ndim)
     if not y._array.shape[d]:
-        return wrap(np.zeros([s for i, s in enumerate(y._array.shape) if i != d], y._array.dtype))
+        return wrap(module_of(y._array).zeros([s for i, s in enumerate(y._array.shape) if i != d], y._array.dtype))
     if x is None and isinstance(dx, (int, float)):
         ends = (_cut(y, d, 0, 1 - y._array.shape[d]) + _cut(y, d, y._array.shape[d] - 1, 0)).squeeze(d)
         return mul_number(sum(y, d) - ends / 2.0, dx)

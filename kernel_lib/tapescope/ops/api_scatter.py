@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.device import module_of
 from ..core.op import run
 from ..core.tensor import Tensor, wrap
 from . import index as ix
@@ -232,7 +233,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
         d, i = places(input, dim, index, None, "scatter")
         if reduce is None:
             return given(sc.scatter_value(input, d, i, source), out)
-        source = wrap(np.full(i.shape, source, input._array.dtype))
+        source = wrap(module_of(input._array).full(i.shape, source, input._array.dtype))
     if reduce in ("add", "sum"):
         return given(ix.scatter_add(input, d, i, source), out)
     if reduce == "multiply":

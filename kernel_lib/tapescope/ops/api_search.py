@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
+from ..core.device import module_of
 from ..core.tensor import Tensor, wrap
 from . import pointwise as pw
 from .api_reduce import nonzero
@@ -73,7 +75,7 @@ def argwhere(input: Tensor) -> Tensor:
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """`nonzero` with so many rows: cut, or filled up."""
     found = nonzero(input)._array[:size]
-    out = np.full((size, found.shape[1]), fill_value, np.int64)
+    out = module_of(found).full((size, found.shape[1]), fill_value, np.int64)
     out[:len(found)] = found
     return wrap(out)
 
@@ -82,11 +84,11 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     """The elements (or slices along `dim`) without repetitions of a neighbour."""
     a = input._array.reshape(-1) if dim is None else np.moveaxis(input._array, dim_of(dim, input._array.ndim), 0)
     flat = a if a.ndim == 1 else a.reshape(a.shape[0], a.size // max(a.shape[0], 1))
-    new = np.ones(len(flat), bool)
+    new = module_of(flat).ones(len(flat), bool)
     differs = flat[1:] != flat[:-1]
     new[1:] = differs if a.ndim == 1 else differs.any(1)
     values = a[new]
-    out = [wrap(np.ascontiguousarray(values if dim is None else np.moveaxis(values, 0, dim_of(dim, input._array.ndim))))]
+    out = [wrap(ar.contiguous(values if dim is None else np.moveaxis(values, 0, dim_of(dim, input._array.ndim))))]
     if not return_inverse and not return_counts:
         return out[0]
     group = np.cumsum(new) - 1

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
+from ..core.device import module_of
 from ..core.tensor import Size, Tensor, wrap
 from . import api_scatter as asc
 from . import api_shape as ash
@@ -269,7 +270,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
-        return wrap(np.empty((0,), input._array.dtype))
+        return wrap(module_of(input._array).empty((0,), input._array.dtype))
     if r == 2:
         rows = np.stack(np.triu_indices(input._array.size, 0 if with_replacement else 1), 1)
     else:
@@ -314,7 +315,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     if repeats is None:
         if input._array.dtype not in (np.int64, np.int32):
             raise RuntimeError("repeats has to be Long or Int tensor")
-        return wrap(np.repeat(np.arange(input._array.size), input._array))
+        return wrap(np.repeat(module_of(input._array).arange(input._array.size), input._array))
     if dim is None:
         input, dim = reshape(input, (-1,)), 0
     elif not input._array.ndim:

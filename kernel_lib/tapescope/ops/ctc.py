@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
+from ..core.device import module_of
 from ..core.op import op
 from ..core.tensor import wrap
 from .again import gradients
@@ -18,9 +20,9 @@ from .shape import stack
 def _labels(targets: Any, blank: int) -> tuple[Any, Any]:
     """Labels with blanks between, and where a blank may be left out: at a label that is not the one before."""
     n, s = targets.shape
-    labels = np.full((n, 2 * s + 1), blank, np.int64)
+    labels = module_of(targets).full((n, 2 * s + 1), blank, np.int64)
     labels[:, 1::2] = targets
-    skips = np.zeros(labels.shape, bool)
+    skips = module_of(labels).zeros(labels.shape, bool)
     skips[:, 3::2] = labels[:, 3::2] != labels[:, 1:-2:2]
     return labels, skips
 
@@ -33,7 +35,7 @@ def _alphas(lp: Any, labels: Any, skips: Any, lengths: Any) -> Any:
     """log alpha [T, N, S]: the probability of all ways to be at a label after t steps."""
     steps, n, _ = lp.shape
     at = np.take_along_axis(lp, np.broadcast_to(labels, (steps, *labels.shape)), 2)
-    alpha = np.full(at.shape, -np.inf, lp.dtype)
+    alpha = module_of(lp).full(at.shape, -np.inf, lp.dtype)
     if not steps:
         return alpha
     alpha[0, :, :2] = at[0, :, :2]
@@ -49,7 +51,7 @@ def _alphas(lp: Any, labels: Any, skips: Any, lengths: Any) -> Any:
 
 def _ends(alpha: Any, lengths: Any) -> Any:
     """log p of every sequence: the last label or the blank after it, at the last step."""
-    rows = np.arange(alpha.shape[1])
+    rows = module_of(alpha).arange(alpha.shape[1])
     last, end = lengths[:, 0] - 1, 2 * lengths[:, 1]
     found = alpha[last, rows, end]
     labelled = np.where(end > 0, alpha[last, rows, np.maximum(end - 1, 0)], -np.inf)
@@ -70,10 +72,10 @@ def _posterior(lp: Any, labels: Any, skips: Any, lengths: Any, alpha: Any, nll: 
     """[T, N, C]: how much of the probability of all alignments passes each class at each step."""
     steps, n, classes = lp.shape
     at = np.take_along_axis(lp, np.broadcast_to(labels, (steps, *labels.shape)), 2)
-    beta = np.full(at.shape, -np.inf, lp.dtype)
-    rows = np.arange(n)
+    beta = module_of(lp).full(at.shape, -np.inf, lp.dtype)
+    rows = module_of(lp).arange(n)
     last, end = lengths[:, 0] - 1, 2 * lengths[:, 1]
-    state = np.full(labels.shape, -np.inf, lp.dtype)
+    state = module_of(lp).full(labels.shape, -np.inf, lp.dtype)
     for t in range(steps - 1, -1, -1):
         total = state.copy()
         total[:, :-1] = _sum(total[:, :-1], state[:, 1:])
@@ -81,22 +83,22 @@ def _posterior(lp: Any, labels: Any, skips: Any, lengths: Any, alpha: Any, nll: 
         total += at[t]
         begins = last == t
         if begins.any():
-            fresh = np.full(labels.shape, -np.inf, lp.dtype)
+            fresh = module_of(lp).full(labels.shape, -np.inf, lp.dtype)
             fresh[rows, end] = at[t, rows, end]
             some = end > 0
             fresh[rows[some], end[some] - 1] = at[t, rows[some], end[some] - 1]
             total = np.where(begins[:, None], fresh, total)
         state = beta[t] = total
     share = np.exp(alpha + beta - at + nll[None, :, None])
-    share = np.where(np.isfinite(share), share, 0) * (np.arange(2 * labels.shape[1])[:labels.shape[1]] <= end[:, None])
-    hot = np.zeros((n, labels.shape[1], classes), lp.dtype)
+    share = np.where(np.isfinite(share), share, 0) * (module_of(end).arange(2 * labels.shape[1])[:labels.shape[1]] <= end[:, None])
+    hot = module_of(lp).zeros((n, labels.shape[1], classes), lp.dtype)
     np.put_along_axis(hot, labels[:, :, None], 1, 2)
     return np.matmul(share.transpose(1, 0, 2), hot).transpose(1, 0, 2)
 
 
 def _ctc_grad(g: Any, x: Any, targets: Any, lengths: Any, blank: int, zero_infinity: bool, alpha: Any, nll: Any) -> Any:
     """As PyTorch's, which assumes that x is normalised: e^x stands for what the softmax before it takes away again."""
-    inside = (np.arange(alpha.shape[0])[:, None] < lengths[:, 0])[:, :, None]
+    inside = (module_of(alpha).arange(alpha.shape[0])[:, None] < lengths[:, 0])[:, :, None]
     if hasattr(x, "_array"):
         g = g.reshape(1, -1, 1)
         true, = gradients(lambda lp: _composed(lp, targets, lengths, blank), (x,), (g.reshape(-1),), (True,))
@@ -119,15 +121,15 @@ def _composed(lp: Any, targets: Any, lengths: Any, blank: int) -> Any:
     labels, skips = _labels(targets, blank)
     steps, n, _ = lp.shape
     s = labels.shape[1]
-    at = gather(lp, 2, np.ascontiguousarray(np.broadcast_to(labels, (steps, n, s))))
-    never = wrap(np.full((n, s), _NEVER, lp._array.dtype))
-    first = np.zeros((n, s), bool)
+    at = gather(lp, 2, ar.contiguous(np.broadcast_to(labels, (steps, n, s))))
+    never = wrap(module_of(lp._array).full((n, s), _NEVER, lp._array.dtype))
+    first = module_of(lp._array).zeros((n, s), bool)
     first[:, :1] = True
     first[:, 1:2] = lengths[:, 1:] > 0
     alpha = where(first, at[0], never)
     kept = [alpha]
     for t in range(1, steps):
-        by_one, by_two = (where(np.broadcast_to(np.arange(s) >= k, (n, s)), alpha.roll(k, 1), never) for k in (1, 2))
+        by_one, by_two = (where(np.broadcast_to(module_of(lp._array).arange(s) >= k, (n, s)), alpha.roll(k, 1), never) for k in (1, 2))
         alpha = logsumexp(stack((alpha, by_one, where(skips, by_two, never)), 0), (0,), False) + at[t]
         kept.append(alpha)
     every = stack(tuple(kept), 0)
@@ -135,5 +137,5 @@ def _composed(lp: Any, targets: Any, lengths: Any, blank: int) -> Any:
     rows = np.arange(n)
     last = lengths[:, 0] - 1
     end = every[wrap(last), wrap(rows), wrap(ends)]
-    label = where(ends > 0, every[wrap(last), wrap(rows), wrap(np.maximum(ends - 1, 0))], wrap(np.full(n, _NEVER, lp._array.dtype)))
+    label = where(ends > 0, every[wrap(last), wrap(rows), wrap(np.maximum(ends - 1, 0))], wrap(module_of(lp._array).full(n, _NEVER, lp._array.dtype)))
     return -logsumexp(stack((end, label), 0), (0,), False)

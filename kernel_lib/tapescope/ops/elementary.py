@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import as_array
+from ..core.device import module_of
 from ..core.op import op
 from ..core.pointwise import binary, common, unary
 from . import large
@@ -21,8 +23,8 @@ deg2rad = unary(r"\tfrac{\pi}{180}\,{x}", lambda x: np.multiply(x, math.pi / 180
 rad2deg = unary(r"\tfrac{180}{\pi}\,{x}", lambda x: np.multiply(x, 180 / math.pi), name="rad2deg", node="Rad2Deg", to_float=True)
 frac = unary(r"{x} - \operatorname{trunc}({x})", lambda x: x - np.trunc(x), name="frac", grad_tex=r"\bar{x} = \bar{y}")
 signbit = unary(r"[{x} < 0]", lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0, name="signbit")
-isneginf = unary(r"[{x} = -\infty]", lambda x: np.isneginf(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool), name="isneginf")
-isposinf = unary(r"[{x} = +\infty]", lambda x: np.isposinf(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool), name="isposinf")
+isneginf = unary(r"[{x} = -\infty]", lambda x: np.isneginf(x) if x.dtype.kind == "f" else module_of(x).zeros(x.shape, bool), name="isneginf")
+isposinf = unary(r"[{x} = +\infty]", lambda x: np.isposinf(x) if x.dtype.kind == "f" else module_of(x).zeros(x.shape, bool), name="isposinf")
 
 acosh.vjp(lambda g, x: g * rsqrt(x * x - 1))
 asinh.vjp(lambda g, x: g * rsqrt(x * x + 1))
@@ -221,7 +223,7 @@ def frexp(x: Any) -> Any:
     return np.frexp(x)
 
 
-frexp.vjp(lambda g, exponent: g / exp2(np.asarray(exponent).astype(g.dtype if isinstance(g, np.ndarray) else g._array.dtype)))
+frexp.vjp(lambda g, exponent: g / exp2(as_array(exponent).astype(g.dtype if not hasattr(g, "_array") else g._array.dtype)))
 
 
 @op(r"{value}", operands=2, name="fill", grad_tex=r"\bar{x} = 0 \\ \bar{v} = \textstyle\sum \bar{y}")

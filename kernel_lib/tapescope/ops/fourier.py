@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
 from ..core.device import module_of
 from ..core.op import op
 from .complex import real_part
@@ -65,7 +66,7 @@ def _c2r_grad(g: Any, x_shape: Shape, dims: Shape, scale: int, n: int) -> Any:
     y = r2c(g, dims, scale, True)
     if y.shape[d] > x_shape[d]:
         y = slice_dim(y, d, 0, x_shape[d], 1)
-    return y * weight.reshape((-1,) + (1,) * (len(x_shape) - d - 1))
+    return y * ar.constant(y, weight).reshape((-1,) + (1,) * (len(x_shape) - d - 1))
 
 
 c2c.vjp(lambda g, dims, scale, forward: c2c(g, dims, scale, not forward))

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
+from ..core.device import module_of
 from ..core.op import op
 from . import order as od
 from .shape import Shape
@@ -38,7 +40,7 @@ def index_grad(x: Any, shape: Shape, key: Any) -> Any:
     if all(getattr(k, "dtype", None) == np.bool_ or isinstance(k, slice) for k in key):
         out[key] = x                                        # a mask names every place once
     else:
-        np.add.at(out, key, x)
+        ar.at(np.add, out, key, x)
     return out
 
 
@@ -50,7 +52,7 @@ index_grad.vjp(lambda g, key: index(g, key))
 def index_put(x: Any, value: Any, key: Any, accumulate: bool) -> Any:
     out = writable(x)
     if accumulate:
-        np.add.at(out, key, value)
+        ar.at(np.add, out, key, value)
     else:
         out[key] = value
     return out
@@ -59,7 +61,7 @@ def index_put(x: Any, value: Any, key: Any, accumulate: bool) -> Any:
 def _index_put_grad(g: Any, value_shape: Shape, key: Any, accumulate: bool, needs: Any) -> Any:
     first = None
     if needs[0]:
-        first = g if accumulate else index_put(g, np.zeros((), raw(g).dtype), key, False)
+        first = g if accumulate else index_put(g, module_of(raw(g)).zeros((), raw(g).dtype), key, False)
     return [first, index(g, key) if needs[1] else None]
 
 
@@ -67,7 +69,7 @@ index_put.vjp_all(_index_put_grad)
 
 
 def _places(i: Any, dim: int) -> Any:
-    key = [np.arange(s).reshape((1,) * d + (-1,) + (1,) * (i.ndim - d - 1)) for d, s in enumerate(i.shape)]
+    key = [module_of(i).arange(s).reshape((1,) * d + (-1,) + (1,) * (i.ndim - d - 1)) for d, s in enumerate(i.shape)]
     key[dim] = i
     return tuple(key)
 
@@ -86,7 +88,7 @@ def _plain(x: Any, i: Any) -> bool:
 def gather(x: Any, dim: int, index: Any) -> Any:
     i = raw(index)
     if not i.size:
-        return np.empty(i.shape, x.dtype)
+        return module_of(x).empty(i.shape, x.dtype)
     if not i.ndim or not x.ndim:
         return _line(x)[_places(_line(i), dim)].reshape(i.shape)
     return x.reshape(-1).take(od.flat(i, x.shape, dim)) if _plain(x, i) else x[_places(i, dim)]
@@ -105,9 +107,9 @@ def at_places(ufunc: Any, out: Any, i: Any, dim: int, src: Any) -> None:
     """`out` changed at index along dim by what stands at the same place of `src`."""
     part = _line(src)[tuple(slice(0, s) for s in _line(i).shape)]
     if out.ndim and _plain(out, i):
-        ufunc.at(out.reshape(-1), od.flat(i, out.shape, dim).reshape(-1), part.reshape(-1))
+        ar.at(ufunc, out.reshape(-1), od.flat(i, out.shape, dim).reshape(-1), part.reshape(-1))
     else:
-        ufunc.at(_line(out), _places(_line(i), dim), part)
+        ar.at(ufunc, _line(out), _places(_line(i), dim), part)
 
 
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
@@ -154,7 +156,7 @@ def scatter(x: Any, src: Any, dim: int, index: Any) -> Any:
 
 
 def _scatter_grad(g: Any, src_shape: Shape, dim: int, index: Any, needs: Any) -> Any:
-    return [scatter(g, np.zeros((), raw(g).dtype), dim, index) if needs[0] else None,
+    return [scatter(g, module_of(raw(g)).zeros((), raw(g).dtype), dim, index) if needs[0] else None,
             _fit(gather(g, dim, index), src_shape) if needs[1] else None]
 
 
@@ -177,7 +179,7 @@ def _index_select_grad(x: Any, shape: Shape, dim: int, index: Any) -> Any:
 def add_rows(out: Any, dim: int, i: Any, source: Any) -> None:
     """Slices of `source` added to those of `out` that a line of indices names along `dim`: sorted, those of one index run by run."""
     if out.__class__ is not np.ndarray or not i.size or out.ndim == 1 or source.size < 4096:
-        np.add.at(out, (slice(None),) * dim + (i,), source)
+        ar.at(np.add, out, (slice(None),) * dim + (i,), source)
         return
     order = od.order(i, 0)
     ranked = i[order]
@@ -203,7 +205,9 @@ def embedding_grad(x: Any, index: Any, rows: int, padding_idx: int) -> Any:
     i = raw(index).reshape(-1)
     flat = x.reshape(i.size, -1)
     out = np.zeros_like(x, shape=(rows, flat.shape[1]))
-    if i.size:
+    if i.__class__ is not np.ndarray:
+        ar.at(np.add, out, (i,), flat)
+    elif i.size:
         order = np.argsort(i, kind="stable")
         sorted_i = i[order]
         starts = np.flatnonzero(np.concatenate((np.ones(1, bool), sorted_i[1:] != sorted_i[:-1])))
@@ -238,7 +242,7 @@ def sort(x: Any, dim: int, descending: bool) -> Any:
 @op(r"\operatorname{topk}({x})", name="topk", aux=("indices",), grad_tex=r"\bar{x}[\text{chosen}] = \bar{y}")
 def topk(x: Any, k: int, dim: int, largest: bool) -> Any:
     if not x.ndim:
-        return x[...].copy() if isinstance(x, np.ndarray) else np.array(x), np.zeros((), np.int64)
+        return writable(x), module_of(x).zeros((), np.int64)
     i = od.first(x, k, dim, largest)
     return od.remembered(od.along(x, i, dim), i)
 

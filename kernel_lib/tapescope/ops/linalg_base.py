@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import as_array
 from ..core.op import op as op
 from ..core.tensor import Tensor
 from .complex import adjoint
@@ -98,7 +99,7 @@ def real_dtype(d: Any) -> Any:
 
 def failed(name: str, info: Any, singular: str) -> None:
     """The error for the first matrix of a stack whose factorization failed: `info` is 0, or the number of the step that failed."""
-    info = np.asarray(info)
+    info = as_array(info)
     if not info.any():
         return
     i = int(np.flatnonzero(info)[0])

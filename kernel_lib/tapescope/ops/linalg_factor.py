@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
+from ..core.device import module_of
 from .complex import is_complex
 from .linalg_base import NOT_POSITIVE, H, each, failed, mul, op, raw
 from .linalg_solve import factor, order_of, solve_triangular
@@ -14,10 +16,8 @@ from .shape import cat, tril, triu
 
 def _half_diagonal(x: Any) -> Any:
     """The matrices with half their diagonal."""
-    from .linalg_spectral import _eye_of
-
     a = raw(x)
-    return x * _eye_of(x, 1 - 0.5 * np.eye(a.shape[-2], a.shape[-1], dtype=a.real.dtype))
+    return x * ar.constant(x, 1 - 0.5 * np.eye(a.shape[-2], a.shape[-1], dtype=a.real.dtype))
 
 
 def _leading(a: Any) -> int:
@@ -37,7 +37,7 @@ def _leading(a: Any) -> int:
 def cholesky(x: Any, upper: bool, name: str) -> Any:
     """`name` is whom an error blames; with "" there is none, and the aux result says what failed."""
     a = H(x) if upper else x
-    info = np.zeros(x.shape[:-2], np.int32)
+    info = module_of(x).zeros(x.shape[:-2], np.int32)
     try:
         y = np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
@@ -48,7 +48,7 @@ def cholesky(x: Any, upper: bool, name: str) -> Any:
                 y[i] = np.linalg.cholesky(m)
         if name:
             failed(name, info, NOT_POSITIVE)
-    return (np.ascontiguousarray(H(y)) if upper else y), info
+    return (ar.contiguous(H(y)) if upper else y), info
 
 
 def _cholesky_grad(g: Any, y: Any, upper: bool) -> Any:
@@ -111,18 +111,16 @@ qr.vjp(_qr_grad)
 
 def unpacked(lu: Any) -> tuple[Any, Any]:
     """L with ones on its diagonal, and U, from what LAPACK leaves in one matrix."""
-    from .linalg_spectral import _eye_of
-
     m, n = lu.shape[-2:]
     k = min(m, n)
     a = raw(lu)
-    return tril(lu[..., :k], -1) + _eye_of(lu, np.eye(m, k, dtype=a.dtype)), triu(lu[..., :k, :], 0)
+    return tril(lu[..., :k], -1) + ar.constant(lu, np.eye(m, k, dtype=a.dtype)), triu(lu[..., :k, :], 0)
 
 
 def permutation(order: Any, dtype: Any) -> Any:
     """The matrix P of A = P L U, from the order that pivoting gave the rows."""
     m = order.shape[-1]
-    p = np.zeros((*order.shape, m), dtype)
+    p = module_of(order).zeros((*order.shape, m), dtype)
     np.put_along_axis(p, order[..., None, :], 1, -2)
     return p
 
@@ -164,13 +162,7 @@ def _lu_factor_grad(g: Any, y: Any) -> Any:
     k = min(m, n)
     lower, upper = unpacked(lu)
     inner = _lu_grad(tril(g[0][..., :k], -1), triu(g[0][..., :k, :], 0), lower, upper)
-    return mul(_constant(lu, permutation(order_of(raw(pivots), m), raw(lu).dtype)), inner)
-
-
-def _constant(like: Any, a: Any) -> Any:
-    from .linalg_spectral import _eye_of
-
-    return _eye_of(like, a)
+    return mul(ar.constant(lu, permutation(order_of(raw(pivots), m), raw(lu).dtype)), inner)
 
 
 lu_factor.vjp(_lu_factor_grad)
@@ -202,8 +194,8 @@ def _reflect(v: Any, tau: Any) -> Any:
     m, n = v.shape[-2:]
     k = tau.shape[-1]
     a = raw(v)
-    q = _constant(v, np.broadcast_to(np.eye(m, n, dtype=a.dtype), (*a.shape[:-2], m, n)).copy())
-    w = tril(v, -1) + _constant(v, np.eye(m, n, dtype=a.dtype))
+    q = ar.constant(v, np.broadcast_to(np.eye(m, n, dtype=a.dtype), (*a.shape[:-2], m, n)).copy())
+    w = tril(v, -1) + ar.constant(v, np.eye(m, n, dtype=a.dtype))
     for i in range(k - 1, -1, -1):
         c = w[..., i:i + 1]
         q = q - tau[..., i:i + 1, None] * mul(c, mul(H(c), q))
@@ -214,8 +206,8 @@ def _householder_grad(g: Any, v: Any, tau: Any, needs: Any) -> Any:
     """Reflections are their own record: they are run once more, and each gives its part."""
     m, n = v.shape[-2:]
     k = tau.shape[-1]
-    w = tril(v, -1) + _constant(v, np.eye(m, n, dtype=raw(v).dtype))
-    states = [_constant(v, np.broadcast_to(np.eye(m, n, dtype=raw(v).dtype), (*raw(v).shape[:-2], m, n)).copy())]
+    w = tril(v, -1) + ar.constant(v, np.eye(m, n, dtype=raw(v).dtype))
+    states = [ar.constant(v, np.broadcast_to(np.eye(m, n, dtype=raw(v).dtype), (*raw(v).shape[:-2], m, n)).copy())]
     for i in range(k - 1, -1, -1):
         c = w[..., i:i + 1]
         states.append(states[-1] - tau[..., i:i + 1, None] * mul(c, mul(H(c), states[-1])))

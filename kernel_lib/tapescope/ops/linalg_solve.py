@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
+from ..core.device import module_of
 from .complex import imag_part
 from .linalg_base import SINGULAR, SINGULAR_SOLVE, H, T, column, diag_of, each, failed, mul, op, raw, real_dtype
 from .shape import tril, triu
@@ -23,14 +25,14 @@ def factor(a: Any) -> tuple[Any, Any, Any]:
     m, n = lu.shape[-2:]
     k = min(m, n)
     flat = lu.reshape(math.prod(lu.shape[:-2]), m, n)
-    batch = np.arange(len(flat))
-    pivots = np.zeros((len(flat), k), np.int32)
-    info = np.zeros(len(flat), np.int32)
+    batch = module_of(a).arange(len(flat))
+    pivots = module_of(a).zeros((len(flat), k), np.int32)
+    info = module_of(a).zeros(len(flat), np.int32)
     for first in range(0, k, _COLUMNS):
         last = min(first + _COLUMNS, k)
         for j in range(first, last):
             size = np.abs(flat[:, j:, j].real) + np.abs(flat[:, j:, j].imag) if flat.dtype.kind == "c" else np.abs(flat[:, j:, j])
-            p = np.argmax(size, 1) + j if m else np.zeros(len(flat), np.int64)
+            p = np.argmax(size, 1) + j if m else module_of(a).zeros(len(flat), np.int64)
             pivots[:, j] = p + 1
             rows = flat[batch, p].copy()
             flat[batch, p] = flat[:, j]
@@ -51,8 +53,8 @@ def order_of(pivots: Any, m: int) -> Any:
     """The order of the rows that exchanges (from 1) lead to."""
     k = pivots.shape[-1]
     flat = pivots.reshape(math.prod(pivots.shape[:-1]), k)
-    order = np.tile(np.arange(m), (len(flat), 1))
-    batch = np.arange(len(flat))
+    order = np.tile(module_of(flat).arange(m), (len(flat), 1))
+    batch = module_of(flat).arange(len(flat))
     for j in range(k):
         p = flat[:, j] - 1
         order[:, j], order[batch, p] = order[batch, p], order[:, j].copy()
@@ -61,7 +63,7 @@ def order_of(pivots: Any, m: int) -> Any:
 
 def _inverse(x: Any) -> tuple[Any, Any]:
     try:
-        return np.linalg.inv(x), np.zeros(x.shape[:-2], np.int32)
+        return np.linalg.inv(x), module_of(x).zeros(x.shape[:-2], np.int32)
     except np.linalg.LinAlgError:
         pass
     y = np.full_like(x, np.nan)
@@ -132,7 +134,7 @@ def _triangle(a: Any, upper: bool, unit: bool) -> Any:
 def _substitute(a: Any, b: Any, upper: bool) -> Any:
     """Row after row, for singular triangles: division by zero gives inf and nan, as LAPACK's trtrs does."""
     shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    x = np.array(np.broadcast_to(b, (*shape, *b.shape[-2:])))
+    x = np.broadcast_to(b, (*shape, *b.shape[-2:])).copy()
     n = a.shape[-1]
     with np.errstate(all="ignore"):
         for i in (range(n - 1, -1, -1) if upper else range(n)):
@@ -198,7 +200,7 @@ det.vjp(lambda g, x, y: g[..., None, None] * cofactors(x, y))
     grad_tex=r"\bar{x} = \bar{y}\,x^{-\mathsf{H}}")
 def slogdet(x: Any) -> Any:
     sign, log = np.linalg.slogdet(x)
-    return np.asarray(sign, x.dtype), np.asarray(log, real_dtype(x.dtype))
+    return ar.as_array(sign, x.dtype), ar.as_array(log, real_dtype(x.dtype))
 
 
 def _slogdet_grad(g: Any, x: Any, y: Any) -> Any:
@@ -278,7 +280,7 @@ def matrix_exp(x: Any) -> Any:
     a = a / 2.0 ** steps
     c = (64764752532480000., 32382376266240000., 7771770303897600., 1187353796428800., 129060195264000., 10559470521600., 670442572800.,
          33522128640., 1323241920., 40840800., 960960., 16380., 182., 1.)
-    one = np.eye(a.shape[-1], dtype=a.dtype)
+    one = ar.beside(a, np.eye(a.shape[-1], dtype=a.dtype))
     a2 = a @ a
     a4 = a2 @ a2
     a6 = a4 @ a2

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
+from ..core.device import module_of
 from .complex import imag_part, is_complex, real_part
 from .linalg_base import H, diag_matrix, diag_of, mul, op, raw
 
@@ -13,26 +15,19 @@ from .linalg_base import H, diag_matrix, diag_of, mul, op, raw
 def _identity(x: Any) -> Any:
     """1 on the diagonal, as constant arrays of the dtype of a stack of matrices."""
     a = raw(x)
-    return np.eye(a.shape[-1], dtype=a.dtype)
-
-
-def _eye_of(g: Any, a: Any) -> Any:
-    """A constant beside `g`: an array for an array, a Tensor for a Tensor."""
-    from ..core.tensor import Tensor, wrap
-
-    return wrap(a) if isinstance(g, Tensor) else a
+    return module_of(a).eye(a.shape[-1], dtype=a.dtype)
 
 
 def _off(x: Any, e: Any) -> Any:
     """x / e off the diagonal (where e is 1) and 0 on it."""
     one = np.eye(raw(e).shape[-1], dtype=raw(e).dtype)
-    return x / e * _eye_of(e, 1 - one)
+    return x / e * ar.constant(e, 1 - one)
 
 
 def _gaps(values: Any) -> Any:
     """value_j - value_i, with 1 on the diagonal."""
     a = raw(values)
-    return values[..., None, :] - values[..., :, None] + _eye_of(values, np.eye(a.shape[-1], dtype=a.dtype))
+    return values[..., None, :] - values[..., :, None] + ar.constant(values, np.eye(a.shape[-1], dtype=a.dtype))
 
 
 @op(r"\operatorname{eigh}({x})", name="linalg_eigh", multi=True, holomorphic=False,

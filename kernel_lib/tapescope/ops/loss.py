@@ -68,12 +68,12 @@ def nll_loss(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str
     """Log-probabilities [N, C] or [N, C, d...] at integer targets."""
     safe, kept = _targets(target, ignore_index)
     y = -_at(x, safe)
-    one = np.ones((), x.dtype)
+    one = module_of(x).ones((), x.dtype)
     if weight is None and kept is None and y.size:
         if reduction == "none":
             return y, one
         total = np.add.reduce(y, None)
-        return (total, one) if reduction == "sum" else (total / y.dtype.type(y.size), np.asarray(y.size, y.dtype))
+        return (total, one) if reduction == "sum" else (total / y.dtype.type(y.size), module_of(y).asarray(y.size, y.dtype))
     w = _row_weights(x, safe, kept, weight)
     y = y * w
     if reduction == "none":

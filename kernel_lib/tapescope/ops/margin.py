@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
 from ..core.device import module_of
 from ..core.op import op
 from .index import raw
@@ -94,7 +95,7 @@ def _pairs(x: Any, target: Any) -> tuple[Any, Any]:
     ended = xp.cumsum(t < 0, 1) > 0
     counts = xp.zeros(x.shape, x.dtype)
     rows = xp.broadcast_to(xp.arange(x.shape[0])[:, None], t.shape)
-    np.add.at(counts, (rows[~ended], t[~ended]), 1)
+    ar.at(np.add, counts, (rows[~ended], t[~ended]), 1)
     return counts, counts > 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
 from ..core.op import op
 from .pointwise import exp
 from .reduce import sum_dim
@@ -26,7 +27,7 @@ def softmax(x: Any, dim: int) -> Any:
             if np.minimum.reduce(total, None) > 1e-20:
                 y /= total
                 return y
-    y = np.exp(x - np.maximum.reduce(x, dim, None, None, True))
+    y = np.exp(x - ar.largest(x, dim))
     y /= np.add.reduce(y, dim, None, None, True)
     return y
 
@@ -47,7 +48,7 @@ def _row_sums(x: Any, weights: Any = None) -> Any:
 def log_softmax(x: Any, dim: int) -> Any:
     if x.size == 0 or not x.ndim:
         return x * 0
-    y = x - np.maximum.reduce(x, dim, None, None, True)
+    y = x - ar.largest(x, dim)
     y -= np.log(np.add.reduce(np.exp(y), dim, None, None, True))
     return y
 

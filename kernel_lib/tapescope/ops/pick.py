@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
 from ..core.device import module_of
 from ..core.op import op
 from .conv import Sizes
@@ -81,7 +82,7 @@ def _put(x: Any, indices: Any, shape: Any) -> Any:
     n, c = shape[:2]
     out = np.zeros_like(x, shape=(n * c, math.prod(shape[2:])), order="C")
     rows = module_of(x).arange(n * c)[:, None]
-    np.add.at(out, (rows, indices.reshape(n * c, -1)), x.reshape(n * c, -1))
+    ar.at(np.add, out, (rows, indices.reshape(n * c, -1)), x.reshape(n * c, -1))
     return out.reshape(shape)
 
 

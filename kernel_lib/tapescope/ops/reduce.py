@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
 from ..core import dtype as dt
 from ..core.op import op
 from . import large
@@ -157,20 +158,20 @@ def even_of_all(g: Any, x: Any, y: Any, dims: Dims) -> Any:
     return let(spread(reshape(g, kept(x.shape, dims)) / sum_dim(mask, dims, True), x.shape, dims), mask)
 
 
-def _extreme(ufunc: Any, label: str) -> Any:
+def _extreme(reduce: Any, label: str) -> Any:
     def forward(x: Any, dims: Dims, keepdim: bool) -> Any:
         if x.size == 0:
             raise IndexError(f"{label}(): Expected reduction dim to be specified for input.numel() == 0. "
                              "Specify the reduction dim with the 'dim' argument.")
-        return ufunc.reduce(x, dims, None, None, keepdim)
+        return reduce(x, dims, keepdim)
     return forward
 
 
 _TIES = r"\bar{x}_{i} = \frac{\bar{y}}{m}\,[x_i = y],\quad m \text{ ties}"
-max_all = op(r"\max {x}", name="max_all", node="Max", grad_tex=_TIES)(_extreme(np.maximum, "max")).vjp(even_of_all)
-min_all = op(r"\min {x}", name="min_all", node="Min", grad_tex=_TIES)(_extreme(np.minimum, "min")).vjp(even_of_all)
-amax = op(r"\max_{d} {x}", name="amax", grad_tex=_TIES)(_extreme(np.maximum, "amax")).vjp(_even)
-amin = op(r"\min_{d} {x}", name="amin", grad_tex=_TIES)(_extreme(np.minimum, "amin")).vjp(_even)
+max_all = op(r"\max {x}", name="max_all", node="Max", grad_tex=_TIES)(_extreme(ar.largest, "max")).vjp(even_of_all)
+min_all = op(r"\min {x}", name="min_all", node="Min", grad_tex=_TIES)(_extreme(ar.smallest, "min")).vjp(even_of_all)
+amax = op(r"\max_{d} {x}", name="amax", grad_tex=_TIES)(_extreme(ar.largest, "amax")).vjp(_even)
+amin = op(r"\min_{d} {x}", name="amin", grad_tex=_TIES)(_extreme(ar.smallest, "amin")).vjp(_even)
 max_all.op.node_name, min_all.op.node_name = "MaxBackward1", "MinBackward1"
 
 
@@ -206,7 +207,7 @@ std.vjp(_std_grad)
 
 @op(r"\log \sum \exp({x})", name="logsumexp", grad_tex=r"\bar{x} = \bar{y} \odot e^{x - y}")
 def logsumexp(x: Any, dims: Dims, keepdim: bool) -> Any:
-    top = np.maximum.reduce(x, dims, None, None, True)
+    top = ar.largest(x, dims)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype, copy=False)
     with np.errstate(divide="ignore"):
         y = np.log(np.add.reduce(np.exp(x - top), dims, None, None, True)) + top
@@ -225,9 +226,9 @@ def norm(x: Any, p: float, dims: Dims, keepdim: bool) -> Any:
         return np.sqrt(np.add.reduce(x * x, dims, None, None, keepdim))
     a = np.abs(x)
     if p == np.inf:
-        return np.maximum.reduce(a, dims, None, None, keepdim)
+        return ar.largest(a, dims, keepdim)
     if p == -np.inf:
-        return np.minimum.reduce(a, dims, None, None, keepdim)
+        return ar.smallest(a, dims, keepdim)
     if p == 0:
         return np.add.reduce(x != 0, dims, x.dtype, None, keepdim)
     if p == 1:
@@ -263,7 +264,7 @@ norm_old.op.node_name = "NormBackward1"                     # what PyTorch's old
 
 @op(r"\operatorname{cumsum}({x})", name="cumsum", grad_tex=r"\bar{x}_i = \sum_{j \ge i} \bar{y}_j")
 def cumsum(x: Any, dim: int) -> Any:
-    return np.add.accumulate(x, dim, _sum_dtype(x)) if x.ndim else np.asarray(x, _sum_dtype(x)).copy()
+    return np.add.accumulate(x, dim, _sum_dtype(x)) if x.ndim else ar.as_array(x, _sum_dtype(x)).copy()
 
 
 def _reverse_cumsum(g: Any, dim: int) -> Any:
@@ -279,7 +280,7 @@ cumsum.vjp(lambda g, dim: _reverse_cumsum(g, dim))
 
 @op(r"\operatorname{cumprod}({x})", name="cumprod", grad_tex=r"\bar{x}_i = \sum_{j \ge i} \bar{y}_j\,\frac{y_j}{x_i}")
 def cumprod(x: Any, dim: int) -> Any:
-    return np.multiply.accumulate(x, dim, _sum_dtype(x)) if x.ndim else np.asarray(x, _sum_dtype(x)).copy()
+    return np.multiply.accumulate(x, dim, _sum_dtype(x)) if x.ndim else ar.as_array(x, _sum_dtype(x)).copy()
 
 
 def _cumprod_grad(g: Any, x: Any, y: Any, dim: int) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
 from ..core.device import module_of
 from ..core.op import op
 
@@ -24,9 +25,9 @@ def _along(x: Any, way: Any, axis: int) -> Any:
     if way.__class__ is tuple:
         rows, shares = way
         ones = (1,) * (x.ndim - axis - 1)
-        y = np.take(x, rows[0], axis) * _weights(x, shares[0], ones)
+        y = np.take(x, ar.beside(x, rows[0]), axis) * _weights(x, shares[0], ones)
         for at, share in zip(rows[1:], shares[1:], strict=True):
-            y += np.take(x, at, axis) * _weights(x, share, ones)
+            y += np.take(x, ar.beside(x, at), axis) * _weights(x, share, ones)
         return y
     if way.ndim == 1:
         return _taken(x, way, axis)
@@ -50,7 +51,7 @@ def _taken(x: Any, way: Any, axis: int) -> Any:
     while start + 1 < len(way) and way[start + 1] == 0:
         start += 1
     if not isinstance(x, np.ndarray) or len(way) > 2 * n or not np.array_equal(way[start:start + n], np.arange(n)):
-        return np.take(x, way, axis)
+        return np.take(x, ar.beside(x, way), axis)
     y = np.empty((*x.shape[:axis], len(way), *x.shape[axis + 1:]), x.dtype)
     lead = (slice(None),) * axis
     y[(*lead, slice(start, start + n))] = x
@@ -99,7 +100,7 @@ def _added_back(x: Any, index: Any, axis: int, n: int) -> Any:
     shape = (*x.shape[:axis], n, *x.shape[axis + 1:])
     out = np.zeros_like(x, shape=shape, order="C")
     if module_of(x) is not np:
-        np.add.at(out, (slice(None),) * axis + (index,), x)
+        ar.at(np.add, out, (slice(None),) * axis + (ar.beside(x, index),), x)
         return out
     out[(slice(None),) * axis + (sorted_index[starts],)] = np.add.reduceat(np.take(x, order, axis), starts, axis)
     return out

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
+from ..core.device import module_of
 from ..core.op import op
 from .again import gradients
 from .pointwise import let
@@ -35,7 +37,7 @@ def _inputs(x: Any, w_ih: Any, b_ih: Any, b_hh: Any) -> Any:
 
 
 def _row_sums(z: Any) -> Any:
-    return np.ones(len(z), z.dtype) @ z
+    return module_of(z).ones(len(z), z.dtype) @ z
 
 
 # -- LSTM ---------------------------------------------------------------------------------------------------------------------------------------
@@ -44,16 +46,16 @@ def _row_sums(z: Any) -> Any:
 def _lstm(x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, sizes: tuple[int, ...], reverse: bool) -> Any:
     """Rows [sum(sizes), I] to rows [sum(sizes), H] and the last h and c of every sequence; beside them what the gradient needs."""
     hidden = w_hh.shape[0] // 4
-    half = np.full(4 * hidden, 0.5, x.dtype)
+    half = module_of(x).full(4 * hidden, 0.5, x.dtype)
     half[2 * hidden:3 * hidden] = 1
     gates = _inputs(x, w_ih * half[:, None], None if b_ih is None else b_ih * half, None if b_hh is None else b_hh * half)
     wt = (w_hh * half[:, None]).T
     rows = len(x)
     h, c = h0.copy(), c0.copy()
-    y = np.empty((rows, h0.shape[1]), x.dtype)
-    cells, tanhs = np.empty((rows, hidden), x.dtype), np.empty((rows, hidden), x.dtype)
+    y = module_of(x).empty((rows, h0.shape[1]), x.dtype)
+    cells, tanhs = module_of(x).empty((rows, hidden), x.dtype), module_of(x).empty((rows, hidden), x.dtype)
     i, f, g, o = (slice(k * hidden, (k + 1) * hidden) for k in range(4))
-    spare = np.empty((max(sizes, default=0), 4 * hidden), x.dtype)
+    spare = module_of(x).empty((max(sizes, default=0), 4 * hidden), x.dtype)
     shift = (1 - half).astype(x.dtype)
     for start, stop in steps_of(sizes, reverse):
         n = stop - start
@@ -78,7 +80,7 @@ def _lstm(x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, 
 
 def _before(y: Any, first: Any, sizes: tuple[int, ...], reverse: bool) -> Any:
     """What each row found when it was computed: the row of its sequence one step earlier, or what was there at the beginning."""
-    out = np.empty((len(y), first.shape[1]), y.dtype)
+    out = module_of(y).empty((len(y), first.shape[1]), y.dtype)
     if sizes and len(first) == sizes[-1]:                   # all sequences are equally long
         n = len(first)
         to, since, begin = (slice(None, -n), slice(n, None), slice(-n, None)) if reverse else (slice(n, None), slice(None, -n), slice(None, n))
@@ -113,7 +115,7 @@ def _lstm_grad(g: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any
     slope = tanhs * tanhs
     np.subtract(1, slope, slope)
     slope *= gates[:, o]                                   # of c through h
-    out = np.empty((len(x), h0.shape[1]), x.dtype) if w_hr is not None and needs[7] else None
+    out = module_of(x).empty((len(x), h0.shape[1]), x.dtype) if w_hr is not None and needs[7] else None
     for start, stop in reversed(steps_of(sizes, reverse)):
         n = stop - start
         d = dh[:n]
@@ -193,12 +195,12 @@ def _gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, sizes: tup
     """r = σ(..), z = σ(..), n = tanh(W x + r (U h + b)), h = (1 - z) n + z h. Gates are r, z, n; beside the outputs, U h + b of n."""
     hidden = w_hh.shape[0] // 3
     gates = _inputs(x, w_ih, b_ih, None)
-    wt = np.ascontiguousarray(w_hh.T)
+    wt = ar.contiguous(w_hh.T)
     h = h0.copy()
     rows = len(x)
-    y, inner = np.empty((rows, hidden), x.dtype), np.empty((rows, hidden), x.dtype)
+    y, inner = module_of(x).empty((rows, hidden), x.dtype), module_of(x).empty((rows, hidden), x.dtype)
     half = x.dtype.type(0.5)
-    spare = np.empty((max(sizes, default=0), 3 * hidden), x.dtype)
+    spare = module_of(x).empty((max(sizes, default=0), 3 * hidden), x.dtype)
     for start, stop in steps_of(sizes, reverse):
         n = stop - start
         u = np.dot(h[:n], wt, spare[:n])
@@ -282,7 +284,7 @@ def _gru_composed(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, s
 def _rnn(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, relu: bool, sizes: tuple[int, ...], reverse: bool) -> Any:
     """h = tanh(W x + U h + b), or max(.., 0)."""
     y = _inputs(x, w_ih, b_ih, b_hh)
-    wt = np.ascontiguousarray(w_hh.T)
+    wt = ar.contiguous(w_hh.T)
     h = h0.copy()
     for start, stop in steps_of(sizes, reverse):
         z = y[start:stop]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
 from ..core.device import module_of
 from ..core.op import op
 from ..core.tensor import wrap
@@ -46,7 +47,7 @@ def pixel_shuffle(x: Any, r: int) -> Any:
     *lead, c, h, w = x.shape
     k = len(lead)
     y = x.reshape(*lead, c // (r * r), r, r, h, w).transpose(*range(k), k, k + 3, k + 1, k + 4, k + 2)
-    return np.ascontiguousarray(y).reshape(*lead, c // (r * r), h * r, w * r)
+    return ar.contiguous(y).reshape(*lead, c // (r * r), h * r, w * r)
 
 
 @op(r"\operatorname{unshuffle}({x})", name="pixel_unshuffle", grad_tex=r"\bar{x} = \operatorname{shuffle}(\bar{y})")
@@ -54,7 +55,7 @@ def pixel_unshuffle(x: Any, r: int) -> Any:
     *lead, c, h, w = x.shape
     k = len(lead)
     y = x.reshape(*lead, c, h // r, r, w // r, r).transpose(*range(k), k, k + 2, k + 4, k + 1, k + 3)
-    return np.ascontiguousarray(y).reshape(*lead, c * r * r, h // r, w // r)
+    return ar.contiguous(y).reshape(*lead, c * r * r, h // r, w // r)
 
 
 pixel_shuffle.vjp(lambda g, r: pixel_unshuffle(g, r))
@@ -64,7 +65,7 @@ pixel_unshuffle.vjp(lambda g, r: pixel_shuffle(g, r))
 @op(r"\operatorname{deal}({x})", name="channel_shuffle", grad_tex=r"\bar{x} = \operatorname{deal}^{-1}(\bar{y})")
 def channel_shuffle(x: Any, groups: int) -> Any:
     n, c, *size = x.shape
-    return np.ascontiguousarray(x.reshape(n, groups, c // groups, *size).swapaxes(1, 2)).reshape(x.shape)
+    return ar.contiguous(x.reshape(n, groups, c // groups, *size).swapaxes(1, 2)).reshape(x.shape)
 
 
 channel_shuffle.vjp(lambda g, x_shape, groups: channel_shuffle(g, x_shape[1] // groups))
@@ -184,14 +185,14 @@ def _of_pixels(x: Any, grid: Any, mode: str, padding: str, align: bool) -> Any:
     """All channels of a pixel at once, which then lie side by side in memory."""
     n, c, *size = x.shape
     many = math.prod(size)
-    pixels = np.ascontiguousarray(x.reshape(n, c, many).swapaxes(1, 2)).reshape(n * many, c)
+    pixels = ar.contiguous(x.reshape(n, c, many).swapaxes(1, 2)).reshape(n * many, c)
     first = (np.arange(n) * many)[:, None]
     y: Any = None
     for place, weights, _ in _corners(_neighbours(grid, size, mode, padding, align), size):
         part = pixels.take((place.reshape(n, -1) + first).reshape(-1), 0)
         part *= math.prod(weights).astype(x.dtype).reshape(-1, 1)
         y = part if y is None else np.add(y, part, out=y)
-    return np.ascontiguousarray(y.reshape(n, -1, c).swapaxes(1, 2))
+    return ar.contiguous(y.reshape(n, -1, c).swapaxes(1, 2))
 
 
 def _grid_sample_grad(g: Any, x: Any, grid: Any, mode: str, padding: str, align: bool, needs: Any) -> Any:
@@ -207,7 +208,7 @@ def _grid_sample_grad(g: Any, x: Any, grid: Any, mode: str, padding: str, align:
         place = place.reshape(n, 1, -1)
         if needs[0]:
             w = math.prod(weights).reshape(n, 1, -1).astype(x.dtype)
-            np.add.at(gx, (rows, xp.broadcast_to(place, gs.shape).reshape(n * c, -1)), (gs * w).reshape(n * c, -1))
+            ar.at(np.add, gx, (rows, xp.broadcast_to(place, gs.shape).reshape(n * c, -1)), (gs * w).reshape(n * c, -1))
         if needs[1]:
             along = (xp.take_along_axis(flat, place, 2) * gs).sum(1)
             for i in range(len(size)):
@@ -240,7 +241,7 @@ def _composed(x: Any, grid: Any, mode: str, padding: str, align: bool) -> Any:
         for i, k in enumerate(chosen):
             place = place * size[i] + lines[i][k][0]
             weight = weight * smooth[i][k]
-        where = wrap(np.ascontiguousarray(np.broadcast_to(place.reshape(n, 1, -1), (n, c, place[0].size))))
+        where = wrap(ar.contiguous(np.broadcast_to(place.reshape(n, 1, -1), (n, c, place[0].size))))
         total = total + flat.gather(2, where) * weight.reshape(n, 1, -1)
     return total.reshape(n, c, *out)
 

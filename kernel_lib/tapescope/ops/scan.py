@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
+from ..core.device import module_of
 from ..core.op import op
 from . import large
 from . import order as od
@@ -25,10 +27,10 @@ from .shape import Shape, flip
 def _running(ufunc: Any, x: Any, dim: int, wins: Any) -> tuple[Any, Any]:
     if isinstance(x, np.ndarray) and x.size // x.shape[dim] >= 32 and x.size >= large.MANY:
         return large.running(x, dim, ufunc, wins)
-    values = ufunc.accumulate(x, dim)
-    at = np.arange(x.shape[dim]).reshape((-1,) + (1,) * (x.ndim - dim - 1))
+    values = ar.running(ufunc, x, dim)
+    at = module_of(x).arange(x.shape[dim]).reshape((-1,) + (1,) * (x.ndim - dim - 1))
     nan = np.isnan(x) if x.dtype.kind == "f" else False
-    return values, np.maximum.accumulate((wins(x, values) | nan) * at, dim)
+    return values, ar.running(np.maximum, (wins(x, values) | nan) * at, dim)
 
 
 @op(r"\operatorname{cummax}({x})", name="cummax", aux=("indices",), grad_tex=r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}")
@@ -47,14 +49,16 @@ cummin.vjp(lambda g, dim, indices: scatter_add(nothing(g), dim, indices, g))
 
 @op(r"\log \operatorname{cumsum} e^{x}", name="logcumsumexp", grad_tex=r"\bar{x}_i = \textstyle\sum_{j \ge i} \bar{y}_j\,e^{x_i - y_j}")
 def logcumsumexp(x: Any, dim: int) -> Any:
-    return np.logaddexp.accumulate(x, dim)
+    return ar.running(np.logaddexp, x, dim)
 
 
 def _logcumsumexp_grad(g: Any, x: Any, y: Any, dim: int) -> Any:
     from .index import raw
     from .reduce import _reverse_cumsum
 
-    low, high = float(raw(y).min(initial=0)), float(raw(x).max(initial=0))
+    if not raw(x).size:
+        return g
+    low, high = float(raw(y).min()), float(raw(x).max())
     if high - low < 60:                                     # nothing overflows when measured from the largest
         return exp(x - high) * _reverse_cumsum(g * exp(high - y), dim)
 
@@ -109,10 +113,10 @@ def mode_dim(x: Any, dim: int, keepdim: bool) -> Any:
     """The most frequent element, the smallest of several; with the last place where it stands."""
     order = od.order(x, dim)
     ranked = np.moveaxis(od.along(x, order, dim), dim, -1)
-    at = np.arange(ranked.shape[-1])
-    new = np.ones(ranked.shape, bool)
+    at = module_of(x).arange(ranked.shape[-1])
+    new = np.ones_like(ranked, bool)
     new[..., 1:] = ranked[..., 1:] != ranked[..., :-1]
-    length = at - np.maximum.accumulate(np.where(new, at, 0), -1)
+    length = at - ar.running(np.maximum, np.where(new, at, 0), ranked.ndim - 1)
     best = np.expand_dims(np.argmax(length, -1), dim)
     return _pick(x, np.take_along_axis(order, best, dim), dim, keepdim)
 
@@ -169,12 +173,12 @@ def _mean_grad(g: Any, shape: Shape, dims: Dims) -> Any:
 
 @op(r"\operatorname{Var}, \operatorname{mean}({x})", name="var_mean", multi=True, grad_tex=r"\bar{x} = \bar{y}_1\,\frac{2\,(x - \mu)}{n - c} + \frac{\bar{y}_2}{n}")
 def var_mean(x: Any, dims: Dims, correction: float, keepdim: bool) -> Any:
-    return np.asarray(var_op.op.forward(x, dims, correction, keepdim)), np.asarray(mean_dim.op.forward(x, dims, keepdim))
+    return ar.as_array(var_op.op.forward(x, dims, correction, keepdim)), ar.as_array(mean_dim.op.forward(x, dims, keepdim))
 
 
 @op(r"\operatorname{Std}, \operatorname{mean}({x})", name="std_mean", multi=True, grad_tex=r"\bar{x} = \bar{y}_1\,\frac{x - \mu}{(n - c)\,y_1} + \frac{\bar{y}_2}{n}")
 def std_mean(x: Any, dims: Dims, correction: float, keepdim: bool) -> Any:
-    return np.asarray(std_op.op.forward(x, dims, correction, keepdim)), np.asarray(mean_dim.op.forward(x, dims, keepdim))
+    return ar.as_array(std_op.op.forward(x, dims, correction, keepdim)), ar.as_array(mean_dim.op.forward(x, dims, keepdim))
 
 
 def _var_mean_grad(g: Any, x: Any, dims: Dims, correction: float) -> Any:
@@ -192,7 +196,7 @@ std_mean.vjp(_std_mean_grad)
 
 @op(r"\min, \max {x}", name="aminmax", multi=True, grad_tex=r"\bar{x}_{i} = \frac{\bar{y}_1}{m_1}\,[x_i = y_1] + \frac{\bar{y}_2}{m_2}\,[x_i = y_2]")
 def aminmax(x: Any, dims: Dims, keepdim: bool) -> Any:
-    return np.asarray(np.minimum.reduce(x, dims, keepdims=keepdim)), np.asarray(np.maximum.reduce(x, dims, keepdims=keepdim))
+    return ar.as_array(ar.smallest(x, dims, keepdim)), ar.as_array(ar.largest(x, dims, keepdim))
 
 
 def _aminmax_grad(g: Any, x: Any, dims: Dims) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
+from ..core.device import module_of
 from ..core.op import op
 from .index import _line, _places, _scatter_add, add_rows, at_places, gather, index_select, raw, scatter, writable
 from .pointwise import masked_fill, where
@@ -14,7 +16,7 @@ from .shape import Shape, diagonal, reshape, select, slice_dim
 
 @op(r"{x}[{index}] \leftarrow v", name="scatter_tensor", node="Scatter", grad_tex=r"\bar{x} = \bar{y}\ \text{elsewhere}")
 def scatter_value(x: Any, dim: int, index: Any, value: Any) -> Any:
-    return scatter.op.forward(x, np.asarray(value).astype(x.dtype), dim, index)
+    return scatter.op.forward(x, module_of(x).asarray(value).astype(x.dtype), dim, index)
 
 
 scatter_value.op.node_name = "ScatterBackward1"
@@ -30,7 +32,7 @@ def _rows(dim: int, index: Any) -> Any:
 @op(r"{x}[{index}] \mathrel{+}= \alpha\,{source}", operands=2, name="index_add", grad_tex=r"\bar{x} = \bar{y};\quad \bar{s} = \alpha\,\bar{y}[\text{index}]")
 def index_add(x: Any, source: Any, dim: int, index: Any, alpha: Any) -> Any:
     out = writable(x)
-    add_rows(_line(out), dim, raw(index).reshape(-1), _line(source if alpha == 1 else source * np.asarray(alpha).astype(source.dtype)))
+    add_rows(_line(out), dim, raw(index).reshape(-1), _line(source if alpha == 1 else source * source.dtype.type(alpha)))
     return out
 
 
@@ -91,8 +93,8 @@ def _reduced(x: Any, src: Any, dim: int, index: Any, reduce: str, include_self: 
         flat[place] = _neutral(reduce, x.dtype)
     at_places(_UFUNCS[reduce], out, i, dim, src)
     if reduce == "mean":
-        count = np.ones(flat.shape, np.int64) if include_self else np.zeros(flat.shape, np.int64)
-        np.add.at(count, place, 1)
+        count = (np.ones_like if include_self else np.zeros_like)(flat, np.int64)
+        ar.at(np.add, count, place, 1)
         count = np.maximum(count, 1)
         flat[...] = flat / count if x.dtype.kind in "fc" else flat // count
     return out
@@ -112,7 +114,7 @@ def index_reduce(x: Any, src: Any, dim: int, index: Any, reduce: str, include_se
 
 
 def _ones(like: Any, i: Any) -> Any:
-    return np.ones(i.shape, raw(like).dtype)
+    return module_of(raw(like)).ones(i.shape, raw(like).dtype)
 
 
 def _reduce_grad(g: Any, x: Any, src: Any, y: Any, dim: int, index: Any, reduce: str, include_self: bool, needs: Any) -> Any:
@@ -121,14 +123,14 @@ def _reduce_grad(g: Any, x: Any, src: Any, y: Any, dim: int, index: Any, reduce:
     if reduce == "sum":
         gx, gs = g, gather(g, dim, i)
     elif reduce == "mean":
-        count = _scatter_add(np.full(g.shape, float(include_self), raw(g).dtype), _ones(g, i), dim, i)
+        count = _scatter_add(module_of(raw(g)).full(g.shape, float(include_self), raw(g).dtype), _ones(g, i), dim, i)
         share = g / np.maximum(count, 1)
         gx, gs = share, gather(share, dim, i)
     elif reduce == "prod":
         safe = where(x == 0, x * 0 + 1, x)
         gx = g * scatter_reduce(safe, src, dim, i, "prod", include_self) / safe
         zeros = raw(src) == 0
-        alone = zeros & (np.asarray(gather(_scatter_add(np.zeros(g.shape, np.int64), zeros.astype(np.int64), dim, i), dim, i)) == 1)
+        alone = zeros & (ar.as_array(gather(_scatter_add(module_of(raw(g)).zeros(g.shape, np.int64), zeros.astype(np.int64), dim, i), dim, i)) == 1)
         full = where(zeros, src * 0 + 1, src)
         others = scatter_reduce(x, full, dim, i, "prod", include_self)
         gs = where(alone, gather(g * others, dim, i), gather(g * y, dim, i) / full)
@@ -139,7 +141,7 @@ def _reduce_grad(g: Any, x: Any, src: Any, y: Any, dim: int, index: Any, reduce:
         share = g / np.maximum(ties, 1)
         gx, gs = share * mine, gather(share, dim, i) * theirs
     if not include_self:
-        gx = scatter(gx, np.zeros((), raw(g).dtype), dim, i)
+        gx = scatter(gx, module_of(raw(g)).zeros((), raw(g).dtype), dim, i)
     return [gx if needs[0] else None, gs if needs[1] else None]
 
 
@@ -170,10 +172,10 @@ def take_flat(x: Any, index: Any) -> Any:
 
 @op(r"{x}.\text{flat}[{index}] \leftarrow {source}", operands=2, name="put", grad_tex=r"\bar{x} = \bar{y}\ \text{elsewhere};\quad \bar{s} = \bar{y}.\text{flat}[\text{index}]")
 def put(x: Any, source: Any, index: Any, accumulate: bool) -> Any:
-    out = np.array(x, order="C")
+    out = writable(x)
     i = raw(index).reshape(-1)
     if accumulate:
-        np.add.at(out.reshape(-1), i, source.reshape(-1))
+        ar.at(np.add, out.reshape(-1), i, source.reshape(-1))
     else:
         out.reshape(-1)[i] = source.reshape(-1)
     return out
@@ -181,7 +183,7 @@ def put(x: Any, source: Any, index: Any, accumulate: bool) -> Any:
 
 def _put_grad(g: Any, source_shape: Shape, index: Any, accumulate: bool, needs: Any) -> Any:
     i = raw(index)
-    gx = g if accumulate or not needs[0] else put(g, np.zeros(i.shape, raw(g).dtype), i, False)
+    gx = g if accumulate or not needs[0] else put(g, module_of(raw(g)).zeros(i.shape, raw(g).dtype), i, False)
     return [gx if needs[0] else None, reshape(take_flat(g, i), source_shape) if needs[1] else None]
 
 
@@ -198,8 +200,8 @@ put.vjp_all(_put_grad)
 @op(r"{x}[{mask}] \leftarrow {source}", operands=2, name="masked_scatter", grad_tex=r"\bar{x} = \bar{y} \odot (1 - m);\quad \bar{s} = \bar{y}[m]")
 def masked_scatter(x: Any, source: Any, mask: Any) -> Any:
     shape = np.broadcast_shapes(x.shape, mask.shape)
-    out, m = np.array(np.broadcast_to(x, shape)), np.broadcast_to(mask, shape)
-    out[m] = source.reshape(-1)[:np.count_nonzero(m)]
+    out, m = np.broadcast_to(x, shape).copy(), np.broadcast_to(mask, shape)
+    out[m] = source.reshape(-1)[:int(np.count_nonzero(m))]
     return out
 
 
@@ -210,7 +212,7 @@ def _masked_scatter_grad(g: Any, source_shape: Shape, mask: Any, needs: Any) -> 
     gs = None
     if needs[1]:
         places = np.flatnonzero(np.broadcast_to(mask, g.shape))
-        gs = put(zeros_of(g, source_shape), index(reshape(g, (-1,)), (places,)), np.arange(places.size), False)
+        gs = put(zeros_of(g, source_shape), index(reshape(g, (-1,)), (places,)), module_of(places).arange(places.size), False)
     return [masked_fill(g, mask, 0) if needs[0] else None, gs]
 
 
@@ -222,7 +224,7 @@ _WRITTEN = r"\bar{x} = \bar{y}\ \text{outside the view};\quad \bar{s} = \bar{y}\
 
 
 def _written(x: Any, view: Any, source: Any) -> Any:
-    out = np.array(x, order="C")
+    out = writable(x)
     view(out)[...] = source
     return out
 
@@ -243,7 +245,7 @@ def diagonal_scatter(x: Any, source: Any, offset: int, dim0: int, dim1: int) -> 
 
 
 def _nothing(g: Any, shape: Shape) -> Any:
-    return np.zeros(tuple(shape), raw(g).dtype)
+    return module_of(raw(g)).zeros(tuple(shape), raw(g).dtype)
 
 
 select_scatter.vjp(lambda g, source_shape, dim, index: select_scatter(g, _nothing(g, source_shape), dim, index), lambda g, dim, index: select(g, dim, index))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.device import module_of
 from ..core.op import op
 
 Shape = tuple[int, ...]
@@ -282,7 +283,7 @@ def diag_embed(x: Any, shape: Shape, offset: int, dim0: int, dim1: int) -> Any:
 def block_diag(x: Any) -> Any:
     from ..core.dtype import result_type
 
-    out = np.zeros((sum(a.shape[0] for a in x), sum(a.shape[1] for a in x)), result_type(*x).dtype)
+    out = module_of(x[0]).zeros((sum(a.shape[0] for a in x), sum(a.shape[1] for a in x)), result_type(*x).dtype)
     i = j = 0
     for a in x:
         out[i:i + a.shape[0], j:j + a.shape[1]] = a

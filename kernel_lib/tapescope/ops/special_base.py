@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
+from ..core.arrays import beside
 from ..core.device import module_of
 from ..core.pointwise import binary, unary
 from .special_tables import TABLES
@@ -63,13 +64,17 @@ def where_true(mask: Any, y: Any, f: Kernel, *xs: Any) -> Any:
 def in_double(kernel: Kernel, cuda: str) -> Kernel:
     """`kernel`, which takes flat doubles, for arrays of any real type and shape; on a GPU CuPy's function of that name."""
     def raw(*given: Any) -> Any:
-        main = next((x for x in given if hasattr(x, "dtype")), None)
+        main = next((x for x in given if hasattr(x, "__cuda_array_interface__")), None)
+        if main is None:
+            main = next((x for x in given if hasattr(x, "dtype")), None)
         if main is None:
             raise TypeError(f"{cuda}(): argument 'input' (position 1) must be Tensor, not {type(given[0]).__name__}")
         if module_of(main) is not np:
             import cupyx.scipy.special as device
 
-            found = getattr(device, cuda)(*given)
+            if not hasattr(device, cuda):                   # what CuPy lacks is computed on the host
+                return beside(main, raw(*[x.get() if hasattr(x, "get") else x for x in given]))
+            found = getattr(device, cuda)(*[beside(main, x) for x in given])
             return found[0] if isinstance(found, tuple) else found           # airy gives four functions at once
         arrays = [np.asarray(x) for x in given]
         kept = np.result_type(*[a.dtype for a, x in zip(arrays, given, strict=True) if hasattr(x, "dtype")])

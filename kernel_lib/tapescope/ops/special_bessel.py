@@ -128,7 +128,7 @@ bessel_j1 = special(r"J_1({x})", j1_kernel, name="special_bessel_j1", cuda="j1")
 bessel_y0 = special(r"Y_0({x})", _y(0), name="special_bessel_y0", cuda="y0")
 bessel_y1 = special(r"Y_1({x})", _y(1), name="special_bessel_y1", cuda="y1")
 airy_ai = special(r"\operatorname{Ai}({x})", airy_kernel, name="special_airy_ai", cuda="airy", grad_tex=r"\text{not known}")
-spherical_bessel_j0 = special(r"j_0({x})", _spherical_j0, name="special_spherical_bessel_j0", cuda="spherical_jn",
+spherical_bessel_j0 = special(r"j_0({x})", _spherical_j0, name="special_spherical_bessel_j0", cuda="spherical_bessel_j0",
                               grad_tex=r"\bar{x} = \bar{y}\,\frac{\cos x - y}{x}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dt
+from ..core.arrays import as_array
 from ..core.op import op
 from ..core.pointwise import unary
 from .numbers import mul_number
@@ -148,7 +149,7 @@ def logit_op(x: Any, eps: float | None) -> Any:
     if eps is not None:
         x = np.clip(x, eps, 1 - eps)
     with np.errstate(all="ignore"):
-        return np.asarray(np.log(x / (1 - x)))
+        return as_array(np.log(x / (1 - x)))
 
 
 def _logit_grad(g: Any, x: Any, eps: float | None) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays as ar
+from ..core.device import module_of
 from ..core.op import Op, apply, op, run
 from ..core.state import set_grad, set_sink
 from ..core.tensor import Tensor
@@ -28,24 +30,24 @@ def memory_of(a: Any) -> Any:
         root = below
     if root.flags.c_contiguous or root.flags.f_contiguous:
         return root.reshape(-1, order="A")
-    return np.lib.stride_tricks.as_strided(root, (1 + sum((n - 1) * s for n, s in zip(root.shape, root.strides, strict=True)) // root.itemsize,),
+    return ar.as_strided(root, (1 + sum((n - 1) * s for n, s in zip(root.shape, root.strides, strict=True)) // root.itemsize,),
                                            (root.itemsize,)) if root.size else root.reshape(-1)
 
 
 def offset_of(a: Any) -> int:
     """Where the first element lies, counted in elements from the start of the memory."""
     start = memory_of(a)
-    return int((a.__array_interface__["data"][0] - start.__array_interface__["data"][0]) // a.itemsize) if a.size else 0
+    return (ar.place_of(a) - ar.place_of(start)) // a.itemsize if a.size else 0
 
 
 def _strided(line: Any, size: Shape, stride: Shape, offset: int) -> Any:
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     if 0 in size:
-        return np.empty(size, line.dtype)
+        return module_of(line).empty(size, line.dtype)
     if last >= line.size:
         raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {line.itemsize} requiring a "
                            f"storage size of {(last + 1) * line.itemsize} are out of bounds for storage of size {line.size * line.itemsize}")
-    return np.ndarray(size, line.dtype, line, offset * line.itemsize, [s * line.itemsize for s in stride])
+    return ar.as_strided(line[offset:], size, [s * line.itemsize for s in stride])
 
 
 def _positions(size: Shape, stride: Shape, offset: int) -> Any:
@@ -69,7 +71,7 @@ def _as_strided_grad(g: Any, x_shape: Shape, size: Shape, stride: Shape, offset:
     line = index_grad(reshape(g, (-1,)), (n,), (theirs.reshape(-1),))
     times = np.bincount(mine.reshape(-1), minlength=n)
     if times.max(initial=0) > 1:                            # several elements of x lie in one place
-        line = line / np.maximum(times, 1)
+        line = line / ar.constant(line, np.maximum(times, 1))
     return reshape(index(line, (mine.reshape(-1),)), tuple(x_shape))
 
 
@@ -92,7 +94,7 @@ def _scatter_grad(g: Any, source_shape: Shape, size: Shape, stride: Shape, offse
     line = index_grad(reshape(g, (-1,)), (n,), (mine,))
     outside = np.ones(n, bool)
     outside[theirs] = False
-    gx = reshape(index(line * outside, (mine,)), tuple(g.shape)) if needs[0] else None
+    gx = reshape(index(line * ar.constant(line, outside), (mine,)), tuple(g.shape)) if needs[0] else None
     return [gx, reshape(index(line, (theirs,)), source_shape) if needs[1] else None]
 
 
@@ -105,10 +107,10 @@ as_strided_scatter.vjp_all(_scatter_grad)
 def unfold(x: Any, dim: int, size: int, step: int) -> Any:
     """Windows of `size` every `step` elements along `dim`; the elements of a window are a new last dimension."""
     if x.ndim == 0:
-        return np.lib.stride_tricks.as_strided(x, (size,), (x.itemsize,))
+        return ar.as_strided(x, (size,), (x.itemsize,))
     n = (x.shape[dim] - size) // step + 1
     strides = (*x.strides[:dim], x.strides[dim] * step, *x.strides[dim + 1:], x.strides[dim])
-    return np.lib.stride_tricks.as_strided(x, (*x.shape[:dim], n, *x.shape[dim + 1:], size), strides)
+    return ar.as_strided(x, (*x.shape[:dim], n, *x.shape[dim + 1:], size), strides)
 
 
 @op(r"\operatorname{unfold}^{\top}({x})", name="unfold_backward", grad_tex=r"\bar{x} = \operatorname{unfold}(\bar{y})")
@@ -128,7 +130,7 @@ fold.vjp(lambda g, dim, size, step: unfold(g, dim, size, step))
 
 @op(r"\operatorname{rot90}({x})", name="rot90", grad_tex=r"\bar{x} = \operatorname{rot90}^{-1}(\bar{y})")
 def rot90(x: Any, k: int, dims: Shape) -> Any:
-    return np.ascontiguousarray(np.rot90(x, k, (dims[0], dims[1])))
+    return ar.contiguous(np.rot90(x, k, (dims[0], dims[1])))
 
 
 rot90.vjp(lambda g, k, dims: rot90(g, -k, dims))

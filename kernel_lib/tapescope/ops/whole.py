@@ -6,8 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from ..core.arrays import as_array
 from ..core.op import op, run
 from ..core.state import set_grad, set_sink
 from ..core.tensor import Tensor, wrap
@@ -38,7 +37,7 @@ def one_node(name: str, node: str, tex: str, operands: int, grad_tex: str, *, mu
             *values, numbers, needs = given
             upstream = list(g) if multi else [g]
             arrays = not any(isinstance(x, Tensor) for x in upstream)
-            tensors = [wrap(np.asarray(v), req=n) if arrays else v for v, n in zip(values, needs, strict=True)]
+            tensors = [wrap(as_array(v), req=n) if arrays else v for v, n in zip(values, needs, strict=True)]
             found = gradients(lambda *ts: f(*ts, *numbers), tensors, upstream, needs)
             return [x._array if arrays and isinstance(x, Tensor) else x for x in found]
 

@@ -47,7 +47,7 @@ class Troubles:
         self.found: list[Trouble] = []
         self.noted: list[tuple[Step, str, Any]] = []           # outputs that are vouched for by what reads them, weakly
         self._at: dict[tuple[str, int, int, str], Trouble] = {}
-        self._later: list[tuple[Any, Callable[[], None]]] = []
+        self._later: list[tuple[Any, Callable[[bool], None]]] = []
 
     def __iter__(self) -> Iterator[Trouble]:
         return iter(list(self.found))
@@ -75,8 +75,8 @@ class Troubles:
             return
         size, number = int(outputs[0]._array.size), step.graph.number if step.graph else -1
 
-        def tell() -> None:
-            self.add(Trouble("op", number, step.row, op.name, self.r.step_no, -1, -1, size, True, op.name in FILLS))
+        def tell(made: bool) -> None:
+            self.add(Trouble("op", number, step.row, op.name, self.r.step_no, -1, -1, size, made, op.name in FILLS))
         self._later.append((e, tell))
 
     def op(self, step: Step, op: Any, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
@@ -153,16 +153,16 @@ class Troubles:
             self.add(Trouble(what, self.r.current, -1, name, self.r.step_no, nan, inf, int(array.size), False))
 
     def settle(self) -> None:
-        """One transfer for all that was asked of device arrays in this step."""
+        """One transfer for all that was asked of device arrays in this step; the first of them that is not finite made it, as far as can be told."""
         if not self._later:
             return
         device, self._later = self._later, []
         import cupy
 
         good = host(cupy.isfinite(cupy.stack([cupy.asarray(e, np.float32) for e, _ in device])))
-        for ok, (_, tell) in zip(good, device, strict=True):
-            if not ok:
-                tell()
+        bad = [tell for ok, (_, tell) in zip(good, device, strict=True) if not ok]
+        for i, tell in enumerate(bad):
+            tell(i == 0)
 
 
 def operand(t: Any) -> dict[str, Any]:
