@@ -55,6 +55,6 @@ def test_it_learns_what_it_learns_with_pytorch(name: str, torch: Any) -> None:
     losses, score = ours(name)
     expected, expected_score = program.run(torch)
     assert len(losses) == len(expected)
-    np.testing.assert_allclose(losses, expected, rtol=program.rtol, atol=1e-5)
+    np.testing.assert_allclose(losses[:program.alike], expected[:program.alike], rtol=program.rtol, atol=1e-5)
     assert program.reached(expected_score), f"with PyTorch, {name} came to {expected_score:.4g}"
     assert score == pytest.approx(expected_score, rel=program.score_rtol, abs=1e-3)
