@@ -35,7 +35,7 @@ def findings(self: Tape) -> list[Any]:
 
 
 def selection(self: Tape) -> dict[str, Any]:
-    """What was selected last in a view of this recording, in a cell: `{"key": "weight/fc1.weight", "step": 12, "points": [3, 8], ...}`; empty before.
+    """What was selected last in a view of this recording, in a cell or in the panel: `{"key": "weight/fc1.weight", "step": 12, "points": [3, 8], ...}`; empty before.
 
     `points` are rows of the projected tensor that were enclosed by a lasso or a box, `steps` the range that charts are zoomed to. A view's own
     `selection` can be set, and observed: `view.observe(f, "selection")`.

@@ -116,11 +116,11 @@ def test_breakpoints_are_set_by_clicks_and_survive_a_restart(lab: Lab, notebook_
 AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
 
 
-def breaches(lab: Lab) -> list[str]:
-    """What axe finds wrong in the panel."""
+def breaches(lab: Lab, within: str = "#tapescope-panel") -> list[str]:
+    """What axe finds wrong in the panel, or in another part of the page."""
     lab.page.evaluate("src => { if (!window.axe) { const s = document.createElement('script'); s.textContent = src; document.head.append(s); } }", AXE.read_text())
-    return list(lab.page.evaluate("""async () => (await axe.run('#tapescope-panel', { resultTypes: ['violations'] })).violations
-        .flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 160)} ${n.failureSummary}`))"""))
+    return list(lab.page.evaluate("""async within => (await axe.run(within, { resultTypes: ['violations'] })).violations
+        .flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 160)} ${n.failureSummary}`))""", within))
 
 
 ROOT_OF_NOTHING = """

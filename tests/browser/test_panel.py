@@ -378,7 +378,7 @@ def test_record_and_stop_from_the_panel(lab: Lab, notebook_of: Write) -> None:
 
 
 def test_modules_open_and_close_and_a_choice_is_known_everywhere(lab: Lab, notebook_of: Write) -> None:
-    lab.open(notebook_of(MODEL, train(10)))
+    lab.open(notebook_of(MODEL, train(10), "print(tape.selection['key'])"))
     lab.run(0)
     lab.open_panel("graph")
     lab.run(1, wait=False)
@@ -397,6 +397,9 @@ def test_modules_open_and_close_and_a_choice_is_known_everywhere(lab: Lab, noteb
     lab.panel.get_by_role("button", name="Look at its output").click()
     lab.tab("tensor")                                           # the same selection in another view
     lab.until(lambda: "float32 (64, 16)" in lab.panel.inner_text(), what="the output of the module")
+    lab.await_cell(1)
+    lab.run(2)
+    assert lab.text_of(2) == "activation/encoder\n"             # and in Python
 
 
 def test_the_panel_in_notebook_7(notebook7: Lab, notebook_server: Any) -> None:

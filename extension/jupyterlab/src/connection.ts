@@ -26,6 +26,7 @@ export class Connection implements Host {
   openSource?: Host['openSource'];
   showRecording?: Host['showRecording'];
   options: Record<string, unknown> = {};               // the theme that the user has set
+  readonly tellsSelection = true;
   recording = 'latest';                                // which one a view that is attached now shows
 
   private comm: Kernel.IComm | null = null;

@@ -136,6 +136,11 @@ def _near(tape: Tape | None, args: dict[str, Any]) -> Any:
     return near(_need(tape), _key(args), int(args["step"]), int(args["row"]), int(args.get("k", 10)), str(args.get("metric", "cosine")))
 
 
+def _select(tape: Tape | None, args: dict[str, Any]) -> Any:
+    _need(tape).memory["selection"] = dict(args)
+    return None
+
+
 def _mute(tape: Tape | None, args: dict[str, Any]) -> Any:
     from .. import diagnose
 
@@ -185,6 +190,7 @@ register("probe.set", _probe, anywhere=True)
 register("probe.clear", _unprobe, anywhere=True)
 register("projection.start", _embed(True), anywhere=True)
 register("projection.stop", _embed(False), anywhere=True)
+register("selection.set", _select, anywhere=True)
 register("projection.near", _near, anywhere=True)
 register("findings.mute", _mute, anywhere=True)
 for _name in ("list", "compare", "open"):

@@ -163,6 +163,12 @@ def test_neighbours_are_those_of_the_vectors(trained: tuple[Tape, Any, Any, Any]
     assert "no copy" in command("projection.near", tape, key="activation/fc", step=7, row=0)["error"]
 
 
+def test_what_is_selected_in_the_panel_reaches_python(trained: tuple[Tape, Any, Any, Any]) -> None:
+    tape = trained[0]
+    assert command("selection.set", tape, key="activation/fc", points=[1, 4]) == {"ok": True, "result": None}
+    assert tape.selection == {"key": "activation/fc", "points": [1, 4]}
+
+
 def until(done: Any, seconds: float = 20) -> Any:
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -8,7 +8,7 @@ export function Empty({ title, children, code }: { title: string; children?: Com
     <div class="ts-empty" role="status">
       <strong>{t(title)}</strong>
       {children && <p>{typeof children === 'string' ? t(children) : children}</p>}
-      {code && <pre>{code}</pre>}
+      {code && <pre tabIndex={0}>{code}</pre>}
     </div>
   );
 }
@@ -18,7 +18,7 @@ export function Failure({ title, reason, code }: { title: string; reason: string
     <div class="ts-empty" data-tone="trouble" role="alert">
       <strong>{t(title)}</strong>
       <p>{t(reason)}</p>
-      {code && <pre>{code}</pre>}
+      {code && <pre tabIndex={0}>{code}</pre>}
     </div>
   );
 }

@@ -9,6 +9,8 @@ export interface Host {
   showRecording?(id: string): void;
   /** What the one who made the view asked of it: `{ key: 'fc1' }`, `{ theme: 'dark' }`. */
   options?: Record<string, unknown>;
+  /** What is selected is told to the kernel, for `tape.selection`; a widget has a trait for it. */
+  tellsSelection?: boolean;
   /** Calls back, with the reason, when this way to the kernel is cut. A host that returns with a new connection is a new Host. */
   whenCut?(handler: (reason: string) => void): () => void;
   /** The recording to show: an id, or "latest" (the default). */

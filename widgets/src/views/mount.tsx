@@ -15,7 +15,10 @@ export function viewOf(Component: ComponentType<ViewProps>): View {
     const show = () => render(<Component key={language()} at={at} host={host} root={el} />, el);
     show();
     const silent = onWords(show);
+    const tell = () => { if (at.link.state === 'live') at.command('selection.set', { ...at.selection.get() }).catch(() => {}); };
+    const untold = host.tellsSelection ? at.selection.on(() => hubOf().ticker.request(tell)) : undefined;
     return () => {
+      untold?.();
       silent();
       render(null, el);
       at.release();
