@@ -18,7 +18,7 @@ from .tensor import Tensor, wrap
 
 def check(t: Tensor) -> None:
     """Refuses what PyTorch refuses, before the memory is touched."""
-    if 0 in t._array.strides and any(n > 1 and s == 0 for n, s in zip(t._array.shape, t._array.strides, strict=True)):
+    if 0 in t._array.strides and t._array.size and any(n > 1 and s == 0 for n, s in zip(t._array.shape, t._array.strides, strict=True)):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before "
                            f"performing the operation. (Its shape is {list(t._array.shape)}: it was expanded.)")
     if not mode.grad:

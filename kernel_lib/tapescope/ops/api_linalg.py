@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     if n >= 3 and m <= 2:                                                                # fold the batch into the rows
         _inner(p[-1], q[0], input, other)
         _same_dtype(input, other)
-        folded = shape.reshape(input, (-1, p[-1]))
+        folded = shape.reshape(input, (math.prod(p[:-1]), p[-1]))
         if m == 1:
             return shape.reshape_copy(la.mv(folded, other), p[:-1])
         return shape.reshape_copy(la.mm(folded, other), (*p[:-1], q[1]))
@@ -122,8 +123,9 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
         _inner(p[1], q[-2], input, other)
         _same_dtype(input, other)
         turned = shape.transpose(other, m - 2, m - 1)
-        out = shape.reshape_copy(la.mm(shape.reshape(turned, (-1, p[1])), shape.t(input)), (*q[:-2], q[-1], p[0]))
-        return pw.clone(shape.transpose(out, m - 2, m - 1))
+        out = shape.reshape_copy(la.mm(shape.reshape(turned, (math.prod(q[:-2]) * q[-1], p[1])), shape.t(input)), (*q[:-2], q[-1], p[0]))
+        back = shape.transpose(out, m - 2, m - 1)
+        return back if back._array.flags.c_contiguous else pw.clone(back)
     a = shape.unsqueeze(input, 0) if n == 1 else input
     b = shape.unsqueeze(other, m) if m == 1 else other
     pa, qb = a._array.shape, b._array.shape

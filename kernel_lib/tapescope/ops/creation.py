@@ -175,12 +175,12 @@ def _filled(make: str) -> Any:
 zeros, ones, empty = _filled("zeros"), _filled("ones"), _filled("empty")
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None, **_: Any) -> Tensor:
     """A tensor filled with one value; the dtype follows the value."""
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
     d = dt.scalar_dtype(fill_value) if dtype is None else dt.as_dtype(dtype)
-    return finish(np.full(shape_of((size,)), fill_value, d.dtype), None, device, requires_grad)
+    return _into(out, finish(np.full(shape_of((size,)), fill_value, d.dtype), None, device, requires_grad))
 
 
 def zeros_of(like: Any, shape: tuple[int, ...]) -> Any:
@@ -209,7 +209,11 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any 
     return finish(np.full_like(input._array, fill_value, dtype=d, order="C"), None, device or dev.of(input._array), requires_grad)
 
 
-def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+def _into(out: Any, made: Tensor) -> Tensor:
+    return made if out is None else write_out(out, made)
+
+
+def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None, **_: Any) -> Tensor:
     """start, start + step, ... below end."""
     if end is None:
         start, end = 0, start
@@ -221,42 +225,48 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     if (values[1] - values[0]) * values[2] < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     if dtype is None:
-        d = dt.get_default_dtype() if any(isinstance(v, float) for v in values) else dt.int64
+        d = out.dtype if out is not None else dt.get_default_dtype() if any(isinstance(v, float) for v in values) else dt.int64
     else:
         d = dt.as_dtype(dtype)
-    n = max(0, math.ceil((values[1] - values[0]) / values[2]))
+    whole = values if d.category == 2 else [int(v) for v in values]        # whole numbers are counted in whole steps
+    if not whole[2]:
+        raise ValueError("step must be nonzero")
+    first, last, by = whole if d is dt.int64 else values
+    n = max(0, math.ceil((last - first) / by))
     if d.category == 2:
         a = (values[0] + np.arange(n, dtype=np.float64) * values[2]).astype(d.dtype)
     else:
-        a = np.arange(n, dtype=np.int64) * values[2] + values[0]
-    return finish(a, d, device, requires_grad)
+        a = np.arange(n, dtype=np.int64) * whole[2] + whole[0]
+    return _into(out, finish(a, d, device, requires_grad))
 
 
-def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None, **_: Any) -> Tensor:
     """`steps` numbers from start to end, both included; computed from both ends, as PyTorch does."""
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    d = dt.get_default_dtype() if dtype is None else dt.as_dtype(dtype)
+    d = (dt.get_default_dtype() if out is None else out.dtype) if dtype is None else dt.as_dtype(dtype)
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    if d.category < 2:
+        start, end = int(start), int(end)
     if steps < 2:
-        return finish(np.full(steps, start, d.dtype), None, device, requires_grad)
+        return _into(out, finish(np.full(steps, start, d.dtype), None, device, requires_grad))
     kind = d.dtype.type if d.category == 2 else np.float64
     step = kind((end - start) / (steps - 1))
     i = np.arange(steps).astype(kind)
     a = np.where(i < steps // 2, kind(start) + step * i, kind(end) - step * (steps - 1 - i))
-    return finish(a.astype(d.dtype), None, device, requires_grad)
+    return _into(out, finish(a.astype(d.dtype), None, device, requires_grad))
 
 
 def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     return finish(np.power(base, linspace(start, end, steps, dtype=dt.float64)._array).astype(_default(dtype)), None, device, requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None, **_: Any) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
     for what, size in (("n", n), ("m", m)):
         if size is not None and size < 0:
             raise RuntimeError(f"{what} must be greater or equal to 0, got {size}")
-    return finish(np.eye(n, m, dtype=_default(dtype)), None, device, requires_grad)
+    return _into(out, finish(np.eye(n, m, dtype=_default(dtype)), None, device, requires_grad))
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
@@ -317,9 +327,9 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
     return finish(a, dtype or dt.int64, device, requires_grad)
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, **_: Any) -> Tensor:
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, out: Any = None, **_: Any) -> Tensor:
     """A random order of 0 .. n-1."""
-    return finish(_generator(generator).permutation(n), dtype or dt.int64, device)
+    return _into(out, finish(_generator(generator).permutation(n), dtype or dt.int64, device))
 
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None,

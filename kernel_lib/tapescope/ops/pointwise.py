@@ -67,6 +67,9 @@ def _power(x: Any, p: Any) -> Any:
             return x * x * x
         if p == 0.5 and kind == "f":
             return np.sqrt(x)
+    if kind == "i" and getattr(getattr(p, "dtype", None), "kind", "") == "i" and (p < 0).any():
+        y = np.power(x, np.maximum(p, 0))                   # whole numbers: 1 / x^n is 0 but for 1 and -1
+        return np.where(p < 0, np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (p % 2), 0)), y).astype(y.dtype)
     return np.power(x, p)
 
 

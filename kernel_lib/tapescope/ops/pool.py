@@ -125,7 +125,10 @@ def _average(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, extra: Sizes,
             total += win[(..., *place)]
     else:
         total = np.add.reduce(win, tuple(range(2 + k, 2 + 2 * k)))
-    total /= _divisor(x, kernel, stride, padding, extra, include_pad, divisor)
+    many = _divisor(x, kernel, stride, padding, extra, include_pad, divisor)
+    if total.dtype.kind in "iu":
+        return np.abs(total) // np.abs(many) * np.sign(total) * np.sign(many)      # towards 0
+    total /= many
     return total
 
 

@@ -6,7 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .recorder import Recorder
+    from .course import Course
     from .troubles import Trouble
 
 HALVINGS = 24                      # steps in a row that a scaler may skip while it looks for its scale
@@ -15,7 +15,7 @@ HALVINGS = 24                      # steps in a row that a scaler may skip while
 class Scaling:
     """What one recorder knows of the scaler whose loss is under way, and of clipping."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Course) -> None:
         self.r = recorder
         self.on = False                        # from scale() to update()
         self.multiplying = False               # what is computed is the scaler's own product

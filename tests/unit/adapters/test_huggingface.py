@@ -91,7 +91,7 @@ def test_trainer(tmp_path, accumulation):
     rows = [{"input_ids": torch.randint(2, 60, (8,)), "labels": i % 2} for i in range(16)]
     args = transformers.TrainingArguments(output_dir=str(tmp_path), max_steps=4, per_device_train_batch_size=4, logging_steps=2, report_to=[], use_cpu=True,
                                           save_strategy="no", gradient_accumulation_steps=accumulation, disable_tqdm=True)
-    callback = TapescopeCallback(values="stats")
+    callback = TapescopeCallback(path=tmp_path / "run", values="stats")
     trainer = transformers.Trainer(model=bert(), args=args, train_dataset=rows, callbacks=[callback])
     trainer.train()
     tape = callback.tape
@@ -101,6 +101,9 @@ def test_trainer(tmp_path, accumulation):
     assert {"loss", "lr", "grad_norm", "train/loss", "train/learning_rate", "grad_norm/classifier.weight"} <= tags
     labels = {tape.strings[n] for n in tape.graphs[tape.recorder.current].op_name}
     assert {"linear", "layer_norm", "embedding"} <= labels and not {"stack", "pin_memory"} & labels
+    stored = tapescope.load_tape(tmp_path / "run")
+    assert stored.step_number == 4 and stored.params.get("gradient_accumulation_steps", 1) == accumulation and stored.params["max_steps"] == 4 and stored.params["learning_rate"] == 5e-5
+    assert "adam_beta1" not in stored.params
 
 
 SENTENCES = [f"the {a} {b} is {c}" for a in ("small", "old", "green", "quiet") for b in ("house", "garden", "river") for c in ("good", "bad", "far away")]

@@ -4,6 +4,7 @@ step ends. Numbers are those that NumPy gives of the same run. `tests/gpu` has w
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,6 +97,34 @@ def test_numbers_are_those_of_the_host(name: str, values: str, away: Any) -> Non
             assert found[key] == pytest.approx(value, rel=1e-3), key
         elif key[1] != "step_time":
             np.testing.assert_allclose(found[key], value, rtol=2e-3, atol=1e-6, err_msg=str(key))
+
+
+def test_numbers_do_not_depend_on_the_default_dtype(away: Any) -> None:
+    away()
+    tape, _ = trained("mlp", values="histogram")
+    expected = told(tape)
+    torch.set_default_dtype(torch.float64)
+    try:
+        tape, _ = trained("mlp", values="histogram")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    found = told(tape)
+    assert found.keys() == expected.keys() and {k: sum(v[1]) for k, v in found.items() if k[0] == "histogram"} == {k: sum(v[1]) for k, v in expected.items() if k[0] == "histogram"}
+
+
+def test_nothing_is_kept_alive(away: Any) -> None:
+    away()
+    model, loss = MODELS["cnn"]()
+    with tst.record(model, values="histogram") as tape:
+        for _ in range(2):
+            out = loss()
+            gone = [weakref.ref(out)]
+            out.backward()
+            del out
+            gone += [weakref.ref(p.grad) for p in model.parameters()]
+            model.zero_grad()
+            assert all(r() is None for r in gone)
+    assert tape.error is None, tape.error_text
 
 
 def test_structure_asks_nothing(away: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -271,9 +271,9 @@ def test_a_pass_that_never_ends_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_too_many_structures_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tapescope.tape import recorder
+    from tapescope.tape import course
 
-    monkeypatch.setattr(recorder, "ROW_LIMIT", 300)
+    monkeypatch.setattr(course, "ROW_LIMIT", 300)
     with ts.record() as tape:
         for n in range(1, 40):
             x = ts.ones(2)

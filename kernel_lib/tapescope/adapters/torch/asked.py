@@ -199,8 +199,10 @@ class DeviceValues(Values):
             self._left = [_left(t) for ref, _ in self.leaves[:8] if (t := ref()) is not None]
         asked, self._gradients = list(self._gradients.values()), {}
         if asked:
+            params = [p for p, _ in asked]
+
             def tell(found: Any) -> None:
-                for (p, _), norm in zip(asked, found.tolist(), strict=True):
+                for p, norm in zip(params, found.tolist(), strict=True):
                     self._grad_energy(p, norm * norm)
 
             with quietly(), torch.no_grad():

@@ -85,11 +85,11 @@ class Segments:
         self.valid = inside < held[self.of, None]
         self.sizes = torch.tensor(sizes, dtype=self.exact, device=device)
         self.scale = self.sizes / held.clamp(min=1)
-        self._gaps = [torch.zeros(r * ROW - n, device=device) for r, n in zip(rows, self.lengths, strict=True)]
+        self._gaps = [torch.zeros(r * ROW - n, dtype=torch.float32, device=device) for r, n in zip(rows, self.lengths, strict=True)]
 
     def new(self) -> Any:
         """Memory for the line."""
-        return torch.zeros(self.rows * ROW, device=self.valid.device)
+        return torch.zeros(self.rows * ROW, dtype=torch.float32, device=self.valid.device)
 
     def gather(self, parts: Sequence[Any], out: Any) -> None:
         """Writes the pieces into the line; ValueError where one has another length than it had."""

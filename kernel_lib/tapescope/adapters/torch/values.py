@@ -54,7 +54,7 @@ class TorchValues(DeviceValues):
     def module(self, path: str, output: Any) -> None:
         """Activations of real models are large, and there are many: a sample of each is put by, and all of a step's are reduced together."""
         array = getattr(output, "_array", None)
-        if array is None or array.dtype.kind != "f" or array.dtype.itemsize > 4:
+        if array is None or array.dtype.kind != "f" or (array.dtype.itemsize > 4 and not far(array)):
             super().module(path, output)
             return
         r = self.r
