@@ -7,11 +7,14 @@ import { unpack } from '@tapescope/widgets/replay/packed';
 import { es } from '@tapescope/widgets/words/es';
 import { keepKeys } from './host';
 
-const VIEWS: Record<keyof typeof HEIGHTS, View> = { backward, dashboard, findings, graph, histograms, media, metrics, projector, tensor };
+/** The list of runs belongs to no recording: its output carries a table and a picture, and these VS Code draws itself. */
+type Drawn = Exclude<keyof typeof HEIGHTS, 'runs'>;
+
+const VIEWS: Record<Drawn, View> = { backward, dashboard, findings, graph, histograms, media, metrics, projector, tensor };
 const FORMAT = 1;
 
 interface Item { id: string; mime: string; json(): unknown }
-interface Output { format: number; view: keyof typeof HEIGHTS; options: Record<string, unknown>; data: string }
+interface Output { format: number; view: Drawn; options: Record<string, unknown>; data: string }
 
 export function activate() {
   const shown = new Map<string, () => void>();
@@ -55,7 +58,7 @@ export function readOutput(value: unknown): Output {
   if (typeof found.view !== 'string' || !Object.hasOwn(VIEWS, found.view)) throw new Error(t('there is no view {0} in this version.', String(found.view).slice(0, 40)));
   if (typeof found.data !== 'string' || !/^[A-Za-z0-9+/]+=*$/.test(found.data)) throw new Error(t('what it carries is damaged. Run the cell again.'));
   const options = typeof found.options === 'object' && found.options !== null && !Array.isArray(found.options) ? found.options : {};
-  return { format: found.format, view: found.view, options, data: found.data };
+  return { format: found.format, view: found.view as Drawn, options, data: found.data };
 }
 
 function bytesOf(text: string): Uint8Array {
