@@ -101,7 +101,7 @@ def test_library_views_and_labextension_are_in_it(content):
 
 def test_nothing_else_is_in_it(content):
     record = f"tapescope-{VERSION}.dist-info/"
-    kinds = (r"tapescope/[\w/]+\.py", r"tapescope/static/\w+(/[\w\-]+)?\.js", re.escape(LABEXTENSION) + r"/static/[\w.\-]+\.(js|json)",
+    kinds = (re.escape("etc/jupyter/jupyter_nbconvert_config.json"), r"tapescope/[\w/]+\.py", r"tapescope/static/\w+(/[\w\-]+)?\.js", re.escape(LABEXTENSION) + r"/static/[\w.\-]+\.(js|json)",
              re.escape(LABEXTENSION) + r"/(package|install)\.json", re.escape(LABEXTENSION) + r"/schemas/@tapescope/labextension/(\w+\.json|package\.json\.orig)",
              re.escape(record) + r"(METADATA|WHEEL|RECORD|entry_points\.txt|licenses/LICENSE)")
     assert [name for name in content if not any(re.fullmatch(kind, name) for kind in kinds)] == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import gc
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -12,6 +14,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: there is 
 
 
 from tapescope.adapters import torch as tst  # noqa: E402
+from tapescope.adapters.torch import hooks  # noqa: E402
 from tapescope.debugger import Aborted, frames  # noqa: E402
 from tapescope.debugger.commands import command  # noqa: E402
 
@@ -298,3 +301,38 @@ def test_a_stop_tells_times_hooks_and_what_it_reaches() -> None:
     assert dbg.at.time["backward"] == dbg._pass.took[dbg.at.node] * 1e-3
     handle.remove()
     dbg.abort()
+
+
+def test_what_python_calls_when_it_frees_memory_is_no_hook(monkeypatch):
+    seen, there = [], hooks.hook_of
+
+    def watched(frame):
+        if frame.f_back is not None and frame.f_back.f_code is hooks._ENGINE:
+            seen.append(frame.f_code.co_name)
+        return there(frame)
+
+    class Freed:
+        def __del__(self):
+            pass
+
+    class Key:
+        __hash__ = gc.collect                                        # a hook without a frame of its own in which memory is collected
+
+    def collected(phase, info):
+        pass
+
+    monkeypatch.setattr(hooks, "hook_of", watched)
+    model, value = fresh("mlp")
+    held = {"grad": Freed()}
+    value.register_hook(partial(held.__setitem__, "grad"))           # and one that lets go of what it held
+    value.register_hook(partial(held.__setitem__, Key()))
+    dbg = tst.debug(value, module=model)
+    gc.callbacks.append(collected)
+    try:
+        dbg.step(2)
+        dbg.go(0)
+        dbg.step(2)
+    finally:
+        gc.callbacks.remove(collected)
+    dbg.abort()
+    assert {"__del__", "collected"} <= set(seen)

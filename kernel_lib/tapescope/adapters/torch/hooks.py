@@ -5,6 +5,7 @@ A node does not tell its hooks. But the engine calls them, on the thread of the 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,10 @@ class HookMet(RuntimeError):
     """A hook would have run that must not run again."""
 
 
+def _code(callback: Any) -> Any:
+    return getattr(getattr(callback, "__func__", callback), "__code__", None)
+
+
 def hook_of(frame: FrameType) -> str | None:
     """What a hook is called and where it stands; None for whatever else runs."""
     back = frame.f_back
@@ -34,8 +39,8 @@ def hook_of(frame: FrameType) -> str | None:
         if name == "torch.utils.hooks":
             return "a full backward hook of a module"
         return "a hook on several gradients" if name == "torch.autograd.graph" and code.co_qualname.startswith("register_multi_grad_hook") else None
-    if root in ("tapescope", "logging"):
-        return None
+    if root in ("tapescope", "logging", "weakref", "_weakrefset") or code.co_name == "__del__" or any(_code(c) is code for c in gc.callbacks):
+        return None                 # what Python itself calls, wherever a thread is, when it frees memory
     return f"{code.co_qualname.rpartition('<locals>.')[2]} ({os.path.basename(code.co_filename)}:{code.co_firstlineno})"
 
 
