@@ -64,7 +64,7 @@ cfloat, cdouble = complex64, complex128
 newaxis = None
 
 # Rooms that load when they are used.
-_ROOMS = ("autograd", "cuda", "linalg", "special", "fft", "signal", "masked", "func", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
+_ROOMS = ("autograd", "accelerator", "cuda", "linalg", "special", "fft", "signal", "masked", "func", "nn", "optim", "utils", "tape", "debugger", "diagnose", "project", "link", "views", "facade",
           "serialization", "safetensors", "distributions", "vision", "multiprocessing", "distributed", "amp", "backends", "random", "compiler", "jit")
 _LATER = {"vmap": "func", "is_anomaly_enabled": "autograd.anomaly_mode", "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
           "compile": "compiler", "save": "serialization", "load": "serialization", "autocast": "amp", "GradScaler": "amp", "is_autocast_enabled": "amp", "is_autocast_available": "amp",

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.autograd import grad
 from ..core.grad_mode import no_grad
 from ..core.tensor import Tensor, wrap
+from ..ops.creation import rand
 
 
 class GradcheckError(RuntimeError):
@@ -83,8 +84,7 @@ def gradgradcheck(fn: Callable[..., Any], inputs: Any, grad_outputs: Any = None,
     given = _tensors(inputs)
     checked = [i for i, t in enumerate(given) if isinstance(t, Tensor) and t.requires_grad]
     outs = [o for o in _outputs(fn, given) if o.requires_grad]
-    rng = np.random.default_rng(1)
-    vs = [wrap(rng.standard_normal(o._array.shape), req=True) for o in outs] if grad_outputs is None else list(_tensors(grad_outputs))
+    vs = [wrap(np.asarray(rand(o._array.shape, dtype=o.dtype)._array * 2 - 1), req=True) for o in outs] if grad_outputs is None else list(_tensors(grad_outputs))
 
     def first(*args: Any) -> Any:
         xs, gs = list(args[:len(given)]), args[len(given):]

@@ -50,7 +50,7 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
         return write_out(out, bmm(input, mat2))
     p, q = input._array.shape, mat2._array.shape
     if len(p) != 3 or len(q) != 3:
-        raise RuntimeError(f"batch1 and batch2 must be 3D tensors, got {list(p)} and {list(q)}")
+        raise RuntimeError(f"batch{1 if len(p) != 3 else 2} must be a 3D tensor (got {list(p)} and {list(q)})")
     if p[0] != q[0] or p[2] != q[1]:
         from ..core.shapes import Row, drawn
 
@@ -212,6 +212,12 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     if isinstance(equation, Tensor):
         equation, operands = _sublists((equation, *operands))  # type: ignore[assignment]
     ops = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else list(operands)
+    for i, c in enumerate(equation.replace("->", ",,").replace("...", ",,,")):
+        if c == ".":
+            where = "output that is not part of any ellipsis (...)" if 0 <= equation.find("->") < i else f"operand {equation[:i].count(',')} that is not part of any ellipsis"
+            raise RuntimeError("einsum(): found '.' for " + where)
+        if not (c.isascii() and c.isalpha()) and c not in ", ":
+            raise RuntimeError(f"einsum(): invalid subscript given at index {i} in the equation string, subscripts must be in [a-zA-Z]")
     equation = equation.replace(" ", "")
     left, _, right = equation.partition("->")
     terms = left.split(",")
@@ -238,8 +244,10 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
             s = o._array.shape[d]
             if sizes.get(c, 1) not in (1, s) and s != 1:
                 raise RuntimeError(f"einsum(): subscript {c} has size {s} for operand {i} which does not broadcast with previously seen size {sizes[c]}")
-            sizes[c] = builtins.max(s, sizes.get(c, 1)) if s != 0 else 0
+            sizes[c] = sizes.get(c, 1) if s == 1 else s
     for c in out:
+        if out.count(c) > 1:
+            raise RuntimeError(f"einsum(): output subscript {c} appears more than once in the output")
         if c not in sizes:
             raise RuntimeError(f"einsum(): output subscript {c} does not appear in the equation for any input operand")
     term, result = _diagonals(fixed[0], ops[0])
@@ -281,7 +289,8 @@ def _contract(p: str, a: Tensor, q: str, b: Tensor, keep: set[str]) -> tuple[str
     size: dict[str, int] = {}
     for term, t in ((p, a), (q, b)):
         for d, c in enumerate(term):
-            size[c] = builtins.max(size.get(c, 1), t._array.shape[d])
+            s = t._array.shape[d]
+            size[c] = size.get(c, 1) if s == 1 else s
     a = _expanded(p, a, batch + only_a + summed, size)
     b = _expanded(q, b, batch + summed + only_b, size)
 

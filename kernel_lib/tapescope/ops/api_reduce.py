@@ -55,7 +55,8 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     input = _cast(input, dtype)
-    return (rd.prod if dim is None else rd.prod_dim)(input, dims_of(dim, input._array.ndim), keepdim)
+    made: Tensor = (rd.prod if dim is None else rd.prod_dim)(input, dims_of(dim, input._array.ndim), keepdim)
+    return made if dtype is None else _cast(made, dtype)     # small integers are multiplied as int64
 
 
 def _extreme(input: Tensor, which: str, args: tuple[Any, ...], dim: Any, keepdim: bool, named: dict[str, Any]) -> Any:

@@ -49,7 +49,8 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     if line.ndim == 1:
         found = np.asarray(np.searchsorted(line, v, where_))
     else:
-        rows, values = line.reshape(-1, line.shape[-1]), v.reshape(-1, v.shape[-1])
+        many = int(np.prod(line.shape[:-1]))
+        rows, values = line.reshape(many, line.shape[-1]), v.reshape(many, v.shape[-1])
         found = np.stack([np.searchsorted(a, b, where_) for a, b in zip(rows, values, strict=True)]).reshape(v.shape) if v.size else np.zeros(v.shape)
     return pw.given(wrap(found.astype(kind)), out)
 

@@ -143,9 +143,10 @@ def averages(n: int, out: int) -> Any:
 
 def border(n: int, before: int, after: int, mode: str) -> Any:
     """The rows that stand in a padded dimension."""
+    if mode == "circular":                                 # what a negative width takes away comes back at no end
+        kept = np.arange(max(-before, 0), n - max(-after, 0))
+        return kept[np.arange(-max(before, 0), len(kept) + max(after, 0)) % max(len(kept), 1)]
     i = np.arange(-before, n + after)
-    if mode == "circular":
-        return i % n
     if mode == "replicate":
         return i.clip(0, n - 1)
     i = np.abs(i)

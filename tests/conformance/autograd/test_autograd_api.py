@@ -351,3 +351,25 @@ try: jvp(lambda x: x, (x,), (x,), has_aux=True)
 except RuntimeError as e: say('no pair')
 say(jvp(lambda x: (x * x, x[:1]), (x,), (x,), has_aux=True)[:2])
 """)
+
+
+def test_what_slow_samples_and_tutorials_have_found(says_the_same):
+    says_the_same("""
+x = torch.randn(3, dtype=torch.double, requires_grad=True)
+say(torch.autograd.gradgradcheck(lambda v: v.exp(), (x,)), torch.rand(2))
+c = torch.arange(16.0).reshape(1, 1, 4, 4).requires_grad_()
+y = torch.nn.functional.pad(c, (-1, 1, -2, 1), 'circular')
+y.pow(2).sum().backward()
+say(y, c.grad)
+say(torch.nn.functional.bilinear(torch.ones(0, 3), torch.ones(0, 2), torch.ones(4, 3, 2)).shape)
+say(torch.searchsorted(torch.ones(2, 0), torch.ones(2, 3)), torch.ones(2, 2, dtype=torch.int32).prod(1, dtype=torch.int32).dtype)
+for f in (lambda: torch.einsum('i$->', c[0, 0]), lambda: torch.einsum('ij->iij', c[0, 0]), lambda: torch.einsum('ij->i.j', c[0, 0]), lambda: torch.einsum('.ij', c[0, 0])):
+    try: f()
+    except RuntimeError as e: say(e)
+say(torch.accelerator.is_available(), torch.accelerator.current_accelerator(), torch.accelerator.device_count())
+""")
+
+
+def test_a_batch_of_products_needs_batches(says_the_same):
+    says_the_same("torch.bmm(torch.ones(2, 3), torch.ones(3))")
+    says_the_same("torch.bmm(torch.ones(2, 3, 4), torch.ones(3))")

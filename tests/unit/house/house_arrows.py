@@ -28,6 +28,7 @@ ARROWS: Mapping[str, set[str]] = {
     "autograd": {"core", "ops"},
     "amp": {"core", "ops"},
     "cuda": {"core", "amp"},
+    "accelerator": {"core", "cuda"},
     "backends": set(),
     "random": {"core"},
     "multiprocessing": {"core", "nn"},
