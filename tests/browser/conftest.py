@@ -58,6 +58,8 @@ def page_on(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[[
     ours = [text for lab in labs for text in lab.errors if "tapescope" in text.lower() and text not in lab.expected_errors]
     for context in contexts:
         context.close()
+    for lab in labs:
+        lab.server.forget()
     assert not strangers, f"requests left the machine: {strangers[:5]}"
     assert not ours, f"errors in the console: {ours[:5]}"
 

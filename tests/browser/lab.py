@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -29,6 +30,7 @@ class Server:
         self.application = application
         self.root = state / "work"
         self.root.mkdir(parents=True)
+        self.settings = state / "settings"
         settings = state / "app"
         settings.mkdir()
         (settings / "overrides.json").write_text(json.dumps({
@@ -41,7 +43,7 @@ class Server:
         env = os.environ | {
             "JUPYTER_CONFIG_DIR": str(state / "config"), "JUPYTER_DATA_DIR": str(state / "data"),
             "JUPYTER_RUNTIME_DIR": str(state / "runtime"), "IPYTHONDIR": str(state / "ipython"),
-            "JUPYTERLAB_SETTINGS_DIR": str(state / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(state / "workspaces"),
+            "JUPYTERLAB_SETTINGS_DIR": str(self.settings), "JUPYTERLAB_WORKSPACES_DIR": str(state / "workspaces"),
             "JUPYTER_PREFER_ENV_PATH": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
             "PYTHONPATH": str(ROOT / "kernel_lib"),
         }
@@ -55,6 +57,10 @@ class Server:
              "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
             env=env, stdout=self.log, stderr=subprocess.STDOUT)
         self._await_answer(state / "server.log")
+
+    def forget(self) -> None:
+        """Drops what a test has set, its theme among it: the next one begins as everybody does."""
+        shutil.rmtree(self.settings, ignore_errors=True)
 
     def _await_answer(self, log: Path) -> None:
         deadline = time.monotonic() + 60

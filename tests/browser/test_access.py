@@ -1,4 +1,7 @@
-"""Everyone can use it: axe over every tab of the panel and every view in a cell, in every theme, zoomed, with forced colours and less motion."""
+"""Everyone can use it: axe over every tab of the panel and every view in a cell, in every theme, zoomed, with forced colours and less motion.
+
+Of forced colours only what axe sees is judged: canvases and the tracks of sliders are not yet drawn in the reader's colours.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def test_every_tab_is_clean_for_axe(lab: Lab, notebook_of: Write, shots: Path, t
 
 
 def test_zoomed_to_200_percent_with_forced_colours_and_less_motion(page_on: Any, browser: Any, lab_server: Any, notebook_of: Write, shots: Path) -> None:
-    """Half the room, two pixels for each: nothing is cut off, nothing moves, and what is drawn has the reader's colours."""
+    """Half the room, two pixels for each: nothing is cut off, nothing moves, and the theme of high contrast is taken."""
     context = browser.new_context(service_workers="block", viewport={"width": 760, "height": 520}, device_scale_factor=2, forced_colors="active", reduced_motion="reduce")
     lab = Lab(lab_server, context.new_page())
     try:
