@@ -59,8 +59,15 @@ class Server:
         self._await_answer(state / "server.log")
 
     def forget(self) -> None:
-        """Drops what a test has set, its theme among it: the next one begins as everybody does."""
+        """Drops what a test has set, its theme among it, and ends its kernels, of which some train or are halted: the next one begins as everybody does, on a machine that does nothing else."""
+        for session in json.load(self._ask("sessions")):
+            self._ask(f"sessions/{session['id']}", "DELETE").close()
+        for kernel in json.load(self._ask("kernels")):
+            self._ask(f"kernels/{kernel['id']}", "DELETE").close()
         shutil.rmtree(self.settings, ignore_errors=True)
+
+    def _ask(self, path: str, method: str = "GET") -> Any:
+        return urllib.request.urlopen(urllib.request.Request(f"{self.url}/api/{path}?token={TOKEN}", method=method), timeout=30)
 
     def _await_answer(self, log: Path) -> None:
         deadline = time.monotonic() + 60
@@ -180,8 +187,9 @@ class Lab:
             throw new Error('no idle kernel after 30 s: ' + panel?.sessionContext?.session?.kernel?.status);""")
 
     def run(self, cell: int, wait: bool = True) -> None:
-        """Runs one cell of the active notebook, as Ctrl-Enter does."""
-        self._in_notebook("panel.content.activeCellIndex = x;", cell)
+        """Runs one cell of the active notebook, as Ctrl-Enter does, once JupyterLab lets it."""
+        self._in_notebook("panel.content.activeCellIndex = x; window.jupyterapp.shell.activateById(panel.id);", cell)
+        self.page.wait_for_function("() => window.jupyterapp.commands.isEnabled('notebook:run-cell')")
         self.command("notebook:run-cell")
         if wait:
             self.await_cell(cell)
