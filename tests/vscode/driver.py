@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from playwright.sync_api import TimeoutError
+
 from .workbench import Workbench
 
 
@@ -23,32 +25,39 @@ class Code:
 
     def run(self, command: str) -> None:
         """A command of the palette, by its title."""
-        row = self.page.locator(".quick-input-list .monaco-list-row", has_text=command.split(": ")[-1]).first
-        for _ in range(10):                                  # extensions are known a moment after the window
-            self.page.keyboard.press("Control+Shift+P")
-            self.page.locator(".quick-input-widget input.input").fill(f">{command}")
+        self._choose("Control+Shift+P", f">{command}", command.split(": ")[-1])
+
+    def open_file(self, name: str) -> None:
+        self._choose("Control+P", name, name)
+
+    def _choose(self, keys: str, typed: str, shown: str) -> None:
+        """A row of the list that `keys` brings up. Extensions are known a moment after the window, and a list closes when something else takes the focus: then once more."""
+        row = self.page.locator(".quick-input-list .monaco-list-row", has_text=shown).first
+        for _ in range(10):
             try:
+                self.page.keyboard.press(keys)
+                self.page.locator(".quick-input-widget input.input").fill(typed, timeout=2000)
                 row.click(timeout=2000)
                 return
-            except Exception:
+            except TimeoutError:
                 self.page.keyboard.press("Escape")
-        raise AssertionError(f"there is no command {command}")
+        raise AssertionError(f"{typed} gives no row {shown}")
 
     def pick(self, text: str) -> None:
         """A row of the list that has come up."""
         self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.wait_for()
-        self.page.locator(".quick-input-widget input.input").fill(text)
+        self.page.locator(".quick-input-widget input.input").fill(text, timeout=5000)
         self.page.keyboard.press("Enter")                    # a tooltip may lie over a row that the pointer is on
-
-    def open_file(self, name: str) -> None:
-        self.page.keyboard.press("Control+P")
-        self.page.locator(".quick-input-widget input.input").fill(name)
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=name).first.click()
 
     def open_run(self, run: str) -> Any:
         """Opens a recording by the palette; gives the page inside the panel."""
-        self.run("Tapescope: Open Recording")
-        self.pick(f"runs/{run}")
+        for _ in range(3):                                   # the list closes when something else takes the focus
+            self.run("Tapescope: Open Recording")
+            try:
+                self.pick(f"runs/{run}")
+                break
+            except TimeoutError:
+                self.page.keyboard.press("Escape")
         return self.inside("#view, main[role=alert]")
 
     def await_tape(self, running: Any) -> None:

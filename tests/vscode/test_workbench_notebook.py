@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,17 @@ def go_down(code: Code, until: Callable[[], object]) -> None:
     raise AssertionError("it is not in the notebook")
 
 
+def loaded(frame: Any) -> set[str]:
+    """Which of our scripts a page has asked for."""
+    return {str(name) for name in frame.evaluate("() => performance.getEntriesByType('resource').map(e => new URL(e.name).pathname.split('/')).filter(p => p.includes('dist')).map(p => p.at(-1))")}
+
+
 def test_a_graph_opens_and_closes(code: Code, notebook: str, shots: Path) -> None:
     code.open_file(notebook)
     frame = code.inside(".ts-view")
     graph = frame.locator(".ts-view").filter(has_text="4 module calls")
     graph.wait_for()
+    assert "renderer.js" in loaded(frame) and "es.js" not in loaded(frame)
     rows = graph.get_by_role("treeitem")
     before = rows.count()
     rows.filter(has_text="Linear").first.click()
@@ -42,10 +49,11 @@ def test_a_graph_opens_and_closes(code: Code, notebook: str, shots: Path) -> Non
 def test_the_recorded_backward_pass_steps_and_histograms_scrub(code: Code, notebook: str, shots: Path) -> None:
     code.open_file(notebook)
     frame = code.inside(".ts-view")
+    assert loaded(frame) == {"renderer.js"}                  # a graph needs no more
     backward = frame.locator(".ts-view", has=frame.locator(".ts-back")).first
     go_down(code, backward.count)
     place = backward.locator("h2").first
-    assert place.inner_text() == "NllLossBackward0"
+    assert place.inner_text() == "NllLossBackward0" and loaded(frame) == {"renderer.js", "views.js"}
     backward.get_by_role("button", name="Step", exact=True).focus()
     code.page.keyboard.press("Enter")
     backward.get_by_text("1 of 11", exact=True).wait_for()

@@ -56,7 +56,7 @@ it('the page gets buffers that lie in the payload, and hears when its way is cut
 
 it('paths and errors are text on the page, never markup', () => {
   const evil = '"><script>alert(1)</script>', say = (text: string) => text;
-  for (const html of [page('https://x', 'panel.js', 'n0', 'en', evil), troublePage('n0', 'en', evil, { title: evil, detail: evil, line: evil }, say)]) {
+  for (const html of [page('https://x', 'panel.js', 'views.js', 'n0', 'en', evil), troublePage('n0', 'en', evil, { title: evil, detail: evil, line: evil }, say)]) {
     expect(html).not.toContain('<script>alert');
     expect(html).toContain("default-src 'none'");
   }

@@ -8,9 +8,9 @@ pre { padding: 8px 10px; background: var(--vscode-textCodeBlock-background); bor
 button { font: inherit; padding: 4px 11px; margin-right: 8px; border: 1px solid var(--vscode-button-border, var(--vscode-contrastBorder, transparent)); color: var(--vscode-button-foreground); background: var(--vscode-button-background) }
 button:hover { background: var(--vscode-button-hoverBackground) } button:focus-visible { outline: 1px solid var(--vscode-focusBorder); outline-offset: 2px }`;
 
-export function page(source: string, script: string, nonce: string, language: string, path: string): string {
+export function page(source: string, script: string, views: string, nonce: string, language: string, path: string): string {
   return head(language, `script-src 'nonce-${nonce}' blob:; img-src data: blob:; media-src data: blob:; worker-src blob:; font-src ${source}`)
-    + `<body data-path="${escape(path)}"><div id="view"></div><script type="module" nonce="${nonce}" src="${escape(script)}"></script></body></html>`;
+    + `<body data-path="${escape(path)}"><link rel="modulepreload" nonce="${nonce}" href="${escape(views)}"><div id="view"></div><script type="module" nonce="${nonce}" src="${escape(script)}"></script></body></html>`;
 }
 
 export function troublePage(nonce: string, language: string, path: string, trouble: Trouble, say: Say): string {

@@ -62,8 +62,8 @@ export class Panel implements Disposable {
       this.fail({ title: say('This workspace is not trusted, so no program is started to read the recording.'), detail: say('Outputs that are saved in notebooks are shown all the same.'), action: 'trust' });
       return;
     }
-    const dist = Uri.joinPath(this.context.extensionUri, 'dist');
-    this.view.webview.html = page(this.view.webview.cspSource, String(this.view.webview.asWebviewUri(Uri.joinPath(dist, 'panel.js'))), randomBytes(16).toString('hex'), env.language, this.path);
+    const file = (name: string) => String(this.view.webview.asWebviewUri(Uri.joinPath(this.context.extensionUri, 'dist', name)));
+    this.view.webview.html = page(this.view.webview.cspSource, file('panel.js'), file('views.js'), randomBytes(16).toString('hex'), env.language, this.path);
     const python = await interpreter(Uri.file(this.path));
     if (turn !== this.turn) return;
     const stream = (this.stream = new Stream(python, this.path, this.context.extensionPath, say,

@@ -1,15 +1,15 @@
 /** The panel's page: the dashboard over what the extension host passes on, and what is selected in it as a line of source. */
 
-import { dashboard, hubOf, speak, type Attachment, type RunStore, type Selection } from '@tapescope/widgets';
-import { es } from '@tapescope/widgets/words/es';
+import type { Attachment, RunStore, Selection } from '@tapescope/widgets';
 import { keepKeys, PanelHost, type VsCode } from './host';
+import { dashboard, hubOf, speak } from './views.js';
 
 declare function acquireVsCodeApi(): VsCode;
 
 const code = acquireVsCodeApi();
 const host = new PanelHost(code);
 code.setState({ path: document.body.dataset.path });
-if (document.documentElement.lang.startsWith('es')) speak('es', es);
+if (document.documentElement.lang.startsWith('es')) speak('es', (await import('./es.js')).es);
 window.addEventListener('message', event => host.receive(event.data));
 
 const at = hubOf().attach(host);

@@ -1,24 +1,27 @@
-/** Outputs of our own MIME type in a notebook: the recording that the output carries, in the view that made it. No kernel, no extension host. */
+/** Outputs of our own MIME type in a notebook: the recording that the output carries, in the view that made it. No kernel, no extension host. The graph comes with this file, others when one is met. */
 
-import { backward, dashboard, findings, graph, histograms, media, metrics, projector, speak, t, tensor, type View } from '@tapescope/widgets';
+import { graph, speak, t, type View } from '@tapescope/widgets';
 import { HEIGHTS } from '@tapescope/widgets/heights';
 import { ReplayHost } from '@tapescope/widgets/replay/host';
 import { unpack } from '@tapescope/widgets/replay/packed';
-import { es } from '@tapescope/widgets/words/es';
 import { keepKeys } from './host';
 
 /** The list of runs belongs to no recording: its output carries a table and a picture, and these VS Code draws itself. */
 type Drawn = Exclude<keyof typeof HEIGHTS, 'runs'>;
 
-const VIEWS: Record<Drawn, View> = { backward, dashboard, findings, graph, histograms, media, metrics, projector, tensor };
+const others = (view: Exclude<Drawn, 'graph'>) => async () => (await import('./views.js'))[view];
+const VIEWS: Record<Drawn, () => Promise<View>> = {
+  graph: async () => graph, backward: others('backward'), dashboard: others('dashboard'), findings: others('findings'), histograms: others('histograms'), media: others('media'),
+  metrics: others('metrics'), projector: others('projector'), tensor: others('tensor'),
+};
 const FORMAT = 1;
 
 interface Item { id: string; mime: string; json(): unknown }
 interface Output { format: number; view: Drawn; options: Record<string, unknown>; data: string }
 
-export function activate() {
+export async function activate() {
   const shown = new Map<string, () => void>();
-  if (/^es\b/i.test(navigator.language)) speak('es', es);      // the page around it says `en` in every language
+  if (/^es\b/i.test(navigator.language)) speak('es', (await import('./es.js')).es);      // the page around it says `en` in every language
   const close = (id?: string) => {
     for (const [one, stop] of [...shown]) if (id === undefined || one === id) { shown.delete(one); stop(); }
   };
@@ -29,7 +32,10 @@ export function activate() {
       shown.set(item.id, () => { gone = true; });
       try {
         const { view, options, data } = readOutput(item.json());
+        const coming = VIEWS[view]();
+        coming.catch(() => {});                            // a damaged recording is said first
         const packed = await unpack(bytesOf(data)).catch(() => { throw new Error(t('what it carries is damaged. Run the cell again.')); });
+        const draw = await coming;
         if (gone) return;
         if (typeof packed.index?.recording?.id !== 'string' || !Array.isArray(packed.index.parts)) throw new Error(t('what it carries is damaged. Run the cell again.'));
         const height = Number(options.height) > 0 ? Number(options.height) : HEIGHTS[view];
@@ -37,7 +43,7 @@ export function activate() {
         box.style.cssText = `width:100%;height:${height}px;min-height:80px;resize:vertical;overflow:hidden;border:1px solid var(--ts-line);border-radius:6px`;
         element.replaceChildren(box);
         keepKeys(box, true);
-        const stop = VIEWS[view](box, new ReplayHost(packed, options));
+        const stop = draw(box, new ReplayHost(packed, options));
         shown.set(item.id, () => { stop(); box.remove(); });
       } catch (error) {
         const words = document.createElement('p');
