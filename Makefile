@@ -10,6 +10,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= torch==2.13.0
 VISION ?= torchvision==0.28.0
+HUGGINGFACE ?= transformers==5.24.0 accelerate==1.15.0 datasets==5.2.0 lightning==2.6.6
 PORT   ?= 8888
 
 BIN    := $(VENV)/bin
@@ -84,6 +85,12 @@ $(STAMPS)/torch: $(STAMPS)/dev
 	@$(BIN)/pip install -q --no-deps '$(VISION)' || echo "$(VISION) cannot be installed here: the tests against torchvision will be skipped" >&2
 	@touch $@
 
+# What trains PyTorch's models for its users. Their tests build tiny models from configs, and no hub is asked.
+$(STAMPS)/huggingface: $(STAMPS)/torch
+	@{ $(BIN)/python -c 'import torch' 2>/dev/null && $(BIN)/pip install -q $(HUGGINGFACE:%='%'); } \
+	  || echo "$(HUGGINGFACE) cannot be installed here: the tests with Hugging Face's models and Trainer, and with Lightning's, will be skipped" >&2
+	@touch $@
+
 $(STAMPS)/chromium: $(STAMPS)/dev
 	$(BIN)/python tests/browser/chromium.py
 	@touch $@
@@ -132,7 +139,7 @@ check: $(STAMPS)/dev $(STAMPS)/extension
 vitest: $(STAMPS)/widgets
 	npm test --silent
 
-pytest: $(STAMPS)/dev $(STAMPS)/torch $(STAMPS)/extension
+pytest: $(STAMPS)/dev $(STAMPS)/torch $(STAMPS)/huggingface $(STAMPS)/extension
 	$(BIN)/pytest tests -n 2 --dist loadgroup -m "not slow and not browser"
 
 browser: $(STAMPS)/dev $(STAMPS)/chromium $(STAMPS)/extension $(STAMPS)/vscode
@@ -144,10 +151,10 @@ test: check vitest pytest browser
 workbench: $(STAMPS)/dev $(STAMPS)/vscode
 	$(BIN)/python tests/vscode/workbench.py
 
-test-all: check vitest $(STAMPS)/torch $(STAMPS)/chromium workbench
+test-all: check vitest $(STAMPS)/torch $(STAMPS)/huggingface $(STAMPS)/chromium workbench
 	$(BIN)/pytest tests
 
-bench: $(STAMPS)/dev $(STAMPS)/torch $(STAMPS)/extension
+bench: $(STAMPS)/dev $(STAMPS)/torch $(STAMPS)/huggingface $(STAMPS)/extension
 	$(BIN)/python -m tests.benchmarks
 
 clean:

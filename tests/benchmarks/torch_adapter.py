@@ -18,6 +18,8 @@ import gc  # noqa: E402
 from time import perf_counter, process_time  # noqa: E402
 from typing import Any  # noqa: E402
 
+from tests.references import torchvision_fits  # noqa: E402
+
 from . import models, torch_peers  # noqa: E402
 
 WAYS: dict[str, dict[str, Any] | None] = {
@@ -107,6 +109,7 @@ def memory() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     ids = torch.randint(0, 50257, (1, 128))
+    torchvision_fits()
     try:
         from transformers import GPT2Config, GPT2LMHeadModel
     except ImportError:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from torchvision_reference import reference
+from tests.references import of_torchvision as reference
 
 import tapescope as ts
 from tapescope.vision import transforms as ours

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.references import of_hugging_face
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: there is no model")
-transformers = pytest.importorskip("transformers", reason="transformers is not installed: its models and Trainer are not tried")
+transformers = of_hugging_face("transformers", "its models and Trainer are not tried")
 
 import tapescope  # noqa: E402
 from tapescope.adapters import torch as tst  # noqa: E402
@@ -84,7 +85,7 @@ def test_models_on_the_tape_and_stepped(name):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_trainer(tmp_path, accumulation):
-    pytest.importorskip("accelerate", reason="accelerate is not installed: transformers.Trainer needs it")
+    of_hugging_face("accelerate", "transformers.Trainer needs it")
     from tapescope.adapters.huggingface import TapescopeCallback
 
     torch.manual_seed(0)
@@ -111,7 +112,7 @@ SENTENCES = [f"the {a} {b} is {c}" for a in ("small", "old", "green", "quiet") f
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed: no tokenizer can be trained")
+    tokenizers = of_hugging_face("tokenizers", "no tokenizer can be trained")
     made = tokenizers.ByteLevelBPETokenizer()
     made.train_from_iterator(SENTENCES, vocab_size=300, special_tokens=["<pad>", "<unk>"], show_progress=False)
     return transformers.PreTrainedTokenizerFast(tokenizer_object=made._tokenizer, pad_token="<pad>", unk_token="<unk>", model_max_length=32)
@@ -129,8 +130,8 @@ def classifiers(vocabulary):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["bert", "distilbert", "gpt2"])
 def test_fine_tuned_for_classification(tmp_path, tokenizer, name):
-    datasets = pytest.importorskip("datasets", reason="datasets is not installed: there is nothing to fine-tune on")
-    pytest.importorskip("accelerate", reason="accelerate is not installed: transformers.Trainer needs it")
+    datasets = of_hugging_face("datasets", "there is nothing to fine-tune on")
+    of_hugging_face("accelerate", "transformers.Trainer needs it")
     from tapescope.adapters.huggingface import TapescopeCallback
 
     torch.manual_seed(0)
@@ -224,7 +225,7 @@ def test_attention_maps_and_a_pipeline(tokenizer):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_loop_of_accelerate():
-    accelerate = pytest.importorskip("accelerate", reason="accelerate is not installed: its loop is not tried")
+    accelerate = of_hugging_face("accelerate", "its loop is not tried")
     model, data = bert(), batch("bert")
     accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=2)
     model, opt = accelerator.prepare(model, torch.optim.AdamW(model.parameters(), 1e-3))
@@ -243,7 +244,7 @@ def test_a_loop_of_accelerate():
 
 @pytest.mark.filterwarnings("ignore")
 def test_lightning(tmp_path):
-    lightning = pytest.importorskip("lightning", reason="lightning is not installed: its Trainer is not tried")
+    lightning = of_hugging_face("lightning", "its Trainer is not tried")
 
     class Module(lightning.LightningModule):
         def __init__(self):

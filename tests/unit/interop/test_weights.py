@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.references import of_hugging_face
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: there are no weights of its to take")
 
@@ -63,7 +64,7 @@ def gradients_agree(ours: Any, theirs: Any) -> None:
 
 
 def transformers_or_skip() -> Any:
-    return pytest.importorskip("transformers", reason="transformers is not installed: its weights are not loaded")
+    return of_hugging_face("transformers", "its weights are not loaded")
 
 
 @pytest.mark.parametrize("file", [False, True], ids=["memory", "safetensors"])
