@@ -23,12 +23,11 @@ from ..tape import Tape, provided
 from ..tokens import Tokens
 from . import structures
 from .follow import OWN, free
-from .passes import clock_frames, gradient_frames
+from .passes import clock_frames, cut, gradient_frames
 from .rebuild import graphs_of
 from .schema import DATABASE, TapeError
-from .shelf import Block, Shelf
-
-FLAT = {"count": "length"}
+from .series import joined, select
+from .shelf import Shelf
 
 
 class StoredTape(Replayed):
@@ -240,7 +239,7 @@ class StoredTape(Replayed):
                 size += sum(f.nbytes for _, f in new)
                 ready += new
             ready.sort(key=lambda sf: sf[0])
-        return _cut(ready, at, max_bytes)
+        return cut(ready, at, max_bytes)
 
     def _read_clocks(self, cursor: Any, id: str | None, steps: Any, max_bytes: int, most: int | None = None) -> tuple[list[Frame], Any]:
         return self._passes("clocks", clock_frames, cursor, id, steps, max_bytes, most)
@@ -262,14 +261,14 @@ class StoredTape(Replayed):
                 if b.first != group and held >= limit:
                     break
                 group = b.first
-                seq, columns = _select(b, at, keys, steps)
+                seq, columns = select(b, at, keys, steps)
                 held += len(seq) if kind != "histograms" else len(seq) + columns["count"].size * 4 // size
                 if len(seq):
                     parts.append((seq, columns))
                 end = b.last
             if not parts:
                 return {}, max(at, self._shelf.ends(kind))
-        columns = _joined(parts)
+        columns = joined(parts)
         order = columns.pop("at")
         n = len(order)
         if kind != "histograms" and n > limit:
@@ -320,68 +319,6 @@ class StoredTape(Replayed):
         text = f"<Tape {self.id} {self.name!r} from {str(self.path)!r}: {self.state}, {n} step{'s' * (n != 1)}, values={self.values!r}"
         graphs = int(self._status.get("graphs", 0))
         return text + (f", {self._status.get('ops', 0)} ops in {graphs} structure{'s' * (graphs != 1)}>" if graphs else ">")
-
-
-def _select(b: Block, at: int, keys: set[int] | None, steps: tuple[int, int] | None) -> tuple[Any, dict[str, Column]]:
-    """Numbers and columns of the rows of a block that are asked for."""
-    c = dict(b.columns)
-    n = b.n
-    if len(c["step"]) != n:
-        raise ValueError(f"block {b.id} has {len(c['step'])} rows, not {n}")
-    if b.key == -1:
-        seq = np.arange(b.first, b.first + n)
-    else:
-        seq = c.pop("seq").astype(np.int64) + b.first
-        c["key"] = np.full(n, b.key, np.uint32)
-    if "moments" in c:
-        c["moments"] = c["moments"].reshape(n, -1)
-    keep = seq >= at
-    if keys is not None and b.key == -1:
-        keep &= np.isin(c["key"], list(keys))
-    if steps is not None:
-        keep &= (c["step"] >= steps[0]) & (c["step"] <= steps[1])
-    if keep.all():
-        return seq, c
-    for name, of in FLAT.items():
-        if name in c:
-            c[name] = c[name][np.repeat(keep, c[of])]
-    return seq[keep], {name: v if name in FLAT else v[keep] for name, v in c.items()}
-
-
-def _joined(parts: list[tuple[Any, dict[str, Column]]]) -> dict[str, Column]:
-    """Parts as one, in the order of arrival."""
-    seq = np.concatenate([s for s, _ in parts])
-    names = parts[0][1]
-    whole: dict[str, Column] = {name: np.concatenate([c[name] for _, c in parts]) for name in names}
-    whole["at"] = seq
-    if len(parts) == 1 or bool((np.diff(seq) > 0).all()):
-        return _typed(whole)
-    order = np.argsort(seq, kind="stable")
-    for name, of in FLAT.items():
-        if name in whole:
-            lengths = whole[of].astype(np.int64)
-            starts = np.cumsum(lengths) - lengths
-            ls = lengths[order]
-            whole[name] = whole[name][np.repeat(starts[order] - (np.cumsum(ls) - ls), ls) + np.arange(int(ls.sum()))]
-    return _typed({name: v if name in FLAT else v[order] for name, v in whole.items()})
-
-
-def _typed(c: dict[str, Column]) -> dict[str, Column]:
-    if "count" in c:
-        c["count"] = c["count"].astype(np.uint32)
-    return c
-
-
-def _cut(ready: list[tuple[int, Frame]], at: int, max_bytes: int) -> tuple[list[Frame], int]:
-    found: list[Frame] = []
-    size = 0
-    for seq, frame in ready:
-        if found and size + frame.nbytes > max_bytes:
-            break
-        found.append(frame)
-        size += frame.nbytes
-        at = seq + 1
-    return found, at
 
 
 def load_tape(path: str | os.PathLike[str]) -> Tape:

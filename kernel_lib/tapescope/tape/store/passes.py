@@ -108,3 +108,16 @@ def gradient_frames(graph: int, c: dict[str, Column], picked: Any) -> list[tuple
         found.append((int(c["seq"][i]), Frame("gradients", {"graph": graph, "step": int(c["step"][i])},
                                               {"node": at[good], "norm": norm, "nonfinite": (~np.isfinite(norm)).astype(np.uint8)})))
     return found
+
+
+def cut(ready: list[tuple[int, Frame]], at: int, max_bytes: int) -> tuple[list[Frame], int]:
+    """As many of the frames as fit, at least one, and the cursor behind them."""
+    found: list[Frame] = []
+    size = 0
+    for seq, frame in ready:
+        if found and size + frame.nbytes > max_bytes:
+            break
+        found.append(frame)
+        size += frame.nbytes
+        at = seq + 1
+    return found, at

@@ -1,4 +1,4 @@
-"""Rows of scalars, moments and histograms on their way to disk: first as they come, later each key's rows together."""
+"""Rows of scalars, moments and histograms on their way to disk, first as they come, later each key's rows together, and back in the order in which they came."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ..frame import Column
 from .disk import Disk, Row
+from .shelf import Block
 
 KINDS = ("scalars", "stats", "histograms")
 FRESH, FRESH_BYTES = 48, 512 << 10       # blocks, and bytes, of rows as they came, before they are sorted by key
@@ -95,3 +96,56 @@ def smallest(counts: Column) -> Column:
     """Counts in as few bytes as they need."""
     most = int(counts.max()) if counts.size else 0
     return counts.astype(np.uint8 if most < 256 else np.uint16 if most < 65536 else np.uint32)
+
+
+# -- back -------------------------------------------------------------------------------------------------------------------
+
+
+def select(b: Block, at: int, keys: set[int] | None, steps: tuple[int, int] | None) -> tuple[Any, dict[str, Column]]:
+    """Numbers and columns of the rows of a block that are asked for."""
+    c = dict(b.columns)
+    n = b.n
+    if len(c["step"]) != n:
+        raise ValueError(f"block {b.id} has {len(c['step'])} rows, not {n}")
+    if b.key == -1:
+        seq = np.arange(b.first, b.first + n)
+    else:
+        seq = c.pop("seq").astype(np.int64) + b.first
+        c["key"] = np.full(n, b.key, np.uint32)
+    if "moments" in c:
+        c["moments"] = c["moments"].reshape(n, -1)
+    keep = seq >= at
+    if keys is not None and b.key == -1:
+        keep &= np.isin(c["key"], list(keys))
+    if steps is not None:
+        keep &= (c["step"] >= steps[0]) & (c["step"] <= steps[1])
+    if keep.all():
+        return seq, c
+    for name, of in FLAT.items():
+        if name in c:
+            c[name] = c[name][np.repeat(keep, c[of])]
+    return seq[keep], {name: v if name in FLAT else v[keep] for name, v in c.items()}
+
+
+def joined(parts: list[tuple[Any, dict[str, Column]]]) -> dict[str, Column]:
+    """Parts as one, in the order of arrival."""
+    seq = np.concatenate([s for s, _ in parts])
+    names = parts[0][1]
+    whole: dict[str, Column] = {name: np.concatenate([c[name] for _, c in parts]) for name in names}
+    whole["at"] = seq
+    if len(parts) == 1 or bool((np.diff(seq) > 0).all()):
+        return _typed(whole)
+    order = np.argsort(seq, kind="stable")
+    for name, of in FLAT.items():
+        if name in whole:
+            lengths = whole[of].astype(np.int64)
+            starts = np.cumsum(lengths) - lengths
+            ls = lengths[order]
+            whole[name] = whole[name][np.repeat(starts[order] - (np.cumsum(ls) - ls), ls) + np.arange(int(ls.sum()))]
+    return _typed({name: v if name in FLAT else v[order] for name, v in whole.items()})
+
+
+def _typed(c: dict[str, Column]) -> dict[str, Column]:
+    if "count" in c:
+        c["count"] = c["count"].astype(np.uint32)
+    return c
