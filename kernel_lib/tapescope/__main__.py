@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,18 +60,21 @@ def _damage(opened: Any, folder: Path) -> list[str]:
 
 
 def _record(args: Any) -> int:
-    """Runs a script that knows nothing of it, and records it."""
-    from .facade import record
+    """Runs a script that knows nothing of it, with this library or with PyTorch, and records it; every rank of a job that torchrun, mpirun or srun has started."""
+    from . import facade  # noqa: F401  (the rules, whose findings stand in the recording)
+    from .adapters.script import Outside, run
 
     if not args.script:
         raise SystemExit("python -m tapescope record --to runs/exp1 script.py [arguments]: the script is missing")
-    if not Path(args.script[0]).is_file():
+    if not args.module and not Path(args.script[0]).is_file():
         raise SystemExit(f"{args.script[0]}: there is no such script; nothing was recorded")
-    sys.argv = list(args.script)
-    sys.path[0] = str(Path(args.script[0]).resolve().parent)
-    with record(args.to, values=args.values, every=args.every, fingerprints=args.fingerprints) as tape:
-        runpy.run_path(args.script[0], run_name="__main__")
-    print(f"recorded {tape.step_number} steps to {tape.path}", file=sys.stderr)
+    outside = Outside(args.to, values=args.values, every=args.every, fingerprints=args.fingerprints)
+    try:
+        with outside:
+            run(args.script, args.module)
+    finally:                                                   # a script may end by sys.exit()
+        tape = outside.tape
+        print(f"recorded {tape.step_number} steps to {tape.path}", *tape.notes.values(), sep="\n", file=sys.stderr)
     return 0
 
 
@@ -158,6 +160,7 @@ def main(argv: list[str] | None = None) -> int:
     sub.add_argument("--values", default="stats", help="none, health, stats, histogram or full")
     sub.add_argument("--every", type=int, default=1, help="read values at every k-th step only")
     sub.add_argument("--fingerprints", action="store_true", help="leave three numbers of every value, by which compare() finds where two runs part")
+    sub.add_argument("-m", dest="module", action="store_true", help="the script is the name of a module")
     sub.add_argument("script", nargs=argparse.REMAINDER, help="the script and its arguments")
     sub.set_defaults(run=_record)
     args = parser.parse_args(argv)

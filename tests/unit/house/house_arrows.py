@@ -56,7 +56,7 @@ ARROWS: Mapping[str, set[str]] = {
     "views": BELOW_LINK | {"formats", "link", "utils"},        # utils writes TensorBoard's files
     "facade": BELOW_LINK | {"link", "views"},
     "adapters": {"core", "tape", "debugger"},
-    "__main__": {"facade", "tape"},
+    "__main__": {"adapters", "facade", "tape"},
     "": {"core", "ops"},
 }
 

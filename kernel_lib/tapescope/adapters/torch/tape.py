@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ...core.site import user_frame
+from ...core.state import process
 from ...tape.fingerprint import attach
 from ...tape.recorder import Recorder
 from ...tape.recordings import registry
@@ -127,10 +128,9 @@ def record(model: Any = None, path: str | os.PathLike[str] | None = None, *, val
     open_house()
     frame = user_frame(sys._getframe(1))
     place = None if frame is None else (frame.f_code.co_filename, frame.f_code.co_qualname, frame.f_lineno)
-    rank = torch.distributed.get_rank() if torch.distributed.is_available() and torch.distributed.is_initialized() else None
+    rank = torch.distributed.get_rank() if torch.distributed.is_available() and torch.distributed.is_initialized() else process.rank
     if path is not None:
-        path = os.path.join(path, f"rank{rank}") if rank is not None else path
-        name = name or os.path.basename(os.path.normpath(path))
+        name, path = name or os.path.basename(os.path.normpath(path)), os.path.join(path, f"rank{rank}") if rank is not None else path
     tape = TorchTape(values, every, module, op, name or registry.name_for(place), kernels=kernels, compiled=compiled)
     tape.rank = rank or 0
     tape.log_params(params or {})
