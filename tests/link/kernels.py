@@ -22,7 +22,7 @@ class Page:
         self.kc = BlockingKernelClient(connection_file=kernel.connection_file)      # a session of its own, as every page has
         self.kc.load_connection_file()
         self.kc.start_channels()
-        self.kc.wait_for_ready(timeout=60)
+        self._await_ready(kernel, time.monotonic() + 60)
         self.comm = uuid.uuid4().hex
         self.name = client or f"page-{self.comm[:6]}"
         self.got: list[tuple[Message, list[bytes]]] = []
@@ -32,6 +32,15 @@ class Page:
         self.announced = 0
         self.subshell: str | None = None
         self.supports = "kernel subshells" in self._info().get("supported_features", [])
+
+    def _await_ready(self, kernel: KernelManager, deadline: float) -> None:
+        """A heart that misses a beat on a busy machine is, to a client of its own, a kernel that died: the process knows better."""
+        while True:
+            try:
+                return self.kc.wait_for_ready(timeout=60)
+            except RuntimeError:
+                if time.monotonic() > deadline or not kernel.is_alive():
+                    raise
 
     def _info(self) -> Message:
         request = self.kc.kernel_info()
