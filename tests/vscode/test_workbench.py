@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from .conftest import Program
 from .driver import Code
+from .workbench import Workbench
 
 
 def test_a_recording_is_followed_live(code: Code, program: Callable[..., Program]) -> None:
@@ -37,8 +40,31 @@ def test_the_explorer_and_the_list_of_runs_open_it_too(code: Code, program: Call
     code.page.locator(".activitybar [aria-label=Tapescope]").first.click()
     rows = code.page.locator(".pane-body .monaco-list-row")
     rows.filter(has_text="runs/first").wait_for()
-    running = program(100_000, 0.05)
+    running = program(100_000, 0.05)                         # it writes without a pause
+    code.await_tape(running)
     growing = rows.filter(has_text=running.path.name)
-    growing.filter(has_text="is being written").wait_for()
+    growing.filter(has_text="is being written").wait_for(timeout=10_000)
     growing.click()
     code.inside("#view").locator(".ts-status").last.get_by_text("live", exact=True).wait_for()
+    running.stop()
+    growing.filter(has_not_text="is being written").wait_for()
+
+
+@pytest.mark.slow
+def test_the_list_of_runs_grows_where_the_disk_tells_nothing(code_on: Callable[..., Code], folder: Path, tmp_path: Path, program: Callable[..., Program]) -> None:
+    server = Workbench(tmp_path / "vscode", folder, settings={"files.watcherExclude": {"**": True}})
+    try:
+        code = code_on(server)
+        code.open()
+        code.page.locator(".activitybar [aria-label=Tapescope]").first.click()
+        rows = code.page.locator(".pane-body .monaco-list-row")
+        rows.filter(has_text="runs/first").wait_for()
+        running = program(100_000, 0.05)
+        growing = rows.filter(has_text=running.path.name)
+        growing.filter(has_text="is being written").wait_for()
+        running.stop()
+        growing.filter(has_not_text="is being written").wait_for()
+        shutil.rmtree(running.path)
+        growing.wait_for(state="detached")
+    finally:
+        server.stop()

@@ -11,6 +11,7 @@ const LEVELS = ['none', 'health', 'stats', 'histogram', 'full'];
 
 export function activate(context: ExtensionContext): void {
   const problems = new Problems(), runs = new Runs();
+  runs.seenIn(window.createTreeView('tapescope.runs', { treeDataProvider: runs }));
   const open = (path: string) => Panel.open(context, path, problems);
   const stand = () => {
     void commands.executeCommand('setContext', 'tapescope.control', Panel.active?.standing ?? 'none');
@@ -31,7 +32,6 @@ export function activate(context: ExtensionContext): void {
 
   context.subscriptions.push(
     problems, runs,
-    window.registerTreeDataProvider('tapescope.runs', runs),
     window.registerWebviewPanelSerializer(TYPE, {
       async deserializeWebviewPanel(view: WebviewPanel, state: { path?: unknown } | undefined) {
         if (typeof state?.path === 'string' && !Panel.all.has(state.path)) new Panel(context, state.path, view, problems);

@@ -1,87 +1,140 @@
-import { basename, dirname } from 'node:path';
-import { type Disposable, EventEmitter, RelativePattern, ThemeIcon, TreeItem, type TreeDataProvider, Uri, workspace } from 'vscode';
+import { basename, dirname, join } from 'node:path';
+import { type Disposable, env, EventEmitter, FileType, RelativePattern, ThemeIcon, TreeItem, type TreeDataProvider, type TreeView, Uri, workspace } from 'vscode';
 import { say } from './words';
 
 const WRITTEN_MS = 5000;                                // a recording that has not grown for this long is not shown as one that runs
-const MOST = 2000;
+const GLANCE_MS = 3000;                                 // while the list is seen: not every disk tells what changes on it, nor at once
+const MOST = 2000, GLANCED = 100;
 
-interface Run { path: string; changed: number }
+interface Run { path: string; database: Uri; born: number; changed: number }
 
-/** The recordings of the workspace, the newest first; those that grow are marked. */
+/** The recordings of the workspace: those that grow, then the others, the newest first. */
 export class Runs implements TreeDataProvider<Run>, Disposable {
   private readonly news = new EventEmitter<void>();
   readonly onDidChangeTreeData = this.news.event;
-  private found: Map<string, Run> | null = null;
+  private readonly found = new Map<string, Run>();
+  private looked: Promise<void> | null = null;
+  private shown = '';                                   // what the tree has been told
+  private due = 0;
   private later: ReturnType<typeof setTimeout> | undefined;
+  private glances: ReturnType<typeof setInterval> | undefined;
   private readonly parts: Disposable[] = [this.news];
 
   /** Watches from the first time that somebody looks. */
   async getChildren(): Promise<Run[]> {
-    if (!this.found) await this.look();
-    return [...this.found!.values()].sort((a, b) => b.changed - a.changed || a.path.localeCompare(b.path));
+    const runs = await this.known();
+    this.shown = this.words();
+    if (runs.some(grows)) this.soon(WRITTEN_MS);
+    return runs;
   }
 
-  getTreeItem({ path, changed }: Run): TreeItem {
-    const grows = Date.now() - changed < WRITTEN_MS;
-    const item = new TreeItem(workspace.asRelativePath(path), 0);
-    item.id = path;
-    item.resourceUri = Uri.file(path);
-    item.iconPath = new ThemeIcon(grows ? 'record' : 'graph-line');
-    item.description = grows ? say('is being written') : new Date(changed).toLocaleString();
-    item.tooltip = path;
+  getTreeItem(run: Run): TreeItem {
+    const item = new TreeItem(workspace.asRelativePath(run.path), 0);
+    item.id = run.path;
+    item.resourceUri = Uri.file(run.path);
+    item.iconPath = new ThemeIcon(grows(run) ? 'record' : 'graph-line');
+    item.description = grows(run) ? say('is being written') : new Date(run.changed).toLocaleString(env.language);
+    item.tooltip = run.path;
     item.contextValue = 'run';
-    item.command = { command: 'tapescope.open', title: say('Open Recording'), arguments: [Uri.file(path)] };
+    item.command = { command: 'tapescope.open', title: say('Open Recording'), arguments: [Uri.file(run.path)] };
     return item;
   }
 
   async refresh(): Promise<void> {
-    this.found = null;
+    await (this.looked = this.look());
     this.news.fire();
   }
 
   /** Paths of all recordings that are known. */
   async paths(): Promise<string[]> {
-    return (await this.getChildren()).map(run => run.path);
+    return (await this.known()).map(run => run.path);
   }
 
+  /** The view in which the list stands: while it is seen, it is looked after. */
+  seenIn(view: TreeView<Run>): void {
+    const turn = () => {
+      clearInterval(this.glances);
+      if (!view.visible) return;
+      void this.glance();
+      this.glances = setInterval(() => void this.glance(), GLANCE_MS);
+    };
+    this.parts.push(view, view.onDidChangeVisibility(turn));
+    turn();
+  }
+
+  private async known(): Promise<Run[]> {
+    await (this.looked ??= this.look());
+    return this.list();
+  }
+
+  /** All of the workspace. Watching begins before, so that what comes meanwhile is not missed. */
   private async look(): Promise<void> {
-    const first = this.found === null && this.parts.length === 1;
-    this.found = new Map();
+    this.watch();
     for (const uri of await workspace.findFiles('**/tape.db', '**/node_modules/**', MOST)) await this.meet(uri);
-    if (!first) return;
+    for (const run of [...this.found.values()]) await this.meet(run.database);
+  }
+
+  private watch(): void {
+    if (this.parts.some(part => 'onDidCreate' in part)) return;
     for (const folder of workspace.workspaceFolders ?? []) {
       const watcher = workspace.createFileSystemWatcher(new RelativePattern(folder, '**/tape.db*'));
       const changed = (uri: Uri) => void this.meet(uri).then(() => this.soon(200));
-      this.parts.push(watcher, watcher.onDidCreate(changed), watcher.onDidChange(changed), watcher.onDidDelete(uri => {
-        if (basename(uri.fsPath) === 'tape.db') this.found?.delete(runOf(uri));
-        this.soon(200);
-      }));
+      this.parts.push(watcher, watcher.onDidCreate(changed), watcher.onDidChange(changed), watcher.onDidDelete(changed));
     }
   }
 
-  private async meet(uri: Uri): Promise<void> {
-    const path = runOf(uri);
-    try {
-      const wal = uri.with({ path: `${uri.path.replace(/-(wal|shm)$/, '')}-wal` }), db = uri.with({ path: uri.path.replace(/-(wal|shm)$/, '') });
-      const times = await Promise.all([db, wal].map(u => Promise.resolve(workspace.fs.stat(u)).then(s => s.mtime, () => 0)));
-      if (times[0]) this.found?.set(path, { path, changed: Math.max(...times, this.found.get(path)?.changed ?? 0) });
-    } catch { /* it has gone meanwhile */ }
+  /** Whether the newest have grown, and what stands beside them. */
+  private async glance(): Promise<void> {
+    const known = (await this.known()).slice(0, GLANCED);
+    for (const run of known) await this.meet(run.database);
+    for (const folder of new Set(known.map(run => dirname(run.path)))) {
+      for (const [name, type] of await Promise.resolve(workspace.fs.readDirectory(Uri.file(folder))).catch(() => [])) {
+        if (!(type & FileType.Directory) || this.found.has(join(folder, name))) continue;
+        for (const database of ['tape.db', 'rank0/tape.db']) await this.meet(Uri.joinPath(Uri.file(folder), name, database));
+      }
+    }
+    this.soon(0);
   }
 
-  /** Tells the tree, and once more when what grows now may have stopped. */
+  /** Takes in how a database stands: new, grown, gone. */
+  private async meet(uri: Uri): Promise<void> {
+    const database = uri.with({ path: uri.path.replace(/-(wal|shm|journal)$/, '') }), path = runOf(database);
+    const [db, wal] = await Promise.all([database, database.with({ path: `${database.path}-wal` })].map(u => Promise.resolve(workspace.fs.stat(u)).catch(() => null)));
+    const known = this.found.get(path);
+    if (db) this.found.set(path, { path, database, born: known?.born ?? db.ctime, changed: Math.max(db.mtime, wal?.mtime ?? 0, known?.changed ?? 0) });
+    else if (known?.database.path === database.path) this.found.delete(path);
+  }
+
+  private list(): Run[] {
+    return [...this.found.values()].sort((a, b) => Number(grows(b)) - Number(grows(a)) || (grows(a) ? b.born - a.born : b.changed - a.changed) || a.path.localeCompare(b.path));
+  }
+
+  /** What the tree shows: it is told of nothing else, however often a recording is written. */
+  private words(): string {
+    return this.list().map(run => `${run.path}\n${grows(run) || run.changed}`).join('\n');
+  }
+
+  /** Tells the tree by then at the latest, and looks again when what grows now may have stopped. */
   private soon(ms: number): void {
+    const due = Date.now() + ms;
+    if (this.due && this.due <= due) return;
     clearTimeout(this.later);
+    this.due = due;
     this.later = setTimeout(() => {
-      this.news.fire();
-      if ([...(this.found?.values() ?? [])].some(r => Date.now() - r.changed < WRITTEN_MS)) this.soon(WRITTEN_MS);
+      this.due = 0;
+      if (this.words() !== this.shown) this.news.fire();
+      else if (this.list().some(grows)) this.soon(WRITTEN_MS);
     }, ms);
   }
 
   dispose(): void {
     clearTimeout(this.later);
+    clearInterval(this.glances);
     for (const part of this.parts) part.dispose();
   }
 }
+
+const grows = (run: Run) => Date.now() - run.changed < WRITTEN_MS;
 
 /** Processes of one run, `rank0`, `rank1` ..., are one recording. */
 function runOf(database: Uri): string {
