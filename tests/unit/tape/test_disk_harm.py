@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
@@ -16,9 +17,10 @@ import numpy as np
 import pytest
 
 import tapescope as ts
+from tapescope import optim
 from tapescope.tape.store import TapeError
 
-from .programs import train
+from .programs import Net, train
 
 KINDS = ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tensor", "status")
 LOST = 0.2                        # seconds of a killed program that may be missing; one more flush is granted to a busy machine
@@ -39,10 +41,10 @@ PROGRAM = textwrap.dedent("""
 """)
 
 
-def gather(tape: Any, kind: str) -> list[Any]:
+def gather(tape: Any, kind: str, **options: Any) -> list[Any]:
     cursor, found = None, []
     while True:
-        frames, cursor = tape.frames(kind, cursor)
+        frames, cursor = tape.frames(kind, cursor, **options)
         if not frames:
             return found
         found += frames
@@ -144,3 +146,61 @@ def test_bytes_that_have_changed(whole: tuple[Path, Any], tmp_path: Path, rounds
         look(target, want)
         shutil.rmtree(target)
     assert sorted(p.name for p in tmp_path.iterdir()) == []
+
+
+def removed(path: Path) -> None:
+    shutil.rmtree(path)
+
+
+def replaced(path: Path) -> None:
+    """By a recording of another process."""
+    shutil.rmtree(path)
+    subprocess.run([sys.executable, "-c", "import sys, tapescope as ts\nwith ts.record(sys.argv[1]) as tape: tape.log_scalar('other', 1.0); tape.step()", str(path)], check=True)
+
+
+def without_blob(path: Path) -> None:
+    (path / "blobs-000.bin").unlink()
+
+
+def cut_blob(path: Path) -> None:
+    os.truncate(path / "blobs-000.bin", 10)
+
+
+def cut_database(path: Path) -> None:
+    os.truncate(path / "tape.db", (path / "tape.db").stat().st_size // 2)
+
+
+@pytest.mark.parametrize(("harm", "said"), [(removed, "is gone"), (replaced, "is gone"), (without_blob, "blobs-000.bin is torn"), (cut_blob, "blobs-000.bin is torn"), (cut_database, "")])
+def test_what_is_torn_while_it_is_written_is_a_finding_and_training_goes_on(tmp_path: Path, harm: Any, said: str) -> None:
+    path = tmp_path / "run"
+    with ts.record(path, values="histogram") as tape:
+        tape.probe("activation/encoder.0")
+        model = Net()
+        opt = optim.SGD(model.parameters(), lr=0.1)
+        train(60, model=model, opt=opt, tape=tape)
+        tape.follower.flush()
+        if not said:
+            tape.follower.disk._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        harm(path)
+        train(60, model=model, opt=opt, tape=tape)
+        tape.follower.flush()
+        found = [f for f in tape.findings() if f.rule == "recording-to-disk"]
+    assert tape.step_number == 120 and tape.error is None
+    assert not said or [f.title.endswith(said) and f.severity == "error" for f in found] == [True]
+    assert [f.meta["step"] for f in gather(ts.load_tape(tape.save(tmp_path / "again")), "tensor")][-1] == 119       # from memory, elsewhere
+    if harm is replaced:
+        other = ts.load_tape(path)                             # as its own writer has left it
+        assert other.step_number == 1 and not list(other._shelf.verify()) and tape.path is None
+    elif harm is removed:
+        assert not path.exists() and tape.path is None
+    elif harm is cut_database:
+        look(path, {"scalars": [v for f in gather(tape, "scalars") for v in f.columns["value"].tolist()]})
+    else:
+        got = ts.load_tape(path)
+        assert columns_of(got, "loss") == columns_of(tape, "loss")
+        steps = [f.meta["step"] for f in gather(got, "tensor", steps=(60, 119))]
+        assert steps and steps[-1] == 119                      # what came after lies in a file of its own
+
+
+def columns_of(tape: Any, tag: str) -> list[float]:
+    return [v for f in gather(tape, "scalars", id=tag) for v in f.columns["value"].tolist()]

@@ -213,6 +213,34 @@ class Disk:
         """Bytes of all files."""
         return sum(f.stat().st_size for f in self.path.iterdir() if f.name.startswith((DATABASE, "blobs-")))
 
+    # -- what others do to it -----------------------------------------------------------------------------------------------
+
+    def gone(self) -> bool:
+        """Whether somebody has removed the database, and perhaps put another in its place: what is still written goes nowhere."""
+        return not (self.path / DATABASE).exists() or (self._lock_file is not None and os.fstat(self._lock_file).st_nlink == 0)
+
+    def torn(self) -> str:
+        """The blob file, where somebody has removed or cut it, which is said once: copies go into a new one from now on; else ""."""
+        name = blob_name(self._blob_number)
+        if self._blob is None:
+            return ""
+        try:
+            whole = (self.path / name).stat().st_size >= self._blob_end
+        except OSError:
+            whole = False
+        if whole:
+            return ""
+        self._next_blob()
+        return name
+
+    def disown(self) -> None:
+        """Lets go of all files without closing the database: closing it removes files by their names, which may be another's by now."""
+        import ctypes
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._db))             # never closed, not even at exit
+        self._db = None
+        self.abandon()
+
     # -- the end ------------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:

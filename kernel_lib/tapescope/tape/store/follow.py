@@ -146,11 +146,16 @@ class Follower:
         disk, tape = self.disk, self.tape
         if disk is None or tape.version == self._version or time.monotonic() < self._retry:
             return False
+        if disk.gone():
+            self._lose(disk)
+            return False
         version = tape.version
         cursors, counts, labelled = dict(self._cursors), dict(self._counts), (set(self._labelled), set(self._unlabelled))
         marks = {k: s.mark() for k, s in self._series.items()}
         shared = self._structures.mark() if self._structures else None
         try:
+            if name := disk.torn():
+                self._trouble("torn", "error", f"{self.path / name} is torn", "it was removed or cut while it was written: copies of values that lay in it are lost", "tape.save(path) writes those that are still in memory elsewhere")
             with disk.transaction():
                 more = self._bring(disk, ending)
             cursors, counts, labelled = dict(self._cursors), dict(self._counts), (set(self._labelled), set(self._unlabelled))
@@ -181,6 +186,13 @@ class Follower:
             self._trouble("full", "error", f"{self.path} cannot be written", f"{type(error).__name__}: {error}",
                           f"make room or mend the folder: it is tried again every {AGAIN:.0f} s, and what is still in memory is then written")
             return False
+
+    def _lose(self, disk: Disk) -> None:
+        """The folder has been removed while it was written; it is not made again, somebody did not want it."""
+        self.disk = self.tape.path = None
+        disk.disown()
+        self._ending.set()
+        self._trouble("gone", "error", f"{self.path} is gone", "the folder was removed while this recording was written to it", "the recording goes on in memory: tape.save(path) writes what is still there elsewhere")
 
     def _bring(self, disk: Disk, ending: bool) -> bool:
         tape, r = self.tape, self.tape.recorder
