@@ -35,7 +35,7 @@ export function Bands({ found, root }: { found: Compared; root: HTMLElement }) {
       <div class="ts-bands-plot" ref={plot} onPointerMove={tell} onPointerLeave={() => tip.current?.hide()}><canvas ref={canvas} aria-hidden="true" /></div>
       <ul>
         {found.bands.map((band, i) => (
-          <li key={band.name}><i style={{ background: colorOf(theme, i) }} /><span class="ts-clip">{band.name}</span> <span class="ts-mono">{at_(band, band.steps.length - 1)}</span> <span class="ts-faint">{band.runs === 1 ? t('1 run') : t('{0} runs', band.runs)}</span></li>
+          <li key={band.name}><i style={{ background: colorOf(theme, i) }} /><span class="ts-clip" title={band.name}>{band.name}</span> <span class="ts-mono">{at_(band, band.steps.length - 1)}</span> <span class="ts-faint">{band.runs === 1 ? t('1 run') : t('{0} runs', band.runs)}</span></li>
         ))}
         {found.groups > found.bands.length && <li class="ts-faint">{t('and {0} more', found.groups - found.bands.length)}</li>}
       </ul>

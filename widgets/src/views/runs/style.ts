@@ -13,6 +13,7 @@ export const STYLE = `
 .ts-bands { margin: 0; padding: 4px 8px 6px; display: flex; gap: 10px; flex: none; flex-wrap: wrap; border-bottom: 1px solid var(--ts-line); }
 .ts-bands-plot { position: relative; flex: 3 1 280px; height: 190px; } .ts-bands-plot canvas { position: absolute; inset: 0; width: 100%; height: 100%; }
 .ts-bands ul { flex: 1 1 180px; list-style: none; margin: 0; padding: 4px 0; max-height: 190px; overflow: auto; font-size: 12px; }
-.ts-bands li { display: flex; gap: 6px; align-items: baseline; padding: 1px 0; } .ts-bands li i { flex: none; width: 12px; height: 3px; border-radius: 2px; align-self: center; }
+.ts-bands li { display: flex; flex-wrap: wrap; gap: 0 6px; align-items: baseline; padding: 2px 0; } .ts-bands li .ts-clip { flex: 1 1 calc(100% - 18px); }
+.ts-bands li .ts-mono { margin-left: 18px; white-space: nowrap; } .ts-bands li i { flex: none; width: 12px; height: 3px; border-radius: 2px; align-self: center; }
 .ts-runlist td[data-bad] { color: var(--ts-trouble); white-space: normal; max-width: none; }
 `;
