@@ -8,7 +8,7 @@ from typing import Any
 
 from ..tape import Frame, Tape, registry
 
-KINDS = ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tensor", "media", "status", "findings", "projection", "debug")
+KINDS = ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tensor", "media", "kernels", "status", "findings", "projection", "debug")
 MAX_BYTES = 256 * 1024
 GAP = 1 / 20                       # seconds between two frames of one subscription
 

@@ -14,7 +14,7 @@ LEVELS = ("none", "health", "stats", "histogram", "full")
 NONE, HEALTH, STATS, HISTOGRAM, FULL = range(5)
 
 # Kinds that the tape answers itself; "findings", "projection" and "debug" come from providers.
-KINDS = ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tensor", "media", "status")
+KINDS = ("graph", "clocks", "gradients", "scalars", "stats", "histograms", "tensor", "media", "kernels", "status")
 
 
 @dataclass(slots=True)

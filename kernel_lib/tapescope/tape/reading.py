@@ -261,6 +261,13 @@ class Reading:
 
         return frames(log, self.intern, cursor, max_bytes, steps)
 
+    def _read_kernels(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
+        heard = getattr(self.recorder, "kernels", None)        # of a producer that sees them
+        if heard is None:
+            return [], cursor
+        found: tuple[list[Frame], Any] = heard.frames(cursor, self.state == "stopped")
+        return found
+
     def _read_status(self, cursor: Any, id: str | None, steps: Any, max_bytes: int) -> tuple[list[Frame], Any]:
         if cursor == self.version:
             return [], cursor

@@ -46,7 +46,7 @@ class Packed:
         self.entries: list[dict[str, Any]] = []
         self.notes: list[str] = []
         self.keys: list[str] = []
-        whole = [("graph", self._graphs()), ("findings", newest(tape, "findings")), ("status", newest(tape, "status"))]
+        whole = [("graph", self._whole("graph")), ("kernels", list({f.meta["graph"]: f for f in self._whole("kernels")}.values()) or None), ("findings", newest(tape, "findings")), ("status", newest(tape, "status"))]
         for kind, found in whole:
             if found is not None:
                 self._keep(kind, "", self._pack(found if isinstance(found, list) else [found]))
@@ -59,11 +59,11 @@ class Packed:
             room = self._room(max_bytes)
             self._fill(kind, int(room * shares[kind] / sum(shares[k] for k in order[i:])))
 
-    def _graphs(self) -> list[Frame]:
+    def _whole(self, kind: str) -> list[Frame]:
         found: list[Frame] = []
         cursor = None
         while True:
-            frames, cursor = self.tape.frames("graph", cursor, max_bytes=4 << 20)
+            frames, cursor = self.tape.frames(kind, cursor, max_bytes=4 << 20)
             if not frames:
                 return found
             found.extend(frames)

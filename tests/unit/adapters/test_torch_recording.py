@@ -432,7 +432,7 @@ def test_bad_arguments():
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_kernels_under_the_ops(name):
+def test_kernels_under_the_ops(name, tmp_path):
     model, loss = MODELS[name]()
 
     def run():
@@ -457,5 +457,16 @@ def test_kernels_under_the_ops(name):
         assert {"aten::mm", "aten::sum"} <= {k.name for k in by["linear"].backward}
         assert {"aten::_log_softmax", "aten::nll_loss_forward"} <= {k.name for k in by["cross_entropy"].forward}
         assert any(repr(k).startswith("relu in 1: relu") and repr(k).endswith("; back: threshold_backward") for k in table)
-    with tst.record(model) as tape, pytest.raises(RuntimeError, match=r"record\(model, kernels=True\)"):
-        tape.kernels()
+    with tst.record(model) as plainly, pytest.raises(RuntimeError, match=r"record\(model, kernels=True\)"):
+        plainly.kernels()
+    assert plainly.frames("kernels")[0] == []
+    frames, cursor = tape.frames("kernels")                    # what a view is told, and a recording on disk
+    assert tape.frames("kernels", cursor)[0] == []
+    f = frames[-1]
+    said = [(int(op), int(node) >= 0, tape.strings[int(name)]) for op, node, name in zip(*(f.columns[c] for c in ("op", "node", "name")), strict=True)]
+    for row in table:
+        assert [n for op, back, n in said if op == row.row and not back] == [k.name for k in row.forward]
+        assert sorted(n for op, back, n in said if op == row.row and back) == sorted(k.name for k in row.backward)
+    stored = ts.load_tape(tape.save(tmp_path / "run"))
+    g = stored.frames("kernels")[0][-1]
+    assert [stored.strings[int(n)] for n in g.columns["name"]] == [n for _, _, n in said] and g.columns["us"].tolist() == f.columns["us"].tolist()

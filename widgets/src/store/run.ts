@@ -5,7 +5,7 @@ import { WireError, type Frame, type Values } from '../wire/frame';
 import { Grow } from './columns';
 import { appendGraph, emptyGraph } from './graph';
 import { thinnedExtremes, thinnedPairs } from './thin';
-import type { DebugState, Finding, Graph, Histograms, Kind, Media, Projection, RunStore, Series, Stats, Status, TensorSummary, TensorValue } from './types';
+import type { DebugState, Finding, Graph, Histograms, Kernels, Kind, Media, Projection, RunStore, Series, Stats, Status, TensorSummary, TensorValue } from './types';
 
 /** Rows a series, a statistic and a histogram keep before older ones are thinned, and entries a tensor or projection key keeps. */
 export const CAPS = { scalars: 65_536, stats: 8_192, histograms: 2_048, values: 64 };
@@ -31,6 +31,7 @@ export class Run implements RunStore {
   tensors = new Map<string, TensorValue[]>();
   media = new Map<string, Media[]>();
   projections = new Map<string, Projection[]>();
+  kernels = new Map<number, Kernels>();
   findings: Finding[] = [];
   debug: DebugState | null = null;
 
@@ -133,6 +134,10 @@ export class Run implements RunStore {
         keepNewest(this.media, { key: `${kind}/${tag}${meta.part ? `/${meta.part}` : ''}`, step: Number(meta.step ?? 0), kind, tag, time: Number(meta.time ?? 0), mime: String(meta.mime ?? ''), meta, bytes: bytes as Uint8Array<ArrayBuffer> });
         break;
       }
+      case 'kernels':
+        if (!columns.op) return;
+        this.kernels.set(Number(meta.graph ?? 0), { step: Number(meta.step ?? 0), op: pick(columns, 'op', Int32Array), node: pick(columns, 'node', Int32Array), name: pick(columns, 'name', Uint32Array), us: f4(columns, 'us') });
+        break;
       case 'findings': this.findings = meta.findings ?? []; break;
       case 'debug': this.debug = debugState(meta, columns, this.debug); break;
       case 'status':

@@ -22,7 +22,7 @@ export type View = (el: HTMLElement, host: Host) => () => void;
 
 export type Kind =
   | 'graph' | 'clocks' | 'gradients' | 'scalars' | 'stats' | 'histograms'
-  | 'tensor' | 'media' | 'projection' | 'findings' | 'debug' | 'status';
+  | 'tensor' | 'media' | 'projection' | 'findings' | 'debug' | 'status' | 'kernels';
 
 /** Growable typed column: `data.subarray(0, length)` is what has arrived. */
 export interface Column<T extends Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array> {
@@ -76,6 +76,9 @@ export interface Projection { key: string; step: number; n: number; method: stri
   /** Why there are no points. */ trouble?: string;
   /** Names of axes that a reader chose. */ axes?: string[];
   /** The number of the pictures of these rows; and of the entry that has them, the pictures: one after the other, `row` says of which. */ pictures?: number; image?: { height: number; width: number; channels: number; bytes: Uint8Array } }
+
+/** What lies under the ops of a structure, where its producer sees that: a row a call, of an op (`node` -1) or of a node of its backward pass. */
+export interface Kernels { step: number; op: Int32Array; node: Int32Array; name: Uint32Array; us: Float32Array }
 
 export interface Finding {
   id: string; rule: string; severity: 'info' | 'warning' | 'error'; title: string; cause: string; fix: string;
@@ -184,6 +187,7 @@ export interface RunStore {
   tensors: Map<string, TensorValue[]>;
   media: Map<string, Media[]>;
   projections: Map<string, Projection[]>;
+  kernels: Map<number, Kernels>;
   findings: Finding[];
   debug: DebugState | null;
   /** Runs `fn`, at most once per animation frame, after data of that kind arrived. */

@@ -5,8 +5,11 @@ from __future__ import annotations
 from time import perf_counter_ns as clock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from torch.utils import _python_dispatch as _dispatch
+
+from ...tape.frame import Frame
 
 if TYPE_CHECKING:
     from .recorder import TorchRecorder
@@ -19,6 +22,15 @@ class Kernel(NamedTuple):
 
     name: str
     us: float
+
+
+class Pass(NamedTuple):
+    """What the newest pass of a structure has called, and how many there were."""
+
+    passes: int
+    step: int
+    ops: dict[int, list[Kernel]]               # by op row
+    nodes: dict[int, list[Kernel]]             # by node row
 
 
 class OpKernels(NamedTuple):
@@ -45,7 +57,7 @@ class Kernels(_dispatch.TorchDispatchMode):  # type: ignore[misc]
         self.pending: list[Kernel] = []        # of the call that runs
         self.ops: dict[int, list[Kernel]] = {}                 # of this pass, by op row
         self.nodes: dict[int, list[Kernel]] = {}               # and by node row
-        self.seen: dict[int, tuple[dict[int, list[Kernel]], dict[int, list[Kernel]]]] = {}     # the newest pass of every structure
+        self.seen: dict[int, Pass] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if self.aside:
@@ -69,7 +81,8 @@ class Kernels(_dispatch.TorchDispatchMode):  # type: ignore[misc]
     def turn(self, graph: int) -> None:
         """A pass has ended, whose structure is now known."""
         if self.ops or self.nodes:
-            self.seen[graph] = (self.ops, self.nodes)
+            before = self.seen.get(graph)
+            self.seen[graph] = Pass(1 if before is None else before.passes + 1, self.recorder.step_no, self.ops, self.nodes)
             self.ops, self.nodes, self.pending = {}, {}, []
 
     def enter(self) -> None:
@@ -90,7 +103,8 @@ class Kernels(_dispatch.TorchDispatchMode):  # type: ignore[misc]
         r = self.recorder
         number = r.current if graph is None else graph
         g = r.graphs.get(number)
-        ops, nodes = (self.ops, self.nodes) if self.ops and number == r.current else self.seen.get(number, ({}, {}))
+        newest = Pass(0, 0, self.ops, self.nodes) if self.ops and number == r.current else self.seen.get(number, Pass(0, 0, {}, {}))
+        ops, nodes = newest.ops, newest.nodes
         if g is None:
             return []
         behind: dict[int, list[Kernel]] = {}
@@ -99,3 +113,18 @@ class Kernels(_dispatch.TorchDispatchMode):  # type: ignore[misc]
                 behind.setdefault(g.node_op[row], []).extend(kernels)
         return [OpKernels(row, g.strings[g.op_name[row]], g.strings[g.mod_path[g.op_module[row]]] if g.op_module[row] >= 0 else "",
                           tuple(ops.get(row, ())), tuple(behind.get(row, ()))) for row in range(len(g.op_name))]
+
+    def frames(self, cursor: Any, over: bool) -> tuple[list[Frame], Any]:
+        """Every structure's newest pass, when there are twice as many as were told of, and at the end."""
+        r, told, found = self.recorder, dict(cursor or {}), []
+        for number, heard in list(self.seen.items()):
+            g, before = r.graphs.get(number), told.get(number, 0)
+            if g is None or (heard.passes == before if over else heard.passes < max(1, 2 * before)):
+                continue
+            rows = [(op, -1, k) for op, kernels in heard.ops.items() for k in kernels]
+            rows += [(g.node_op[node], node, k) for node, kernels in heard.nodes.items() if node < len(g.node_op) for k in kernels]
+            found.append(Frame("kernels", {"graph": number, "step": heard.step}, {
+                "op": np.array([op for op, _, _ in rows], np.int32), "node": np.array([node for _, node, _ in rows], np.int32),
+                "name": np.array([r.strings.add(k.name) for _, _, k in rows], np.uint32), "us": np.array([k.us for _, _, k in rows], np.float32)}))
+            told[number] = heard.passes
+        return found, told

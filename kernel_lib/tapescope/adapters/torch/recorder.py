@@ -305,6 +305,8 @@ class TorchRecorder(Recorder):
         with quietly():
             super().finish()
             self.clocks.settle(wait=True)
+        if self.kernels is not None:
+            self.kernels.turn(self.current)
 
 
 def _tensors(values: Any) -> list[Any]:

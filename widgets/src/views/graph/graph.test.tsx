@@ -10,6 +10,7 @@ import { LINE, paletteOf, STYLE } from '../../engines/painter_style';
 import { LITERAL } from '../../theme';
 import { Scene } from '../../engines/scene';
 import { hubOf } from '../../hub';
+import type { Run } from '../../store/run';
 import type { Graph, Selection } from '../../store/types';
 import { DemoHost, type DemoOptions } from '../../testing/demo';
 import { between, fit, kept, open as openCamera, reveal, toScreen, toWorld, zoomAt } from './camera';
@@ -129,6 +130,28 @@ describe('the graph view', () => {
     expect(el.querySelector('img')).toBeNull();
     expect(el.textContent).toContain('Nothing is called "<img');
     await stop();
+  });
+
+  it('shows the kernels under an op, asked for where they are seen and an op is chosen', async () => {
+    for (const can of [{ sees_kernels: true }, {}]) {
+      const { el, sent, at, stop } = await mounted({ steps: 20, can }), asked = () => sent.filter(m => m.type === 'subscribe' && m.kind === 'kernels').length;
+      expect(asked()).toBe(0);
+      await act(() => at.selection.set({ op: 5 }));
+      await wait(200);
+      expect(asked()).toBe('sees_kernels' in can ? 1 : 0);
+      const store = at.store() as Run, name = store.known, node = store.graph!.nodes.op.indexOf(5);
+      store.extendStrings(name, ['aten::_log_softmax', 'aten::nll_loss_forward', 'aten::nll_loss_backward', 'aten::relu']);
+      const frame = { kind: 'kernels', meta: { graph: store.graph!.id, step: 3 }, columns: { op: Int32Array.of(3, 5, 5, 5), node: Int32Array.of(-1, -1, -1, node), name: Uint32Array.of(name + 3, name, name + 1, name + 2), us: Float32Array.of(1, 2.5, 3, 4) } };
+      store.apply(frame);
+      await wait(200);
+      if ('sees_kernels' in can) {
+        const lists = [...el.querySelectorAll('.ts-side-kernels')].map(l => [...l.children].map(row => row.textContent));
+        expect(lists).toEqual([['aten::_log_softmax2.5 µs', 'aten::nll_loss_forward3 µs'], ['aten::nll_loss_backward4 µs']]);
+        await act(() => at.selection.set({ op: null, source: 0 }));
+        expect(el.querySelector('.ts-side-kernels')).toBeNull();
+      }
+      await stop();
+    }
   });
 
   it('says what to type when nothing was recorded', async () => {

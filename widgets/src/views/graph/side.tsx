@@ -72,6 +72,22 @@ function SourceLine({ model, op, host }: { model: GraphModel; op: number; host: 
   );
 }
 
+/** What an op, or its backward pass, has called underneath. */
+function Beneath({ title, store, graph, of }: { title: string; store: RunStore; graph: number; of(op: number, node: number): boolean }) {
+  const kernels = store.kernels.get(graph);
+  const rows = kernels ? [...kernels.op.keys()].filter(i => of(kernels.op[i]!, kernels.node[i]!)) : [];
+  if (!kernels || !rows.length) return null;
+  return (
+    <>
+      <h3>{t(title)}{rows.length > 1 ? ` ${rows.length}` : ''}</h3>
+      <ol class="ts-side-kernels">
+        {rows.slice(0, 40).map(i => <li key={i}><span class="ts-clip ts-mono" title={store.text(kernels.name[i]!)}>{store.text(kernels.name[i]!)}</span><span class="ts-muted">{show(kernels.us[i]!, 3)} µs</span></li>)}
+        {rows.length > 40 && <li class="ts-faint">{t('and {0} more', rows.length - 40)}</li>}
+      </ol>
+    </>
+  );
+}
+
 const opLink = (model: GraphModel, op: number) => ({ target: { kind: 'op', row: op } as Chosen, name: [model.text(model.graph.ops.name[op]!), modulePath(model, model.moduleOf(op)).split(' ')[0]].filter(Boolean).join('  '), note: shapeText(model.text(model.graph.ops.shape[op]!)) });
 const sourceLink = (model: GraphModel, source: number) => ({ target: { kind: 'source', row: source } as Chosen, name: model.text(model.graph.sources.name[source]!) || sourceKind(model, source), note: shapeText(model.text(model.graph.sources.shape[source]!)) });
 
@@ -98,6 +114,7 @@ function Op({ model, store, host, op, trace, stops, onBreak, onGo, onTrace, onHo
       <Links title="Inputs" items={inputs.map(from => (from >= 0 ? opLink(model, from) : sourceLink(model, -from - 1)))} onGo={onGo} />
       <Links title="Used by" items={users.map(user => opLink(model, user))} onGo={onGo} />
       <SourceLine model={model} op={op} host={host} />
+      <Beneath title="Kernels" store={store} graph={graph.id} of={(row, n) => row === op && n < 0} />
       <h3>grad_fn</h3>
       {node < 0 ? <p class="ts-muted">{ops.flags[op]! & 4 ? 'None: it ran without grad.' : 'None: no input requires a gradient.'}</p> : (
         <>
@@ -107,6 +124,7 @@ function Op({ model, store, host, op, trace, stops, onBreak, onGo, onTrace, onHo
               ? <li key={i} class="ts-side-none">next {i}: none</li>
               : <li key={i}><button type="button" onClick={() => onGo(nodes.op[n]! >= 0 ? { kind: 'op', row: nodes.op[n]! } : { kind: 'source', row: nodes.source[n]! })}><span class="ts-clip">{text(nodes.name[n]!)}</span><span class="ts-muted">{nodes.op[n]! < 0 && nodes.source[n]! >= 0 ? text(graph.sources.name[nodes.source[n]!]!) : `next ${i}`}</span></button></li>))}
           </ul>
+          <Beneath title="Kernels of its backward" store={store} graph={graph.id} of={(row, n) => row === op && n >= 0} />
         </>
       )}
     </>

@@ -55,6 +55,7 @@ dl.ts-side-facts { margin: 0; display: grid; gap: 1px; }
 .ts-side-facts > div { display: flex; gap: 8px; }
 .ts-side-facts dt { color: var(--ts-muted); flex: 0 0 74px; } .ts-side-facts dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 .ts-side-links { list-style: none; }
+.ts-side-kernels { margin: 0; padding: 0; list-style: none; } .ts-side-kernels li { display: flex; gap: 8px; justify-content: space-between; align-items: baseline; padding: 1px 0; } .ts-side-kernels li > :last-child:not(:first-child) { flex: none; font-size: 11px; }
 .ts-side-links button { display: flex; width: calc(100% + 12px); margin: 0 -6px; gap: 8px; justify-content: space-between; align-items: baseline; padding: 2px 6px; border: 0; border-radius: 4px; background: none; color: inherit; font: inherit; text-align: left; cursor: pointer; }
 .ts-side-links button:hover { background: var(--ts-inset); }
 .ts-side-links button > :last-child { flex: none; max-width: 50%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 11px; }

@@ -69,6 +69,12 @@ function Shown({ at, host, root, store, wish }: { at: Attachment; host: Host; ro
     const offs = [store.on(kind, () => setArrived(n => n + 1)), at.need(kind)];
     return () => offs.forEach(off => off());
   }, [at, store, overlay]);
+  const zoomed = chosen?.kind === 'op' && Boolean(store.status?.capabilities.sees_kernels);
+  useEffect(() => {
+    if (!zoomed) return;
+    const offs = [store.on('kernels', () => setArrived(n => n + 1)), at.need('kernels')];
+    return () => offs.forEach(off => off());
+  }, [at, store, zoomed]);
   const measure = useMemo(() => measureOf(store, model, overlay, flow, selection.step, wish.difference), [store, model, version, overlay, flow, store.clocks, store.gradients, store.findings, arrived, selection.step]);
   const breakpoints = store.debug?.breakpoints ?? NONE, places = useMemo(() => placesOf(model, breakpoints), [model, version, breakpoints]);
   const { toggle, problem: refused } = useToggle(at, model, places);
