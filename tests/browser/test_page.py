@@ -96,6 +96,27 @@ def test_a_small_page_says_what_was_thinned(recording: Any, open_page: Any, tmp_
     assert page.said == []
 
 
+def test_the_kernels_under_an_op_of_pytorchs(open_page: Any, tmp_path: Path, shots: Path) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing lies under an op")
+    from tapescope.adapters import torch as tst
+
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+    with tst.record(model, tmp_path / "run", kernels=True):
+        for _ in range(3):
+            torch.nn.functional.cross_entropy(model(torch.randn(6, 8)), torch.arange(6) % 3).backward()
+    page = open_page(ts.load_tape(tmp_path / "run").export_html(tmp_path / "run.html"), width=2300)      # where the graph has room for its outline
+    page.get_by_role("treeitem").filter(has_text="cross_entropy").first.click()
+    side = page.get_by_role("region", name="Properties of the selection")
+    until(page, lambda: side.count() and "aten::nll_loss_backward" in side.inner_text(), "what the op has called")
+    forward, backward = (kernels.inner_text() for kernels in side.locator(".ts-side-kernels").all())
+    assert "aten::_log_softmax" in forward and "aten::nll_loss_forward" in forward and "aten::_log_softmax_backward_data" in backward
+    facts = side.locator(".ts-side-facts > div").first
+    name, value = (facts.locator(tag).bounding_box() for tag in ("dt", "dd"))                            # in one line: the page's own style does not reach into the views
+    assert abs(name["y"] - value["y"]) < 6 and value["x"] > name["x"] + 40 and facts.bounding_box()["width"] > 150
+    page.screenshot(path=shots / "page-kernels.png")
+    assert page.said == []
+
+
 def until(page: Any, done: Any, what: str, seconds: float = 15) -> None:
     for _ in range(int(seconds * 20)):
         if done():

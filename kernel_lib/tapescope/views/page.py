@@ -20,12 +20,13 @@ MOST = 5_000_000                     # bytes of a page when nothing is said
 _STYLE = """
 html, body { margin: 0; height: 100%; font: 13px/1.45 system-ui, -apple-system, 'Segoe UI', sans-serif; background: #fff; color: #1c2430 }
 body { display: flex; flex-direction: column }
-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 16px; padding: 8px 14px; border-bottom: 1px solid #dfe3e8 }
-h1 { font-size: 15px; margin: 0; max-width: 60ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
-header span, summary, noscript { color: #566170 } details { flex-basis: auto } details[open] { flex-basis: 100% } summary { cursor: pointer }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 6px 0 } dt { color: #566170 } dd { margin: 0; overflow-wrap: anywhere } ul { margin: 6px 0; padding-left: 18px }
-#view { flex: 1; min-height: 0 } noscript, .trouble { padding: 14px }
-@media (prefers-color-scheme: dark) { html, body { background: #15181d; color: #e4e8ee } header { border-color: #333942 } header span, summary, noscript, dt { color: #a2acb8 } }
+body > header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 16px; padding: 8px 14px; border-bottom: 1px solid #dfe3e8;
+  h1 { font-size: 15px; margin: 0; max-width: 60ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+  span, summary, dt { color: #566170 } details { flex-basis: auto } details[open] { flex-basis: 100% } summary { cursor: pointer }
+  dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 6px 0 } dd { margin: 0; overflow-wrap: anywhere } ul { margin: 6px 0; padding-left: 18px }
+}
+#view { flex: 1; min-height: 0 } noscript, .trouble { padding: 14px } noscript { color: #566170 }
+@media (prefers-color-scheme: dark) { html, body { background: #15181d; color: #e4e8ee } body > header { border-color: #333942; span, summary, dt { color: #a2acb8 } } noscript { color: #a2acb8 } }
 """
 
 
