@@ -81,7 +81,7 @@ class GradScaler:
                     continue
                 if p.grad.dtype is dt.float16:
                     raise ValueError("Attempting to unscale FP16 gradients.")
-                g = p.grad._array
+                g = p.grad._array.values if p.grad.is_sparse else p.grad._array
                 bad = bool(bad) or not bool(module_of(g).isfinite(g).all())
                 g *= g.dtype.type(by)
                 p.grad.bump()

@@ -85,10 +85,10 @@ def ufunc_of(step: Step) -> Any:
 def checked_embedding(forward: Callable[..., Any]) -> Callable[..., Any]:
     """NumPy reads negative indices from the end; an embedding refuses them."""
 
-    def call(weight: Any, index: Any, pad: int) -> Any:
+    def call(weight: Any, index: Any, *rest: Any) -> Any:
         if index.size and (index.min() < 0 or index.max() >= len(weight)):
             raise IndexError("index out of range in self")
-        return forward(weight, index, pad)
+        return forward(weight, index, *rest)
 
     return call
 

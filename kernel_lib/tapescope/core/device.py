@@ -114,7 +114,8 @@ def of(array: Any) -> device:
     """The device of an array."""
     if isinstance(array, np.ndarray):
         return CPU
-    return device("cuda", array.device.id)
+    where = array.device                                       # sparse rows know it from their values
+    return where if isinstance(where, device) else device("cuda", where.id)
 
 
 def move(array: Any, where: device) -> Any:

@@ -22,6 +22,7 @@ from .narrow import widened
 from .node import AccumulateGrad, Freed, Node, meta_of, same
 from .saved import arrays, tensors
 from .site import Site
+from .sparse import dense
 from .state import mode, numbers, set_grad
 from .tensor import Tensor, accumulator, wrap
 
@@ -93,15 +94,16 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
         if not accumulate or not variable._req:             # its flag was taken away since
             return
         if observe:
-            given = [g]
+            given = [shown := dense(g)]
             if observe is True or observe(node, given):
                 yield Stop("before", node, given)
-            g = given[0]
-            del given
+            if given[0] is not shown:
+                g = given[0]
+            del given, shown
         if not write(variable, g):
             written(node, g, create)
         if observe is True:
-            yield Stop("after", node, [g])
+            yield Stop("after", node, [dense(g)])
 
     for node in [n for n in starts if n.__class__ is AccumulateGrad]:
         leaves[node] -= 1
@@ -134,7 +136,7 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
                 sink = mode.sink                            # whoever holds the pass may do so from another thread
             outs = _run(node, g, create, retain, freed, sink)
             if observe is True:
-                yield Stop("after", node, g if isinstance(g, list) else [g], outs)
+                yield Stop("after", node, g if isinstance(g, list) else [g], [dense(o) for o in outs])
         ready = _pass_on(node, outs, buffer, leaves, create)
         del outs, g                                         # a gradient that nobody else holds becomes `.grad` without a copy
         for ended in ready:

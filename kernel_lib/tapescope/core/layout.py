@@ -23,7 +23,7 @@ class _Name:
 
 
 class layout(_Name):
-    """How elements are stored; `strided` is the only one that tensors here have."""
+    """How elements are stored: `strided`, and `sparse_coo` of gradients of tables."""
 
 
 class memory_format(_Name):

@@ -15,6 +15,7 @@ from . import errors, narrow
 from .device import of as device_of
 from .node import Node, next_seq
 from .site import here
+from .sparse import Rows, refusal
 from .state import mode, numbers
 from .symbol import Symbol
 from .tensor import Tensor, edge, wrap
@@ -192,7 +193,9 @@ def run(op: Op, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Any:
     except TypeError as e:
         if (moved := together(operands)) is not None:
             return run(op, moved, params)
-        raise errors.devices(arrays, e) from None
+        raise (refusal(op.name) if any(a.__class__ is Rows for a in arrays) else errors.devices(arrays, e)) from None
+    except AttributeError as e:
+        raise (refusal(op.name) if any(a.__class__ is Rows for a in arrays) else e) from None
     except RuntimeError as e:
         errors.came_from(e, operands)
         raise

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import dtype as dt
 from .device import device, move
+from .sparse import Rows
 from .state import numbers
 from .tensor import Tensor
 
@@ -136,6 +137,8 @@ def contents(a: np.ndarray[Any, Any], indent: int) -> str:
 
 def tensor_text(t: Tensor) -> str:
     """`tensor([1., 2.], grad_fn=<AddBackward0>)`."""
+    if isinstance(t._array, Rows):
+        return _sparse_text(t._array)
     a = move(t._array, device("cpu"))
     a = a.astype(np.float32) if a.dtype is numbers.bfloat16 else a
     prefix = "tensor("
@@ -170,6 +173,19 @@ def tensor_text(t: Tensor) -> str:
             out.append(", " + s)
             last += len(s) + 2
     return "".join(out) + ")"
+
+
+def _sparse_text(rows: Rows) -> str:
+    """Coordinates and values, as PyTorch prints them."""
+    parts = []
+    for name, a in (("indices", rows.indices), ("values", rows.values)):
+        a = move(a, device("cpu"))
+        text = f"tensor([], size={tuple(a.shape)}" if not a.size else "tensor(" + contents(a, len(f"tensor({name}=tensor("))
+        parts.append(f"{name}={text})")
+    where = f", device='{rows.device}'" if rows.device.type != "cpu" else ""
+    d = dt.of(rows.values)
+    kind = f", dtype={d}" if d is not dt.get_default_dtype() and (d is not dt.int64) else ""
+    return f"tensor({parts[0]},\n       {parts[1]},\n       size={tuple(rows.shape)}, nnz={rows.indices.shape[1]}{where}{kind}, layout=torch.sparse_coo)"
 
 
 Tensor._format = staticmethod(tensor_text)

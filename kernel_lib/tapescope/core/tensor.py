@@ -124,7 +124,7 @@ class Tensor:
 
     @property
     def is_cuda(self) -> bool:
-        return not isinstance(self._array, np.ndarray)
+        return not isinstance(self._array, np.ndarray) and dev.of(self._array).type != "cpu"
 
     @property
     def itemsize(self) -> int:

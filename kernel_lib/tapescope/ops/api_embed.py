@@ -8,10 +8,12 @@ import numpy as np
 
 from ..core import errors
 from ..core.device import module_of
+from ..core.state import mode
 from ..core.tensor import Tensor, wrap
 from . import index as ix
 from . import pointwise as pw
 from .api_reduce import sum
+from .api_scatter import index_add
 
 
 def renorm_rows(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> None:
@@ -39,7 +41,7 @@ def _checked(input: Tensor, weight: Tensor, name: str) -> Any:
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: Any = None, norm_type: float = 2.0,
               scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
-    """Rows of `weight` at integer indices. The gradient is dense also where `sparse` is asked for."""
+    """Rows of `weight` at integer indices. With `sparse` the gradient holds the rows that were read, for SparseAdam, SGD and Adagrad."""
     if weight._array.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
     rows = weight._array.shape[0]
@@ -54,7 +56,9 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     if type(i) is not type(weight._array):
         raise errors.devices((weight._array, i), TypeError())
     pad = -1 if padding_idx is None else padding_idx % rows
-    y = ix.embedding(weight, i, pad)
+    if sparse and scale_grad_by_freq and weight._req and mode.grad:
+        raise RuntimeError("embedding_backward: scale_grad_by_freq not supported with sparse gradients")
+    y = ix.embedding(weight, i, pad, sparse)
     if not scale_grad_by_freq:
         return y
     # the same rows, whose gradient is divided by how often each was read
@@ -93,10 +97,15 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
     if max_norm is not None:
         renorm_rows(weight, flat, max_norm, norm_type)
     pad = None if padding_idx is None else padding_idx % rows
+    if mode == "max" and sparse:
+        raise ValueError("max mode does not support sparse weights")
     kept = place >= 0
     chosen = np.where(kept, flat[np.maximum(place, 0)] if flat.size else 0, 0)
     if pad is not None:
         kept = kept & (chosen != pad)
+    if sparse:
+        total = _bags_of_rows(weight, chosen, kept, place, per_sample_weights, scale_grad_by_freq)
+        return total if mode == "sum" else _over(total, kept)
     y = embedding(wrap(chosen), weight, padding_idx, scale_grad_by_freq=scale_grad_by_freq)
     mask = kept[..., None]
     if mode == "max":
@@ -107,9 +116,22 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
         w = per_sample_weights.reshape(-1)[wrap(np.maximum(place, 0))] if flat.size else wrap(module_of(weight._array).zeros(place.shape, weight._array.dtype))
         y = y * w.unsqueeze(-1)
     total = sum(y * wrap(mask.astype(weight._array.dtype)), 1)
-    if mode == "sum":
-        return total
-    made: Tensor = total / wrap(np.maximum(kept.sum(1), 1)[:, None].astype(weight._array.dtype))
+    return total if mode == "sum" else _over(total, kept)
+
+
+def _over(total: Tensor, kept: Any) -> Tensor:
+    """Sums as means: each over how many it is the sum of."""
+    made: Tensor = total / wrap(np.maximum(kept.sum(1), 1)[:, None].astype(total._array.dtype))
+    return made
+
+
+def _bags_of_rows(weight: Tensor, chosen: Any, kept: Any, place: Any, per_sample_weights: Tensor | None, scale_grad_by_freq: bool) -> Tensor:
+    """The sum of each bag from the rows that are in one alone, so that a sparse gradient has no others."""
+    y = embedding(wrap(chosen[kept]), weight, None, scale_grad_by_freq=scale_grad_by_freq, sparse=True)
+    if per_sample_weights is not None:
+        y = y * per_sample_weights.reshape(-1)[wrap(place[kept])].unsqueeze(-1)
+    zeros = wrap(module_of(weight._array).zeros((len(kept), y._array.shape[1]), weight._array.dtype))
+    made: Tensor = index_add(zeros, 0, wrap(np.nonzero(kept)[0]), y)
     return made
 
 

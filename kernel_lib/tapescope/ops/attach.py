@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.inplace import assign
-from ..core.layout import strided
+from ..core.layout import sparse_coo, strided
+from ..core.sparse import Rows
 from ..core.tensor import Tensor
 from . import api_activation as an
 from . import api_create as ac
@@ -62,10 +63,11 @@ for _name in ("addmm", "baddbmm"):
     setattr(Tensor, _name + "_", assigned(getattr(al, _name)))
 Tensor.moveaxis, Tensor.ndimension, Tensor.multinomial = ash.movedim, lambda t: t._array.ndim, cr.multinomial
 Tensor.hardshrink, Tensor.prelu, Tensor.conj_physical_ = an.hardshrink, an.prelu, assigned(lambda t: t.conj())
-for _name, _answer in {"is_cpu": None, "is_sparse": False, "is_quantized": False, "is_meta": False, "is_nested": False, "is_mps": False, "is_xpu": False}.items():
+for _name, _answer in {"is_cpu": None, "is_quantized": False, "is_meta": False, "is_nested": False, "is_mps": False, "is_xpu": False}.items():
     setattr(Tensor, _name, property((lambda t: not t.is_cuda) if _answer is None else (lambda t: False)))
 
 
 setattr(Tensor, "__dlpack__", ac.dlpack)
 setattr(Tensor, "__dlpack_device__", ac.dlpack_device)
-setattr(Tensor, "layout", property(lambda t: strided))
+setattr(Tensor, "is_sparse", property(lambda t: t._array.__class__ is Rows))
+setattr(Tensor, "layout", property(lambda t: sparse_coo if t._array.__class__ is Rows else strided))

@@ -9,8 +9,10 @@ import numpy as np
 
 from ..core import device as dev
 from ..core import dtype as dt
+from ..core.layout import sparse_coo, strided
 from ..core.pointwise import write_out
 from ..core.random import Generator, default_generator
+from ..core.sparse import Rows
 from ..core.tensor import Size, Tensor, wrap
 
 
@@ -162,6 +164,11 @@ def _filled(make: str) -> Any:
     def create(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
                pin_memory: bool = False, memory_format: Any = None, **named: Any) -> Tensor:
         shape = shape_of(size, named.get("size"))
+        if layout is not None and layout is not strided:
+            if layout is not sparse_coo or make == "ones" or requires_grad:
+                raise NotImplementedError(f"{make}: tensors of layout {layout} are made here without ones and without requires_grad, of layout torch.sparse_coo")
+            xp = dev.module_for(device)
+            return wrap(Rows(xp.zeros((len(shape), 0), np.int64), xp.zeros(0, _default(dtype)), shape, True))
         t = wrap(getattr(dev.module_for(device), make)(shape, _default(dtype)))
         if requires_grad:
             t.requires_grad = True

@@ -9,6 +9,9 @@ import numpy as np
 from ..core import arrays as ar
 from ..core.device import module_of
 from ..core.op import op
+from ..core.sparse import Rows
+from ..core.symbol import Symbol
+from ..core.tensor import Tensor
 from . import order as od
 from .shape import Shape
 
@@ -195,7 +198,7 @@ _index_select_grad.vjp(lambda g, dim, index: index_select(g, dim, index))
 
 
 @op(r"E[{index}]", name="embedding", grad_tex=r"\bar{E}[i] \mathrel{+}= \bar{y}")
-def embedding(x: Any, index: Any, padding_idx: int) -> Any:
+def embedding(x: Any, index: Any, padding_idx: int, sparse: bool = False) -> Any:
     return np.take(x, raw(index), 0)
 
 
@@ -217,11 +220,23 @@ def embedding_grad(x: Any, index: Any, rows: int, padding_idx: int) -> Any:
     return out
 
 
-embedding.vjp(lambda g, x_shape, index, padding_idx: embedding_grad(g, index, x_shape[0], padding_idx))
+def embedding_rows(g: Any, index: Any, rows: int, padding_idx: int) -> Rows:
+    """The gradient of a table as the rows that were read of it, one for each time."""
+    i = raw(index).reshape(-1)
+    flat = g.reshape(i.size, g.shape[-1])
+    if padding_idx >= 0:
+        kept = i != padding_idx
+        i, flat = i[kept], flat[kept]
+    return Rows(i[None].astype(np.int64), flat, (rows, flat.shape[1]))
+
+
+# a gradient that is itself to be differentiated is dense
+embedding.vjp(lambda g, x_shape, index, padding_idx, sparse: embedding_rows(g, index, x_shape[0], padding_idx)
+              if sparse and not isinstance(g, (Tensor, Symbol)) else embedding_grad(g, index, x_shape[0], padding_idx))
 
 
 def _embedding_grad_grad(g: Any, index: Any, padding_idx: int) -> Any:
-    out = embedding(g, index, padding_idx)
+    out = embedding(g, index, padding_idx, False)
     if padding_idx >= 0:
         from .pointwise import masked_fill
 

@@ -19,6 +19,7 @@ NAMES: dict[str, str] = {
     "special_gamma": "+lgamma +digamma +polygamma +mvlgamma +igamma +igammac",
     "special_bessel": "+i0",
     "api_products": "+addmv +addr +addbmm *baddbmm *inner *kron *vdot +sgn +nextafter svd_lowrank pca_lowrank *lu",
+    "api_sparse": "sparse_coo_tensor -to_sparse -to_dense -coalesce -is_coalesced -indices -values -_indices -_values -_nnz -sparse_dim -dense_dim -sparse_mask",
     "api_window": "hann_window hamming_window blackman_window bartlett_window kaiser_window",
     "api_fourier": "*stft *istft",
     "api_misc": ".H *is_complex *is_signed *is_nonzero *is_inference typename *get_device asarray frombuffer range=range_ constant_pad_nd grid_sampler grid_sampler_2d "

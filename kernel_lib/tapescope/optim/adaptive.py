@@ -1,4 +1,4 @@
-"""Relatives of Adam: Adadelta, Adamax, NAdam, RAdam, and SparseAdam, which has nothing to work on here."""
+"""Relatives of Adam: Adadelta, Adamax, NAdam, RAdam, and SparseAdam for gradients of tables."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class RAdam(Optimizer):
 
 
 class SparseAdam(Optimizer):
-    """Adam for sparse gradients. There are no sparse tensors here, so a step refuses every gradient, as PyTorch's does a dense one."""
+    """Adam that touches only the rows for which a sparse gradient has values: their moments and their parameters, as `Embedding(sparse=True)` gives them."""
 
     def __init__(self, params: Any, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, maximize: bool = False) -> None:
         one_element(lr)
@@ -190,7 +190,30 @@ class SparseAdam(Optimizer):
             raise ValueError(f"Invalid epsilon value: {eps}")
         decays(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
+        every = [p for group in self.param_groups for p in group["params"]]
+        if sparse := [i for i, p in enumerate(every) if p.is_sparse]:
+            raise ValueError(f"Sparse params at indices {sparse}: SparseAdam requires dense parameter tensors")
+        if wide := [i for i, p in enumerate(every) if p.is_complex()]:
+            raise ValueError(f"Complex params at indices {wide}: SparseAdam does not support complex parameters")
 
     def update(self, group: dict[str, Any], params: list[Tensor]) -> None:
         if params:
             raise RuntimeError("SparseAdam does not support dense gradients, please consider Adam instead")
+
+    def sparse_update(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        beta1, beta2 = group["betas"]
+        for p in params:
+            state = self.state[p]
+            if not state:
+                state.update(step=0, exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
+            state["step"] += 1
+            rows = p._grad._array.summed()                 # type: ignore[union-attr]
+            if not rows.values.size:
+                continue
+            g, at = -rows.values if group["maximize"] else rows.values, rows.place()
+            m, v = state["exp_avg"]._array, state["exp_avg_sq"]._array
+            m[at] += (g - m[at]) * (1 - beta1)
+            v[at] += (g * g - v[at]) * (1 - beta2)
+            size = number(group["lr"]) * math.sqrt(1 - beta2 ** state["step"]) / (1 - beta1 ** state["step"])
+            p._array[at] -= size * (m[at] / (np.sqrt(v[at]) + group["eps"]))
+            p.bump()

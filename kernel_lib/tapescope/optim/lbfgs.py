@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.device import module_of
+from ..core.sparse import dense
 from ..core.state import set_grad
 from ..core.tensor import Tensor, wrap
 from .optimizer import Optimizer, non_negative, number
@@ -37,7 +38,7 @@ class LBFGS(Optimizer):
         self._params = self.param_groups[0]["params"]
 
     def _gradient(self) -> Any:
-        parts = [np.zeros_like(p._array).reshape(-1) if p._grad is None else p._grad._array.reshape(-1) for p in self._params]
+        parts = [np.zeros_like(p._array).reshape(-1) if p._grad is None else dense(p._grad._array).reshape(-1) for p in self._params]
         return module_of(parts[0]).concatenate(parts)
 
     def _move(self, t: float, d: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.hooks import RemovableHandle, add_hook
+from ..core.sparse import Rows
 from ..core.state import mode, rest, set_grad
 from ..core.tensor import Tensor, wrap
 from .work import Work
@@ -105,6 +106,11 @@ class Optimizer:
                 set_grad(False)
             for group in self.param_groups:
                 moved = [p for p in group["params"] if p._grad is not None]
+                for p in moved:
+                    if p._grad._array.__class__ is Rows:
+                        self.sparse_update(group, [q for q in moved if q._grad._array.__class__ is Rows])
+                        moved = [q for q in moved if q._grad._array.__class__ is not Rows]
+                        break
                 if group.get("differentiable"):
                     set_grad(True)
                     self.update_in_graph(group, moved)
@@ -118,6 +124,11 @@ class Optimizer:
     def update(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """Changes the parameters of one group; all have a gradient."""
         raise NotImplementedError
+
+    def sparse_update(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        """`update` of parameters whose gradients are sparse."""
+        name = type(self).__name__.removesuffix("W")
+        raise RuntimeError(f"{name} does not support sparse gradients" + (", please consider SparseAdam instead" if name == "Adam" else ""))
 
     def update_in_graph(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """`update` with Tensors, so that the new parameters can be differentiated by gradients, state and old parameters."""

@@ -106,3 +106,17 @@ class Adagrad(Optimizer):
                 s *= rate
                 w -= s
             p.bump()
+
+    def sparse_update(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        if group["weight_decay"]:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        for p in params:
+            state = self.state[p]
+            if not state:
+                state.update(step=counter(), sum=zeros_like(p))
+            rate = number(group["lr"]) / (1 + (count(state) - 1) * group["lr_decay"])
+            g = p._grad._array.summed()                    # type: ignore[union-attr]
+            v, at, total = -g.values if group["maximize"] else g.values, g.place(), state["sum"]._array
+            total[at] += v * v
+            p._array[at] -= rate * (v / (np.sqrt(total[at]) + group["eps"]))
+            p.bump()

@@ -52,6 +52,24 @@ class SGD(Optimizer):
                 w -= np.multiply(g, lr, s)
             p.bump()
 
+    def sparse_update(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        """Moves the rows that were read. A momentum has velocities for all rows, kept dense."""
+        if number(group["weight_decay"]):
+            raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
+        for p in params:
+            g = p._grad._array                             # type: ignore[union-attr]
+            g = -g if group["maximize"] else g
+            if group["momentum"]:
+                state, known = self.state[p], self.state[p].get("momentum_buffer")
+                v = state["momentum_buffer"] = zeros_like(p) if known is None else known
+                v._array *= group["momentum"]
+                (g if known is None else g * (1 - group["dampening"])).add_to(v._array)
+                step = v._array * group["momentum"] if group["nesterov"] else v._array
+                p._array -= number(group["lr"]) * step
+            if not group["momentum"] or group["nesterov"]:
+                (g * -number(group["lr"])).add_to(p._array)
+            p.bump()
+
     def update_in_graph(self, group: dict[str, Any], params: list[Tensor]) -> None:
         momentum, decay = group["momentum"], group["weight_decay"]
         for p in params:

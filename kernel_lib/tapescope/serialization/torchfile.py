@@ -300,6 +300,8 @@ class _Pickler:
             self._dense(t, t._req)
 
     def _dense(self, t: Tensor, requires_grad: bool) -> None:
+        if t.is_sparse:
+            raise NotImplementedError("sparse tensors are not stored: save what to_dense() makes of this one")
         self.name("torch._utils", "_rebuild_tensor_v2")
         self._args(t, requires_grad)
         self.out += b"R"

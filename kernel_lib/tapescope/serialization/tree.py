@@ -104,6 +104,8 @@ class Writer:
         return [[self.value(k), self.value(v)] for k, v in x.items()]
 
     def _tensor(self, t: Tensor) -> list[int]:
+        if t.is_sparse:
+            raise NotImplementedError("sparse tensors are not stored: save what to_dense() makes of this one")
         content = {"class": _NAMES[type(t)], "array": self.memory.add(t._array), "shape": list(t.shape), "dtype": t.dtype.name,
                    "requires_grad": t._req, "device": str(t.device)}
         if t.__dict__:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.sparse import dense
 from .frame import STATS
 from .graph import Graph
 from .log import ItemLog, RowLog
@@ -74,7 +75,7 @@ class Leaves:
             if paced:
                 self.leaves.append((p.ref, t._version))
             if level and not (together and p.packed):
-                self._gradient(p, t._grad._array)
+                self._gradient(p, dense(t._grad._array))
         if together and touched:
             if self.packs:
                 self._grads_together()
@@ -96,7 +97,7 @@ class Leaves:
         if not _finite(e):
             t = p.ref()
             if t is not None and t._grad is not None:
-                self.troubles.parameter("grad", p.name, t._grad._array)
+                self.troubles.parameter("grad", p.name, dense(t._grad._array))
 
     def _grads_together(self) -> None:
         """The squared norms of the gradients of every optimizer that this backward has reached."""
@@ -119,7 +120,7 @@ class Leaves:
             for p, ref in zip(pack.params, pack.refs, strict=True):
                 t = ref()
                 if t is not None and t._grad is not None:
-                    self._gradient(p, t._grad._array)
+                    self._gradient(p, dense(t._grad._array))
 
     def cleared(self) -> bool:
         """Whether the leaves of the newest backward have been updated, or their gradients taken away, since."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.sparse import dense
 from .frame import Column
 from .longs import Longs
 from .names import Param
@@ -115,7 +116,7 @@ class Pack:
         grads = [r()._grad for r in self.refs]                 # type: ignore[union-attr]
         self.grad_at = step
         self.all_have = True
-        arrays = [g._array if g is not None else None for g in grads]
+        arrays = [dense(g._array) if g is not None else None for g in grads]
         if any(a is None for a in arrays):
             self.all_have = False
             self.have = [a is not None for a in arrays]

@@ -27,6 +27,8 @@ def ours(value: Any, known: dict[int, Any] | None = None) -> Any:
     if isinstance(value, torch.nn.utils.rnn.PackedSequence):
         return ts.nn.utils.rnn.PackedSequence(*[ours(v, known) for v in value])
     if isinstance(value, torch.Tensor):
+        if value.is_sparse:
+            return ts.sparse_coo_tensor(ours(value._indices()), ours(value._values()), tuple(value.shape))
         if id(value) not in known:
             made = ts.tensor(value.detach().resolve_conj().numpy().copy())
             known[id(value)] = ts.nn.Parameter(made, value.requires_grad) if isinstance(value, torch.nn.Parameter) else made.requires_grad_(value.requires_grad)

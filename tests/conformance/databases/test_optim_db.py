@@ -14,7 +14,7 @@ import tapescope as ts
 common = pytest.importorskip("torch.testing._internal.common_optimizers", reason="PyTorch's optimizer database is not installed: no optimizer is compared with it")
 ENTRIES = {info.name: info for info in common.optim_db}
 PASSING = listed("optim_db.txt")
-OUT_OF_SCOPE = {"SparseAdam": "there are no sparse tensors, for whose gradients alone it exists"}
+SPARSE = [e for e in ENTRIES if ENTRIES[e].supports_sparse or ENTRIES[e].only_supports_sparse_grads]
 STEPS = 10
 
 
@@ -44,6 +44,9 @@ def walk(lib: Any, info: Any, options: dict[str, Any], dtype: str, groups: bool)
         optimizer.zero_grad()
         y = loss()
         y.backward()
+        if info.only_supports_sparse_grads:
+            for p in params:
+                p.grad = p.grad.to_sparse()
         return y
 
     for _ in range(STEPS):
@@ -99,7 +102,7 @@ def failures(info: Any, dtypes: tuple[str, ...] = ("f4", "f8")) -> list[str]:
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_optimizers_are_pytorchs(entry: str) -> None:
-    ratchet(entry, PASSING, OUT_OF_SCOPE, failures(ENTRIES[entry]), "optim_db.txt")
+    ratchet(entry, PASSING, {}, failures(ENTRIES[entry]), "optim_db.txt")
 
 
 @pytest.mark.parametrize("entry", [e for e in PASSING if ENTRIES[e].optim_error_inputs_func])
@@ -124,9 +127,60 @@ def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failures(ENTRIES["Adam"])
 
 
-def test_sparse_adam_refuses_dense_gradients_as_pytorch_does() -> None:
+def of_words(lib: Any, name: str, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Ten steps of a table of words whose gradient is sparse: words that come twice, one that is padding, many that never come."""
+    rng = np.random.default_rng(3)
+    table = lib.nn.Embedding(30, 4, padding_idx=2, sparse=True)
+    bags = lib.nn.EmbeddingBag(30, 4, mode="mean", sparse=True)
+    with lib.no_grad():
+        for m in (table, bags):
+            m.weight.copy_(lib.tensor(rng.standard_normal((30, 4)).astype("f4")))
+    params = [table.weight, bags.weight]
+    optimizer = getattr(lib.optim, name)(params, **options)
+    for _ in range(STEPS):
+        words, starts = lib.tensor(rng.integers(0, 9, 12)), lib.tensor([0, 3, 3])
+        target = lib.tensor(rng.standard_normal((12, 4)).astype("f4"))
+        optimizer.zero_grad()
+        (((table(words) - target) ** 2).mean() + (bags(words, starts) ** 2).sum()).backward()
+        table(words[:2]).sum().backward()                  # what is added to a sparse gradient leaves it sparse
+        assert all(p.grad.is_sparse for p in params)
+        optimizer.step()
+    return params, [p.grad.coalesce() for p in params]
+
+
+@pytest.mark.parametrize(("entry", "options"), [(e, o) for e in SPARSE for o in ({}, {"lr": 0.05, "maximize": True})] + [
+    ("SGD", {"lr": 0.1, "momentum": 0.9}), ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.2}), ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.3})])
+def test_sparse_gradients_are_pytorchs(entry: str, options: dict[str, Any]) -> None:
+    theirs, rows = quietly(of_words, torch, entry, options)
+    mine, own = of_words(ts, entry, options)
+    same("parameters", mine, theirs)
+    same("places", [g.indices() for g in own], [g.indices() for g in rows])
+    same("values", [g.values() for g in own], [g.values() for g in rows])
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e not in SPARSE and e != "LBFGS"])
+def test_who_cannot_work_with_sparse_gradients_says_so_in_pytorchs_words(entry: str) -> None:
+    said = []
     for lib in (ts, torch):
-        p = lib.nn.Parameter(lib.ones(2))
-        p.grad = lib.ones(2)
+        p = lib.nn.Parameter(lib.ones(3, 2))
+        p.grad = lib.ones(3, 2).to_sparse(1)
+        with pytest.raises(RuntimeError) as error:
+            quietly(getattr(lib.optim, entry)([p]).step)
+        said.append(str(error.value))
+    assert said[0] == said[1]
+
+
+def test_a_sparse_gradient_and_a_dense_one_may_meet() -> None:
+    """In one model, where SparseAdam refuses dense gradients; SGD, as PyTorch's, takes both; weight decay is refused."""
+    for lib in (ts, torch):
+        p, q = lib.nn.Parameter(lib.ones(2)), lib.nn.Parameter(lib.ones(3, 2))
+        p.grad, q.grad = lib.ones(2), lib.ones(3, 2).to_sparse(1)
         with pytest.raises(RuntimeError, match="SparseAdam does not support dense gradients, please consider Adam instead"):
             lib.optim.SparseAdam([p]).step()
+        with pytest.raises(RuntimeError, match=r"add\(sparse, dense\) is not supported"):
+            lib.optim.SGD([q], lr=0.1, weight_decay=0.1).step()
+        with pytest.raises(RuntimeError, match="weight_decay option is not compatible with sparse gradients"):
+            lib.optim.Adagrad([q], lr=0.1, weight_decay=0.1).step()
+        lib.optim.SGD([p, q], lr=0.5).step()
+        assert p.tolist() == [0.5, 0.5] and q.tolist() == [[0.5, 0.5]] * 3

@@ -8,6 +8,7 @@ from types import GeneratorType
 from typing import Any
 
 from ...core.device import module_of
+from ...core.sparse import Rows, refusal
 from ...core.state import mode
 from ...core.tensor import Tensor, wrap
 from ...ops.creation import tensor
@@ -32,6 +33,8 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
     norm_type = float(norm_type)
     if not arrays:
         return tensor(0.0)
+    if any(isinstance(a, Rows) for a in arrays):
+        raise refusal("linalg_vector_norm")
     xp = module_of(arrays[0])
     if norm_type == math.inf:
         total = xp.stack([abs(a).max() if a.size else xp.zeros((), a.dtype) for a in arrays]).max()
