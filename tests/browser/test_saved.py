@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import tapescope as ts
 from tapescope import nn
 from tapescope.utils.tensorboard import SummaryWriter
 
+from .lab import TOKEN, Lab
 from .test_page import open_page  # noqa: F401  (a fixture)
 from .test_panel import DRAWN
 
@@ -80,6 +83,47 @@ def test_a_converted_notebook_is_alive_without_kernel_and_network(open_page: Any
     if to == "tapescope":                                       # plain HTML names scripts of nbconvert's own, which are not there
         assert page.said == []
         assert [url for url in page.asked if not url.startswith(("file:", "blob:", "data:"))] == []
+
+
+def exported(lab: Lab, name: str, path: Path) -> Path:
+    """What JupyterLab's own menu gives for the notebook that is shown; a page of its own would open with it."""
+    page = lab.page
+    page.evaluate("window.opened = ''; window.open = url => { window.opened = url; return null; }")
+    page.locator(".lm-MenuBar-item", has_text="File").click()
+    page.locator(".lm-Menu-item", has_text="Save and Export Notebook As").click()
+    page.locator(".lm-Menu-item", has_text=re.compile(rf"^{name}$")).click()
+    if name == "HTML":                                           # what is sanitized has no pictures at all, whoever made them
+        page.get_by_label("Sanitize HTML output").uncheck()
+        page.get_by_role("button", name="Ok", exact=True).click()
+    url = lab.until(lambda: page.evaluate("window.opened"), what="the address of the export")
+    got = page.request.get(urllib.parse.urljoin(page.url, url), headers={"Authorization": f"token {TOKEN}"})
+    assert got.ok, got.text()
+    path.write_bytes(got.body())
+    return path
+
+
+def test_what_jupyterlabs_own_menu_exports(lab: Lab, notebook_of: Any, open_page: Any, tmp_path: Path, shots: Path) -> None:  # noqa: F811
+    """As HTML every view is its picture, as Tapescope it is alive; both without a network."""
+    lab.open(notebook_of(PROGRAM, "b.metrics()", "b.backward()", "b.graph()", "b.histograms()", "b"))
+    for cell in range(6):
+        lab.run(cell)
+    lab.save()
+    plain = open_page(exported(lab, "HTML", tmp_path / "plain.html"), width=1200, height=900)
+    outs = plain.locator(".jp-Cell .jp-OutputArea-output img")
+    until(plain, lambda: outs.count() == 5, "a picture a view")
+    seen = [img.evaluate("el => [el.naturalWidth, el.getBoundingClientRect().height, el.src.slice(0, 14)]") for img in outs.all()]
+    assert all(width >= 300 and height > 80 and begin == "data:image/svg" for width, height, begin in seen), seen
+    assert outs.first.evaluate("el => decodeURIComponent(el.src).includes('accuracy') || atob(el.src.split(',')[1]).includes('accuracy')")
+    outs.first.scroll_into_view_if_needed()
+    plain.screenshot(path=shots / "saved-lab-html.png", full_page=True)
+    page = open_page(exported(lab, "Tapescope", tmp_path / "live.html"), width=1200, height=900)
+    back = page.locator(".tapescope-view").nth(1)
+    back.scroll_into_view_if_needed()
+    until(page, lambda: "NllLossBackward0" in back.inner_text(), "the backward pass")
+    back.get_by_role("button", name="Step", exact=True).first.click()
+    until(page, lambda: "LogSoftmaxBackward0" in back.inner_text(), "its second node")
+    page.screenshot(path=shots / "saved-lab-live.png")
+    assert page.said == []
 
 
 def test_an_exported_page_has_pictures_words_sounds_and_the_values_of_ops(open_page: Any, tmp_path: Path, shots: Path) -> None:  # noqa: F811
