@@ -49,10 +49,10 @@ class Code:
         self.page.locator(".quick-input-widget input.input").fill(text, timeout=5000)
         self.page.keyboard.press("Enter")                    # a tooltip may lie over a row that the pointer is on
 
-    def open_run(self, run: str) -> Any:
+    def open_run(self, run: str, command: str = "Tapescope: Open Recording") -> Any:
         """Opens a recording by the palette; gives the page inside the panel."""
         for _ in range(3):                                   # the list closes when something else takes the focus
-            self.run("Tapescope: Open Recording")
+            self.run(command)
             try:
                 self.pick(f"runs/{run}")
                 break

@@ -53,6 +53,16 @@ def test_a_spanish_window_is_spanish(code_on: Callable[..., Code], folder: Path,
         code.page.locator(".quick-input-list .monaco-list-row", has_text="Cualquier excepción").wait_for()
         code.page.screenshot(path=shots / "vscode-spanish-breakpoint.png")
         code.page.keyboard.press("Escape")
+        code.run("View: Close All Editors")
+        frame = code.open_run("first", "Tapescope: Abrir grabación")
+        found = frame.locator(".ts-finding", has_text="log produjo").first                   # what a rule says in Python
+        found.wait_for()
+        assert "en vez de" in found.inner_text() and "todo finito" in found.inner_text() and found.get_by_label("Error").count() == 1
+        code.run("Problems: Focus on Problems View")
+        code.page.locator(".markers-panel .monaco-list-row", has_text="log produjo").first.wait_for()
+        code.page.screenshot(path=shots / "vscode-spanish-finding.png")
+        code.run("Tapescope: Continuar")
+        assert "ha terminado: ya no se puede cambiar nada en él" in code.notifications()
         code.open_file(notebook)
         code.inside(".ts-view:has-text('4 llamadas a módulos')")
         code.page.screenshot(path=shots / "vscode-spanish-notebook.png")

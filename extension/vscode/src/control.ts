@@ -1,8 +1,10 @@
 /** What the extension host itself asks of a stream, beside the page: findings for Problems, and commands of the palette. A client of its own on the same pipe. */
 
+import { problemOf, say } from '@tapescope/widgets/chrome/words';
+import type { Said } from '@tapescope/widgets';
 import type { Message, Parcel } from './framing';
 
-export interface Finding { id: string; rule: string; severity: string; title: string; cause: string; fix: string; source: [string, number, string] | null }
+export interface Finding { id: string; rule: string; severity: string; title: string; cause: string; fix: string; source: [string, number, string] | null; said?: Partial<Record<'title' | 'cause' | 'fix', Said>> }
 /** How the process that records stands: not to be controlled from here, running, or paused. */
 export type Standing = 'none' | 'running' | 'paused';
 
@@ -38,7 +40,7 @@ export class Control {
       this.standing = message.state === 'paused' ? 'paused' : message.state === 'running' ? 'running' : 'none';
       this.recording = String(message.recording ?? '');
       // One that ends by itself is no news; one that waited for us has died.
-      this.changed('standing', paused && this.standing === 'none' ? String(message.reason ?? '') : undefined);
+      this.changed('standing', paused && this.standing === 'none' ? say(message.said ?? message.reason ?? '') : undefined);
       return true;
     }
     if (!String(message.request ?? '').startsWith('host-')) return false;
@@ -50,7 +52,7 @@ export class Control {
       const waiting = this.pending.get(message.request);
       this.pending.delete(message.request);
       if (message.ok) waiting?.resolve(message.result);
-      else waiting?.reject(new Error(String(message.error)));
+      else waiting?.reject(new Error(problemOf({ message: String(message.error), said: message.said })));
     }
     return true;
   }

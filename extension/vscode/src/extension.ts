@@ -1,15 +1,19 @@
 import { basename, dirname } from 'node:path';
 import { commands, type ExtensionContext, QuickPickItemKind, type QuickPickItem, type Uri, type WebviewPanel, window, workspace } from 'vscode';
+import { speak } from '@tapescope/widgets/chrome/words';
+import { kernel } from '@tapescope/widgets/words/es_kernel';
+import { rules } from '@tapescope/widgets/words/es_rules';
 import { askWhere, askWhich, type Breakpoint } from './breakpoints';
 import { Panel, TYPE } from './panel';
 import { Problems } from './problems';
 import { Runs } from './runs';
 import { cursor } from './source';
-import { say } from './words';
+import { say, spanish } from './words';
 
 const LEVELS = ['none', 'health', 'stats', 'histogram', 'full'];
 
 export function activate(context: ExtensionContext): void {
+  if (spanish()) speak('es', { ...kernel, ...rules });      // what comes from Python
   const problems = new Problems(), runs = new Runs();
   runs.seenIn(window.createTreeView('tapescope.runs', { treeDataProvider: runs }));
   const open = (path: string) => Panel.open(context, path, problems);

@@ -1,4 +1,5 @@
 import { CodeAction, CodeActionKind, type CodeActionProvider, Diagnostic, DiagnosticSeverity, type Disposable, languages, Range, type TextDocument, type Uri, workspace } from 'vscode';
+import { wordsOf } from '@tapescope/widgets/chrome/words';
 import type { Finding } from './control';
 import { cellOf, locate } from './source';
 import { say } from './words';
@@ -26,7 +27,7 @@ export class Problems implements CodeActionProvider, Disposable {
         const [file, line, cell] = finding.source;
         const uri = cell ? cellOf(cell)?.document.uri : await locate(file);
         if (!uri) continue;
-        const diagnostic = new Diagnostic(new Range(Math.max(0, line - 1), 0, Math.max(0, line - 1), 1000), [`${finding.title}: ${finding.cause}`, finding.fix].filter(Boolean).join('\n'), SEVERITY[finding.severity] ?? DiagnosticSeverity.Information);
+        const diagnostic = new Diagnostic(new Range(Math.max(0, line - 1), 0, Math.max(0, line - 1), 1000), [`${wordsOf(finding, 'title')}: ${wordsOf(finding, 'cause')}`, wordsOf(finding, 'fix')].filter(Boolean).join('\n'), SEVERITY[finding.severity] ?? DiagnosticSeverity.Information);
         diagnostic.source = 'Tapescope';
         diagnostic.code = finding.rule;
         known.set(keyOf(uri, diagnostic), { path: from, finding });
@@ -40,7 +41,7 @@ export class Problems implements CodeActionProvider, Disposable {
     const gone: Uri[] = [];
     this.collection.forEach(uri => { if (!found.has(uri.toString())) gone.push(uri); });
     for (const uri of gone) this.collection.delete(uri);
-    for (const { uri, list } of found.values()) if (wordsOf(list) !== wordsOf(this.collection.get(uri) ?? [])) this.collection.set(uri, list);
+    for (const { uri, list } of found.values()) if (told(list) !== told(this.collection.get(uri) ?? [])) this.collection.set(uri, list);
   }
 
   provideCodeActions(document: TextDocument, _: Range, context: { diagnostics: readonly Diagnostic[] }): CodeAction[] {
@@ -61,4 +62,4 @@ export class Problems implements CodeActionProvider, Disposable {
 }
 
 const keyOf = (uri: Uri, d: Diagnostic) => `${uri.toString()}\n${d.range.start.line}\n${d.message.replace(/\d[\d.e+-]*/g, '#')}`;
-const wordsOf = (list: readonly Diagnostic[]) => list.map(d => `${d.range.start.line} ${d.severity} ${d.message}`).join('\n');
+const told = (list: readonly Diagnostic[]) => list.map(d => `${d.range.start.line} ${d.severity} ${d.message}`).join('\n');

@@ -16,7 +16,7 @@ class Said(str):
 
 
 def say(pattern: str, *given: Any) -> Said:
-    """`say("ran to {0}", name)`. What is given may be said itself; numbers come as they shall be read."""
+    """`say("ran to {0} {1}", kind, name)`. What is given may be said itself; numbers come as they shall be read."""
     made = Said(re.sub(r"\{(\d)\}", lambda m: str(given[int(m[1])]), pattern) if given else pattern)
     made.pattern, made.given = pattern, given
     return made
@@ -25,6 +25,16 @@ def say(pattern: str, *given: Any) -> Said:
 def told(text: Any) -> Any:
     """As the wire has it: `[pattern, given ...]` of what was said, else the text itself."""
     return [text.pattern, *map(told, text.given)] if isinstance(text, Said) else text if isinstance(text, (int, float)) else str(text)
+
+
+def heard(text: Any) -> Any:
+    """What `told` made, as it was: read from a file, say."""
+    return say(str(text[0]), *map(heard, text[1:])) if isinstance(text, list) and text else text
+
+
+def telling(**texts: Any) -> dict[str, Any]:
+    """Texts as JSON, and under `said` those that were said, as the wire has them."""
+    return {**{name: str(text) if isinstance(text, str) else text for name, text in texts.items()}, "said": {name: told(text) for name, text in texts.items() if isinstance(text, Said)}}
 
 
 def told_of(error: BaseException) -> Any:

@@ -6,7 +6,10 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..core.say import heard, telling
+
 SEVERITIES = ("error", "warning", "info")
+WORDS = ("title", "cause", "fix", "value", "threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ class Finding:
     parameter: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """As the wire carries it: JSON only, numbers that are none as text."""
-        found = asdict(self)
+        """As the wire carries it: JSON only, numbers that are none as text; under `said` the sentences that a page may say in another language."""
+        found = asdict(self) | telling(**{name: getattr(self, name) for name in WORDS})
         for name in ("value", "threshold"):
             v = found[name]
             if isinstance(v, float) and not math.isfinite(v):
@@ -45,6 +48,9 @@ class Finding:
         if known.get("source") is not None:
             file, line, cell = known["source"]
             known["source"] = (str(file), int(line), str(cell))
+        for name, text in (found.get("said") or {}).items():
+            if name in WORDS and str(heard(text)) == known.get(name):
+                known[name] = heard(text)
         return cls(**{"rule": "", "severity": "info", "title": "", "cause": "", "fix": "", "id": "", **known})
 
     def __repr__(self) -> str:

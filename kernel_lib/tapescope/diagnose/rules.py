@@ -6,10 +6,12 @@ Thresholds are wide: a healthy run must stay silent.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import reduce
 from statistics import median
 from typing import Any
 
+from ..core.say import say
 from ..tape import Graph, Tape
 from .finding import Finding
 
@@ -35,13 +37,17 @@ def place(tape: Tape, graph: int, op: int) -> dict[str, Any]:
     return found
 
 
-def where(tape: Tape, graph: int, op: int) -> str:
-    """' in encoder.0', or nothing."""
+def within(tape: Tape, graph: int, op: int, what: str) -> str:
+    """'what in encoder.0', or what alone."""
     g = tape.graphs.get(graph)
     if g is None or not 0 <= op < len(g.op_name) or g.op_module[op] < 0:
-        return ""
+        return what
     path = tape.strings[g.mod_path[g.op_module[op]]]
-    return f" in {path}" if path else ""
+    return say("{0} in {1}", what, path) if path else what
+
+
+def joined(pattern: str, parts: Iterable[str]) -> str:
+    return reduce(lambda a, b: say(pattern, a, b), parts)
 
 
 def non_finite(tape: Tape, state: Any) -> Iterator[Finding]:
@@ -51,9 +57,9 @@ def non_finite(tape: Tape, state: Any) -> Iterator[Finding]:
     clean = [t for t in origins if not any(f.get("nan") or f.get("inf") for f in t.operands)]
     origins = clean or origins[:1]                             # a NaN made of an infinity is a consequence
     for t in origins[:3]:
-        facts = "; ".join(_operand(f) for f in t.operands) or "its operands were finite"
-        yield Finding("non-finite", "error", f"{t.name} made {_count(t)}{where(tape, t.graph, t.row)}", f"{t.name} of {facts}", _advice(t.name),
-                      f"non-finite/{t.graph}/{t.row}", value=_count(t), threshold="all finite", step=t.step, **place(tape, t.graph, t.row))
+        facts = joined("{0}; {1}", map(_operand, t.operands)) if t.operands else say("its operands were finite")
+        yield Finding("non-finite", "error", within(tape, t.graph, t.row, say("{0} made {1}", t.name, _count(t))), say("{0} of {1}", t.name, facts), _advice(t.name),
+                      f"non-finite/{t.graph}/{t.row}", value=_count(t), threshold=say("all finite"), step=t.step, **place(tape, t.graph, t.row))
     if origins:
         return
     seen = sorted((t for t in troubles if t.what in ("node", "grad", "weight", "loss")), key=lambda t: t.step)
@@ -63,33 +69,34 @@ def non_finite(tape: Tape, state: Any) -> Iterator[Finding]:
         if t.what == "node" and g is not None and 0 <= t.row < len(g.node_op):
             spot = place(tape, t.graph, g.node_op[t.row])
             spot["node"] = t.row
-        what = {"node": f"the gradient at {t.name}", "grad": f"the gradient of {t.name}", "weight": f"the parameter {t.name}", "loss": "the loss"}[t.what]
-        yield Finding("non-finite", "error", f"{what} holds {_count(t)}", "every forward value was finite: the backward pass made it",
-                      "look at the node in the backward view; a derivative like that of sqrt at 0 is infinite",
-                      f"non-finite/{t.what}/{t.name}", value=_count(t), threshold="all finite", step=t.step,
+        what = {"node": say("the gradient at {0}", t.name), "grad": say("the gradient of {0}", t.name), "weight": say("the parameter {0}", t.name), "loss": say("the loss")}[t.what]
+        yield Finding("non-finite", "error", say("{0} holds {1}", what, _count(t)), say("every forward value was finite: the backward pass made it"),
+                      say("look at the node in the backward view; a derivative like that of sqrt at 0 is infinite"),
+                      f"non-finite/{t.what}/{t.name}", value=_count(t), threshold=say("all finite"), step=t.step,
                       parameter=t.name if t.what in ("grad", "weight") else None, **spot)
 
 
 def _count(t: Any) -> str:
     parts = [f"{t.nan} nan"] * (t.nan > 0) + [f"{t.inf} inf"] * (t.inf > 0)
-    return (" and ".join(parts) or "non-finite values") + f" of {t.size}"
+    return say("{0} of {1}", joined("{0} and {1}", parts) if parts else say("non-finite values"), t.size)
 
 
 def _operand(f: dict[str, Any]) -> str:
     text = f.get("shape", "")
     shape = "×".join(map(str, text)) if isinstance(text, (list, tuple)) else str(text)
     low, high = f.get("min"), f.get("max")
-    span = f" in [{low:.4g}, {high:.4g}]" if isinstance(low, (int, float)) and isinstance(high, (int, float)) else ""
     bad = "".join(f", {f[k]} {k}" for k in ("nan", "inf") if f.get(k))
-    return f"[{shape}]{span}{bad}"
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)):
+        return say("{0} in {1}", f"[{shape}]", f"[{low:.4g}, {high:.4g}]{bad}")
+    return f"[{shape}]{bad}"
 
 
-_ADVICE = {"log": "clamp its operand away from 0, or use log_softmax / logsigmoid", "div": "add a small eps to the divisor",
-           "sqrt": "add a small eps under the root", "exp": "subtract the maximum first, or lower the learning rate", "pow": "keep the base positive"}
+_ADVICE = {"log": say("clamp its operand away from 0, or use log_softmax / logsigmoid"), "div": say("add a small eps to the divisor"),
+           "sqrt": say("add a small eps under the root"), "exp": say("subtract the maximum first, or lower the learning rate"), "pow": say("keep the base positive")}
 
 
 def _advice(op: str) -> str:
-    return _ADVICE.get(op, "look at its operands; a smaller learning rate or gradient clipping often helps")
+    return _ADVICE.get(op, say("look at its operands; a smaller learning rate or gradient clipping often helps"))
 
 
 def no_gradient(tape: Tape, state: Any) -> Iterator[Finding]:
@@ -104,7 +111,7 @@ def no_gradient(tape: Tape, state: Any) -> Iterator[Finding]:
             missing.append(p)
     for p in missing[:8]:
         cause, spot = _cut(tape, p)
-        yield Finding("no-gradient", "warning", f"{p.name} gets no gradient", cause, "use it on the way to the loss, or freeze it by requires_grad_(False)",
+        yield Finding("no-gradient", "warning", say("{0} gets no gradient", p.name), cause, say("use it on the way to the loss, or freeze it by requires_grad_(False)"),
                       f"no-gradient/{p.name}", value=0.0, threshold="> 0", step=max(tape.step_number - 1, 0), parameter=p.name, **spot)
 
 
@@ -119,14 +126,14 @@ def _cut(tape: Tape, p: Any) -> tuple[str, dict[str, Any]]:
         spot = place(tape, g.number, row)
         name = g_text(tape, g, row)
         if g.op_node[row] < 0:
-            why = "under no_grad()" if g.op_flags[row] & 4 else "which has no derivative"
-            return f"its path ends at {name}, {why}", spot
-        return f"it is used by {seen} op{'s' * (seen != 1)}, the last of them {name}; what that made does not reach the loss (detach(), .data, numpy(), or simply not used)", spot
-    return "no op of the forward pass used it", {}
+            return say("its path ends at {0}, under no_grad()" if g.op_flags[row] & 4 else "its path ends at {0}, which has no derivative", name), spot
+        rest = say("what that made does not reach the loss (detach(), .data, numpy(), or simply not used)")
+        return say("{0}; {1}", say("it is used by {0} op, {1}" if seen == 1 else "it is used by {0} ops, the last of them {1}", seen, name), rest), spot
+    return say("no op of the forward pass used it"), {}
 
 
 def g_text(tape: Tape, g: Graph, row: int) -> str:
-    return tape.strings[g.op_name[row]] + where(tape, g.number, row)
+    return within(tape, g.number, row, tape.strings[g.op_name[row]])
 
 
 def _follow(g: Graph, src: int) -> tuple[int, int]:
@@ -155,16 +162,16 @@ def vanishing(tape: Tape, state: Any) -> Iterator[Finding]:
             if b[s] > 0 and math.isfinite(a[s]) and math.isfinite(b[s]):
                 ratios.append((a[s] / math.sqrt(first.numel)) / (b[s] / math.sqrt(last.numel)))
         if len(ratios) >= PERSISTENT and max(ratios) < VANISHING:
-            yield Finding("vanishing-gradient", "warning", f"the gradient fades on its way to {first.name}",
-                          f"per element it is {ratios[-1]:.2g} times that of {last.name}, {PERSISTENT} steps in a row",
-                          "use relu or gelu instead of saturating activations, normalisation, residual connections, or a better initialisation",
+            yield Finding("vanishing-gradient", "warning", say("the gradient fades on its way to {0}", first.name),
+                          say("per element it is {0} times that of {1}, {2} steps in a row", f"{ratios[-1]:.2g}", last.name, PERSISTENT),
+                          say("use relu or gelu instead of saturating activations, normalisation, residual connections, or a better initialisation"),
                           f"vanishing-gradient/{first.name}", value=ratios[-1], threshold=VANISHING, step=state.step, parameter=first.name, **_of_param(tape, first))
             return
     total = list(state.total.items())[-PERSISTENT:]
     loss = state.loss
     if len(total) >= PERSISTENT and max(v for _, v in total) < TINY and loss is not None and loss > 1e-3:
-        yield Finding("vanishing-gradient", "warning", "the whole gradient is almost zero", f"its norm is {total[-1][1]:.2g} while the loss is {loss:.3g}",
-                      "check activations for saturation and the loss for a constant", "vanishing-gradient/all", value=total[-1][1], threshold=TINY, step=total[-1][0])
+        yield Finding("vanishing-gradient", "warning", say("the whole gradient is almost zero"), say("its norm is {0} while the loss is {1}", f"{total[-1][1]:.2g}", f"{loss:.3g}"),
+                      say("check activations for saturation and the loss for a constant"), "vanishing-gradient/all", value=total[-1][1], threshold=TINY, step=total[-1][0])
 
 
 def exploding(tape: Tape, state: Any) -> Iterator[Finding]:
@@ -179,9 +186,10 @@ def exploding(tape: Tape, state: Any) -> Iterator[Finding]:
         if not math.isfinite(v) or not (sudden or v > HUGE):
             continue
         worst = max(((p, n.get(step, 0.0)) for p, n in _layers(tape, state)), key=lambda pn: pn[1] if math.isfinite(pn[1]) else 0, default=None)
-        cause = f"its norm is {v:.3g}" + (f", {v / usual:.2g} times the usual {usual:.3g}" if usual else "") + (
-            f"; the largest part is that of {worst[0].name} ({worst[1]:.3g})" if worst is not None else "")
-        yield Finding("exploding-gradient", "error", "the gradient explodes", cause, "lower the learning rate, clip by nn.utils.clip_grad_norm_, or normalise the inputs",
+        cause = say("its norm is {0}, {1} times the usual {2}", f"{v:.3g}", f"{v / usual:.2g}", f"{usual:.3g}") if usual else say("its norm is {0}", f"{v:.3g}")
+        if worst is not None:
+            cause = say("{0}; {1}", cause, say("the largest part is that of {0} ({1})", worst[0].name, f"{worst[1]:.3g}"))
+        yield Finding("exploding-gradient", "error", say("the gradient explodes"), cause, say("lower the learning rate, clip by nn.utils.clip_grad_norm_, or normalise the inputs"),
                       "exploding-gradient", value=v, threshold=EXPLODING * usual if sudden and usual else HUGE, step=step,
                       parameter=worst[0].name if worst is not None else None, **(_of_param(tape, worst[0]) if worst is not None else {}))
         return
@@ -196,10 +204,10 @@ def dead_relu(tape: Tape, state: Any) -> Iterator[Finding]:
         if share <= DEAD:
             continue
         first, last, _, units, samples = unit.history[-1]
-        name = unit.name or "a relu"
-        yield Finding("dead-relu", "error" if share >= 0.999 else "warning", f"{share:.0%} of the units of {name} are dead",
-                      f"{round(share * units)} of {units} units gave 0 for all {samples} samples of steps {first} to {last}",
-                      "lower the learning rate, use leaky_relu, or check for large negative biases", f"dead-relu/{unit.graph}/{unit.row}/{unit.name}",
+        name = unit.name or say("a relu")
+        yield Finding("dead-relu", "error" if share >= 0.999 else "warning", say("{0} of the units of {1} are dead", f"{share:.0%}", name),
+                      say("{0} of {1} units gave 0 for all {2} samples of steps {3} to {4}", round(share * units), units, samples, first, last),
+                      say("lower the learning rate, use leaky_relu, or check for large negative biases"), f"dead-relu/{unit.graph}/{unit.row}/{unit.name}",
                       value=share, threshold=DEAD, step=last, **place(tape, unit.graph, unit.row))
 
 

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..core.say import say, told
 from ..debugger.pause import settings
 from ..tape import Tape
 from ..tape.store.disk import held
@@ -110,7 +111,7 @@ class Control:
         """Goes on, for so many steps; one that is on its way to where it waits does not wait there. Raises RuntimeError when it runs."""
         with self._turn:
             if self._left is None:
-                raise RuntimeError(f"{self.tape.name} is not paused between two steps")
+                raise RuntimeError(say("{0} is not paused between two steps", self.tape.name))
             self._left = steps
         return {"step": self.tape.step_number}
 
@@ -181,7 +182,7 @@ class Control:
                 message["recording"] = self.tape.id
             why = refused(message)
             if why:
-                client.send({"type": "reply", "request": message.get("request"), "ok": False, "error": why})
+                client.send({"type": "reply", "request": message.get("request"), "ok": False, "error": str(why), "said": told(why)})
             else:
                 client.receive(message)
 
@@ -218,14 +219,14 @@ def refused(message: Any) -> str:
     if kind in ("unsubscribe", "cancel", "ack") or (kind in ("subscribe", "query") and message.get("kind") == "debug"):
         return ""
     if kind == "command":
-        return "" if message.get("verb") in SAFE else f"{message.get('verb')} is not accepted from outside the process that records; type it there"
-    return f"{kind!r} is not accepted from outside the process that records"
+        return "" if message.get("verb") in SAFE else say("{0} is not accepted from outside the process that records; type it there", message.get("verb"))
+    return say("{0} is not accepted from outside the process that records", repr(kind))
 
 
 def _of(tape: Tape | None) -> Control:
     found = _controls.get(tape.id) if tape is not None else None
     if found is None:
-        raise RuntimeError("this recording is not controlled from outside: start it with ts.record(path, control=True)")
+        raise RuntimeError(say("this recording is not controlled from outside: start it with ts.record(path, control=True)"))
     return found
 
 

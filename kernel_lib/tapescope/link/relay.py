@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..core.say import say, told, told_of
 from ..tape import Tape, registry
 from ..tape.store.disk import being_written, lock
 from .control import FOLDER, LOCK, LOOK, SESSION, THERE
@@ -50,14 +51,14 @@ class Relay:
             return
         name = self.tape.name
         if not being_written(self.path):
-            raise Refused(f"the process that recorded {name} has ended: nothing of it can be changed any more")
+            raise Refused(say("the process that recorded {0} has ended: nothing of it can be changed any more", name))
         if not self.tape.capabilities.get("can_control") or not (self.path / FOLDER).is_dir():
-            raise Refused(f"the process that records {name} is not controlled from outside: start it with ts.record(path, control=True)")
+            raise Refused(say("the process that records {0} is not controlled from outside: start it with ts.record(path, control=True)", name))
         handle, until = os.open(self.path / FOLDER / LOCK, os.O_RDWR | os.O_CREAT, 0o600), time.monotonic() + PATIENCE
         while not lock(handle):
             if time.monotonic() > until:
                 os.close(handle)
-                raise Refused(f"{name} is controlled by another window or program already; close its panel there first")
+                raise Refused(say("{0} is controlled by another window or program already; close its panel there first", name))
             time.sleep(0.02)
         session = uuid.uuid4().hex
         base = self.path / FOLDER
@@ -96,7 +97,7 @@ class Relay:
                     break
         if pipe is not None:
             pipe.close()
-        self.close(f"the process that records {self.tape.name} has ended")
+        self.close(say("the process that records {0} has ended", self.tape.name))
 
     def _hear(self, new: bytes) -> None:
         pipe = io.BytesIO(self._rest + new)
@@ -128,8 +129,8 @@ class Relay:
         waiting, self.requests = self.requests, {}
         for request, kind in waiting.items():
             if kind == "command":
-                self.send({"type": "reply", "request": request, "ok": False, "error": reason}, [])
-        self.send({"type": "control", "recording": self.tape.id, "state": "none", "reason": reason}, [])
+                self.send({"type": "reply", "request": request, "ok": False, "error": str(reason), "said": told(reason)}, [])
+        self.send({"type": "control", "recording": self.tape.id, "state": "none", "reason": str(reason), "said": told(reason)}, [])
 
 
 class Relays:
@@ -156,9 +157,10 @@ class Relays:
         except Refused as e:
             if kind != "command":
                 return False                                   # the tape answers what it can
-            self._send({"type": "reply", "request": message.get("request"), "ok": False, "error": str(e)}, [])
+            self._send({"type": "reply", "request": message.get("request"), "ok": False, "error": str(e), "said": told_of(e)}, [])
         except OSError as e:
-            self._send({"type": "reply", "request": message.get("request"), "ok": False, "error": f"{found.tape.name} cannot be reached: {e}"}, [])
+            reason = say("{0} cannot be reached: {1}", found.tape.name, e)
+            self._send({"type": "reply", "request": message.get("request"), "ok": False, "error": str(reason), "said": told(reason)}, [])
         return True
 
     def _whose(self, message: dict[str, Any]) -> Relay | None:
@@ -179,4 +181,4 @@ class Relays:
 
     def close(self) -> None:
         for relay in self._all.values():
-            relay.close("the panel was closed")
+            relay.close(say("the panel was closed"))

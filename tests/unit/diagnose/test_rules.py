@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +131,27 @@ def test_muted_findings_stay_away() -> None:
     frames, cursor = diagnose.frames(tape, None)
     assert frames[0].meta == {"findings": []}
     assert diagnose.frames(tape, cursor)[0] == []
+
+
+def test_a_finding_tells_its_patterns_in_memory_and_from_disk(tmp_path: Path) -> None:
+    with ts.record(tmp_path / "run") as tape:
+        for _ in range(3):
+            x = ts.ones(3, requires_grad=True)
+            ((x - x).log()).sum().backward()
+            tape.step()
+    made = tape.findings()[0]
+    sent = made.as_dict()
+    assert sent["said"]["title"] == ["{0} made {1}", "log", ["{0} of {1}", "3 inf", 3]]
+    assert sent["said"]["cause"] == ["{0} of {1}", "log", ["{0} in {1}", "[3]", "[0, 0]"]]
+    assert sent["title"] == "log made 3 inf of 3" and sent["threshold"] == "all finite"
+    assert all(type(sent[name]) is str for name in ("title", "cause", "fix", "value", "threshold"))
+    kept = ts.load_tape(tmp_path / "run").findings()[0]
+    assert kept == made and kept.as_dict() == sent
+    assert kept.from_dict({**sent, "title": "of a later version"}).as_dict()["said"].keys() == sent["said"].keys() - {"title"}      # text and pattern belong together
+
+
+def test_a_finding_without_patterns_is_read() -> None:
+    from tapescope.diagnose import Finding
+
+    old = Finding.from_dict({"rule": "non-finite", "severity": "error", "title": "log made 1 nan of 3", "cause": "", "fix": "", "id": "a"})
+    assert old.as_dict()["said"] == {} and old.title == "log made 1 nan of 3"

@@ -146,7 +146,8 @@ def library(request: pytest.FixtureRequest) -> str:
 def test_a_loop_is_paused_stepped_and_continued(program: Any, pipe: Any, library: str) -> None:
     running, path = program(library=library)
     editor = pipe(path)
-    assert editor.command("control.step") == {"type": "reply", "request": "c1", "ok": False, "error": "run is not paused between two steps", "recording": "r1"}
+    assert editor.command("control.step") == {"type": "reply", "request": "c1", "ok": False, "error": "run is not paused between two steps",
+                                               "said": ["{0} is not paused between two steps", "run"], "recording": "r1"}
     assert editor.command("control.pause")["ok"]
     paused = editor.standing("paused")
     assert not running.moves()

@@ -1,8 +1,9 @@
 /** Words of the interface. The English text is its own key; another language is a table from it, put in place once a page. */
 
-import type { Said } from '../store/types';
+import type { Finding, Said } from '../store/types';
 
 const KEY = Symbol.for('tapescope.words.1');
+type Words = keyof NonNullable<Finding['said']>;
 type Table = Record<string, string>;
 const page = globalThis as { [KEY]?: { language: string; table: Table; listeners: Set<() => void> } };
 
@@ -14,6 +15,11 @@ export function t(text: string, ...given: (string | number)[]): string {
 
 /** A sentence of the kernel's. */
 export const say = (said: Said): string => (typeof said === 'object' ? t(String(said[0]), ...said.slice(1).map(say)) : String(said));
+/** Words of a finding. */
+export function wordsOf<F extends Pick<Finding, 'said'>, K extends keyof F & Words>(f: F, of: K): F[K] {
+  const said = f.said?.[of];
+  return said === undefined ? f[of] : say(said) as F[K];
+}
 /** Why something was refused. */
 export const problemOf = (error: unknown) => { const { said, message } = error as Error & { said?: Said }; return said ? say(said) : message; };
 

@@ -84,6 +84,8 @@ export interface Finding {
   id: string; rule: string; severity: 'info' | 'warning' | 'error'; title: string; cause: string; fix: string;
   value: number | string | null; threshold: number | string | null; source: [string, number, string] | null;
   graph: number | null; node: number | null; op: number | null; step: number | null; parameter: string | null;
+  /** What of it can be said in another language. */
+  said?: Partial<Record<'title' | 'cause' | 'fix' | 'value' | 'threshold', Said>>;
 }
 
 export interface TensorSummary {

@@ -1,8 +1,9 @@
 import { kernel } from './es_kernel';
+import { rules } from './es_rules';
 
 /** Spanish: what the interface says, by its English text. `{0}`, `{1}` stay where they are needed. */
 export const es: Record<string, string> = {
-  ...kernel,
+  ...kernel, ...rules,
   // Everywhere
   'No connection to the kernel': 'Sin conexión con el kernel', 'Nothing recorded yet': 'Aún no se ha grabado nada', 'Record a training loop, and it appears here while it runs.': 'Grabe un bucle de entrenamiento y aparecerá aquí mientras se ejecuta.',
   'Connecting to the kernel': 'Conectando con el kernel', 'View': 'Vista', 'Step': 'Paso', 'step {0}': 'paso {0}', 'epoch {0}': 'época {0}', 'Help': 'Ayuda', 'Loading…': 'Cargando…', '{0} begins': '{0} empieza', '{0} of step {1}': '{0} del paso {1}', '{0}: {1} of {2}': '{0}: {1} de {2}', '{0} of {1} rows': '{0} de {1} filas', 'Progress': 'Progreso', 'Projection': 'Proyección', 'Halt': 'Detener', 'Go on': 'Seguir', 'This part could not be loaded': 'Esta parte no se pudo cargar', 'This part could not be loaded: {0}': 'Esta parte no se pudo cargar: {0}', 'Close help': 'Cerrar la ayuda', 'All': 'Todo', 'Size': 'Tamaño',
@@ -20,7 +21,7 @@ export const es: Record<string, string> = {
   'Time spent on recording, as a share of the step': 'Tiempo dedicado a grabar, como parte del paso', 'live': 'en vivo', 'paused': 'en pausa', 'replay': 'repetición', 'stopped': 'detenido', 'ready': 'listo', 'connecting': 'conectando', 'no connection': 'sin conexión',
   'step': 'paso', 'of {0}': 'de {0}', '{0} steps/s': '{0} pasos/s', 'node': 'nodo', '{0} nodes': '{0} nodos', 'overhead': 'sobrecoste', 'dropped': 'descartado',
   // Findings
-  'paused after step {0}': 'en pausa tras el paso {0}', 'Nothing wrong so far': 'Nada anormal por ahora', 'Steps watched: {0}. Values stay finite, and gradients reach every parameter.': 'Pasos observados: {0}. Los valores siguen finitos y los gradientes llegan a todos los parámetros.', 'Rules run after each step.': 'Las reglas se aplican después de cada paso.', 'Pause the backward pass when this happens again': 'Detener la retropropagación cuando vuelva a ocurrir', 'Do not show this finding again': 'No mostrar más este hallazgo', 'Show me': 'Muéstrame', 'Mute': 'Silenciar', 'Break here next time': 'Parar aquí la próxima vez',
+  'paused after step {0}': 'en pausa tras el paso {0}', 'Nothing wrong so far': 'Nada anormal por ahora', 'Steps watched: {0}. Values stay finite, and gradients reach every parameter.': 'Pasos observados: {0}. Los valores siguen finitos y los gradientes llegan a todos los parámetros.', 'Rules run after each step.': 'Las reglas se aplican después de cada paso.', 'Pause the backward pass when this happens again': 'Detener la retropropagación cuando vuelva a ocurrir', 'Do not show this finding again': 'No mostrar más este hallazgo', 'Error': 'Error', 'Warning': 'Advertencia', 'Note': 'Nota', 'threshold {0}': 'umbral {0}', 'below': 'por debajo de', 'above': 'por encima de', 'instead of': 'en vez de', 'Show me': 'Muéstrame', 'Mute': 'Silenciar', 'Break here next time': 'Parar aquí la próxima vez',
   // Graph
   'No graph yet': 'Aún no hay grafo', 'The graph': 'El grafo', 'No overlay': 'Sin capa', 'Time': 'Tiempo', 'Gradient norm': 'Norma del gradiente', 'nan and inf': 'nan e inf', 'Activation std': 'Desviación de la activación', 'Zero share': 'Proporción de ceros',
   'Update / weight': 'Actualización / peso', 'Changes': 'Cambios', 'There is no other structure to compare with': 'No hay otra estructura con la que comparar', 'The same ops as before': 'Las mismas operaciones que antes', '{0} new': '{0} nuevas', '{0} gone': '{0} desaparecidas',

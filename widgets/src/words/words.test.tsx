@@ -10,7 +10,7 @@ import { es } from './es';
 const files = import.meta.glob(['../**/*.ts', '../**/*.tsx', '../../../extension/jupyterlab/src/*.ts', '../../../extension/vscode/src/page/*.ts', '!../**/*.test.*', '!../testing/**', '!../words/**', '!../generated/**'], { query: '?raw', import: 'default', eager: true }) as Record<string, string>;
 const source = Object.values(files).join('\n');
 // @ts-expect-error: vitest's own
-const kernel = Object.values(import.meta.glob('../../../kernel_lib/tapescope/{core,debugger,link,adapters/torch}/**/*.py', { query: '?raw', import: 'default', eager: true }) as Record<string, string>).join('\n').replace(/"\s*\n\s*"/g, '');
+const kernel = Object.values(import.meta.glob('../../../kernel_lib/tapescope/{core,debugger,diagnose,link,tape,adapters/torch}/**/*.py', { query: '?raw', import: 'default', eager: true }) as Record<string, string>).join('\n').replace(/"\s*\n\s*"/g, '');
 
 afterEach(() => speak('en', {}));
 
@@ -20,6 +20,12 @@ it('every text given to t() has its Spanish, with the same places for what is gi
   expect(said.filter(text => !Object.hasOwn(es, text))).toEqual([]);
   const places = (s: string) => [...new Set(s.match(/\{\d\}/g) ?? [])].sort().join();
   expect(Object.entries(es).filter(([a, b]) => places(a) !== places(b) || !b.trim()).map(([a]) => a)).toEqual([]);
+});
+
+it('every sentence that the kernel says has its Spanish', () => {
+  const said = [...kernel.matchAll(/\bsay\(\s*"((?:[^"\\]|\\.)*)"/g), ...kernel.matchAll(/\bsay\(\s*"[^"]*" if [^"]* else "([^"]*)"/g)].map(m => m[1]!.replaceAll('\\"', '"'));
+  expect(said.length).toBeGreaterThan(150);
+  expect([...new Set(said)].filter(text => !Object.hasOwn(es, text))).toEqual([]);
 });
 
 it('no Spanish is kept for what nobody says', () => {

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...core.say import say
 from ..frame import Column
 from .schema import BLOB_BYTES, BLOCK_COLUMNS, DATABASE, LOCK, NEEDS, SCHEMA, TABLES, TapeError, blob_name, checksum, kind_of, pack
 
@@ -93,7 +94,8 @@ class Disk:
                 self.wal = run("PRAGMA journal_mode=WAL").fetchone()[0] == "wal"
         if not self.wal:
             run("PRAGMA journal_mode=DELETE")
-            self.notes.append(f"no write-ahead log on this file system{f' ({system})' if system in REMOTE else ''}: readers and the writer wait for each other")
+            self.notes.append(say("no write-ahead log on this file system ({0}): readers and the writer wait for each other", system) if system in REMOTE
+                              else say("no write-ahead log on this file system: readers and the writer wait for each other"))
         run("PRAGMA synchronous=NORMAL")
         with self.transaction():
             for sql in TABLES.values():

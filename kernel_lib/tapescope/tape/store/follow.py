@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.say import say
 from ...core.state import process
 from ..frame import Column
 from ..metric import DERIVED, Metric, digest, joined
@@ -69,16 +70,16 @@ class Follower:
             if ranked:
                 self._structures = Structures(self.path.parent / FOLDER)
             if self.path != Path(path):
-                self._trouble("taken", "info", f"this recording is in {self.path}", f"{path} holds another one, which is kept",
-                              "give every run a path of its own, or remove the old one")
+                self._trouble("taken", "info", say("this recording is in {0}", self.path), say("{0} holds another one, which is kept", path),
+                              say("give every run a path of its own, or remove the old one"))
             self.disk = Disk(self.path, self._meta(), vfs)
             for note in self.disk.notes:
-                self._trouble("journal", "info", f"{self.path}: {note}", "write-ahead logs need shared memory, which remote file systems do not have",
-                              "record on a local disk and copy the folder afterwards")
+                self._trouble("journal", "info", say("{0}: {1}", self.path, note), say("write-ahead logs need shared memory, which remote file systems do not have"),
+                              say("record on a local disk and copy the folder afterwards"))
         except TapeError as error:
             if strict:
                 raise
-            self._trouble("open", "error", "this recording is not on disk", str(error), "it goes on in memory: tape.save(path) writes it elsewhere")
+            self._trouble("open", "error", say("this recording is not on disk"), str(error), say("it goes on in memory: tape.save(path) writes it elsewhere"))
             warnings.warn(f"recording in memory only: {error}", RuntimeWarning, stacklevel=4)
         _all.add(self)
 
@@ -155,7 +156,8 @@ class Follower:
         shared = self._structures.mark() if self._structures else None
         try:
             if name := disk.torn():
-                self._trouble("torn", "error", f"{self.path / name} is torn", "it was removed or cut while it was written: copies of values that lay in it are lost", "tape.save(path) writes those that are still in memory elsewhere")
+                self._trouble("torn", "error", say("{0} is torn", self.path / name), say("it was removed or cut while it was written: copies of values that lay in it are lost"),
+                              say("tape.save(path) writes those that are still in memory elsewhere"))
             with disk.transaction():
                 more = self._bring(disk, ending)
             cursors, counts, labelled = dict(self._cursors), dict(self._counts), (set(self._labelled), set(self._unlabelled))
@@ -183,8 +185,8 @@ class Follower:
             if self._structures and shared is not None:
                 self._structures.reset(shared)
             self._retry = time.monotonic() + AGAIN
-            self._trouble("full", "error", f"{self.path} cannot be written", f"{type(error).__name__}: {error}",
-                          f"make room or mend the folder: it is tried again every {AGAIN:.0f} s, and what is still in memory is then written")
+            self._trouble("full", "error", say("{0} cannot be written", self.path), f"{type(error).__name__}: {error}",
+                          say("make room or mend the folder: it is tried again every {0} s, and what is still in memory is then written", f"{AGAIN:.0f}"))
             return False
 
     def _lose(self, disk: Disk) -> None:
@@ -192,7 +194,7 @@ class Follower:
         self.disk = self.tape.path = None
         disk.disown()
         self._ending.set()
-        self._trouble("gone", "error", f"{self.path} is gone", "the folder was removed while this recording was written to it", "the recording goes on in memory: tape.save(path) writes what is still there elsewhere")
+        self._trouble("gone", "error", say("{0} is gone", self.path), say("the folder was removed while this recording was written to it"), say("the recording goes on in memory: tape.save(path) writes what is still there elsewhere"))
 
     def _bring(self, disk: Disk, ending: bool) -> bool:
         tape, r = self.tape, self.tape.recorder
@@ -262,7 +264,8 @@ class Follower:
             for g in self._structures.ready(self.tape, self._cursors.get("graph")):
                 self._structures.share(disk, g)
         except OSError as error:
-            self._trouble("structures", "info", f"{self.path} keeps its structure itself", f"{self._structures.shared} cannot be written: {error}", "nothing is lost; it takes more room")
+            self._trouble("structures", "info", say("{0} keeps its structure itself", self.path), say("{0} cannot be written: {1}", self._structures.shared, error),
+                          say("nothing is lost; it takes more room"))
             self._structures = None
             return None
         return self._structures.mark()
@@ -280,8 +283,8 @@ class Follower:
             return False
         lost = cursor - at - len(block.key)
         if lost:
-            self._trouble("behind", "warning", f"{self.path} could not be written fast enough", f"rows of {kind} were thinned in memory before they were on disk",
-                          "record every k-th step (every=k), or on a faster disk")
+            self._trouble("behind", "warning", say("{0} could not be written fast enough", self.path), say("rows of {0} were thinned in memory before they were on disk", kind),
+                          say("record every k-th step (every=k), or on a faster disk"))
         columns: dict[str, Column] = {"key": block.key.astype(np.uint32), "step": block.step.astype(np.int32), "time": block.time.astype(np.float64)}
         if log.width == 1:
             for key, m in digest(block.key, block.values[:, 0]).items():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.say import heard, say, telling
 from ..frame import Frame
 from ..graph import Graph
 from ..log import Item
@@ -150,7 +151,9 @@ class RanksTape(Replayed):
         found = []
         for i, t in enumerate(self.tapes):
             for f in t.kept_findings() or []:
-                found.append(f if not i else {**f, "id": f"rank{self._number(i)}:{f.get('id')}", "title": f"rank {self._number(i)}: {f.get('title')}"})
+                said = f.get("said") or {}
+                title = telling(title=say("rank {0}: {1}", self._number(i), heard(said.get("title", f.get("title")))))
+                found.append(f if not i else {**f, "id": f"rank{self._number(i)}:{f.get('id')}", "title": title["title"], "said": {**said, **title["said"]}})
         return [*found, *self._differing()]
 
     def _differing(self) -> list[dict[str, Any]]:
@@ -165,12 +168,15 @@ class RanksTape(Replayed):
             rank, main = self._number(i), max(known, key=lambda names: known[names].count)
             graph, names = other[strange[0]], strange[0]
             at = next((k for k, (a, b) in enumerate(zip(names, main, strict=False)) if a != b), min(len(names), len(main)))
-            source, here = graph.where(min(at, len(names) - 1)), f"op {at + 1} is {names[at] if at < len(names) else 'its end'}, there {main[at] if at < len(main) else 'the end'}"
-            every = len(strange) == len(other)
+            source, lead_rank = graph.where(min(at, len(names) - 1)), self._number(self.lead)
+            here = say("op {0} is {1}, there {2}", at + 1, names[at] if at < len(names) else say("its end"), main[at] if at < len(main) else say("the end"))
+            title = say("rank {0} has another structure than rank {1}", rank, lead_rank)
+            if len(strange) < len(other):
+                title = say("{0} in {1}", title, say("{0} of its {1}", len(strange), len(other)))
             found.append({"id": f"rank-structure-{rank}", "rule": "ranks", "severity": "warning",
-                          "title": f"rank {rank} has another structure than rank {self._number(self.lead)}" + ("" if every else f" in {len(strange)} of its {len(other)}"),
-                          "cause": f"{here}; it has {len(names)} ops, rank {self._number(self.lead)} has {len(main)}",
-                          "fix": "let every rank build the same model and take the same branches: gradients are averaged parameter by parameter", "value": None, "threshold": None,
+                          **telling(title=title, cause=say("{0}; {1}", here, say("it has {0} ops, rank {1} has {2}", len(names), lead_rank, len(main))),
+                                    fix=say("let every rank build the same model and take the same branches: gradients are averaged parameter by parameter")),
+                          "value": None, "threshold": None,
                           "source": None if source is None else [source[0], source[1], source[2]], "graph": None, "node": None, "op": None, "step": None if graph.first < 0 else graph.first, "parameter": None})
         return found
 

@@ -1,7 +1,7 @@
 /** What went wrong, in cards: the sentence, the number beside its threshold, the line, and the way to see it. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { Badge, Button, Empty, Nothing, show, t, useRun, useSelection } from '../../chrome';
+import { Badge, Button, Empty, Nothing, show, t, useRun, useSelection, wordsOf } from '../../chrome';
 import type { Attachment, Finding, Host, RunStore, Selection, View } from '../../store/types';
 import { addStyle } from '../../theme';
 import { viewOf, type ViewProps } from '../mount';
@@ -10,7 +10,7 @@ import { STYLE } from './style';
 
 const SEVERITIES = ['error', 'warning', 'info'] as const;
 const SIGN = { error: '✕', warning: '!', info: 'i' };
-const NAMES = { error: 'Error', warning: 'Warning', info: 'Note' };
+const NAMES = { error: () => t('Error'), warning: () => t('Warning'), info: () => t('Note') };
 
 function Findings({ at, host, root }: ViewProps) {
   const store = useRun(at, ['findings', 'status', 'graph', 'debug']);
@@ -28,7 +28,7 @@ function Findings({ at, host, root }: ViewProps) {
   return (
     <div class="ts-column">
       <div class="ts-grow ts-scroll">
-        <ul class="ts-findings" aria-label="Findings">
+        <ul class="ts-findings" aria-label={t('Findings')}>
           {list.map(f => <Card key={f.id} finding={f} store={store} at={at} host={host} chosen={selection.finding === f.id} command={command} flip={flip} />)}
         </ul>
       </div>
@@ -42,25 +42,26 @@ function Card({ finding: f, store, at, host, chosen, command, flip }: {
 }) {
   const severity = SEVERITIES.includes(f.severity) ? f.severity : 'info';
   const can = store.status?.capabilities ?? {}, stops = (store.debug?.breakpoints ?? []).filter(b => b.text === `break here next time: ${f.title}`);
+  const name = NAMES[severity]();
   const card = useRef<HTMLLIElement>(null);
   useEffect(() => { if (chosen) card.current!.scrollIntoView?.({ block: 'nearest' }); }, [chosen]);      // chosen elsewhere: on the timeline, say
   const line = f.source ? lineText(store, f.source) : '';
-  const where = [f.step !== null && `step ${f.step}`, f.parameter].filter(Boolean).join(' · ');
+  const where = [f.step !== null && t('step {0}', f.step), f.parameter].filter(Boolean).join(' · ');
   return (
     <li class="ts-finding" ref={card} data-severity={severity} aria-current={chosen || undefined}>
       <div class="ts-finding-head">
-        <span class="ts-sign" aria-label={NAMES[severity]} title={NAMES[severity]}>{SIGN[severity]}</span>
-        <strong>{f.title}</strong>
+        <span class="ts-sign" aria-label={name} title={name}>{SIGN[severity]}</span>
+        <strong>{wordsOf(f, 'title')}</strong>
       </div>
-      <p>{f.cause}</p>
-      {f.fix && <p class="ts-muted">{f.fix}</p>}
+      <p>{wordsOf(f, 'cause')}</p>
+      {f.fix && <p class="ts-muted">{wordsOf(f, 'fix')}</p>}
       <div class="ts-finding-facts">
-        {f.value !== null && <Measure value={f.value} threshold={f.threshold} />}
+        {f.value !== null && <Measure value={wordsOf(f, 'value')!} threshold={wordsOf(f, 'threshold')} />}
         <Badge>{f.rule}</Badge>
         {where && <span class="ts-muted">{where}</span>}
       </div>
       {f.source && (
-        <button type="button" class="ts-source" disabled={!host.openSource} title={host.openSource ? 'Open this line' : undefined}
+        <button type="button" class="ts-source" disabled={!host.openSource} title={host.openSource ? t('Open this line') : undefined}
           onClick={() => host.openSource?.({ file: f.source![0], line: f.source![1], cell: f.source![2] })}>
           <span class="ts-muted">{placeOf(f.source)}</span>{line && <code>{line}</code>}
         </button>
@@ -76,12 +77,12 @@ function Card({ finding: f, store, at, host, chosen, command, flip }: {
 
 /** The number and its limit, and for two numbers a bar that shows by how much. */
 function Measure({ value, threshold }: { value: number | string; threshold: number | string | null }) {
-  const v = typeof value === 'number' ? value : null, t = typeof threshold === 'number' ? threshold : null;
-  const share = v !== null && t !== null && v > 0 && t > 0 ? v / (v + t) : null;
+  const v = typeof value === 'number' ? value : null, limit = typeof threshold === 'number' ? threshold : null;
+  const share = v !== null && limit !== null && v > 0 && limit > 0 ? v / (v + limit) : null;
   return (
-    <span class="ts-measure" title={threshold !== null ? `threshold ${show(threshold)}` : undefined}>
+    <span class="ts-measure" title={threshold !== null ? t('threshold {0}', show(threshold)) : undefined}>
       <b class="ts-mono">{show(value)}</b>
-      {threshold !== null && <><span class="ts-faint">{v !== null && t !== null ? (v < t ? 'below' : 'above') : 'instead of'}</span><span class="ts-mono ts-muted">{show(threshold)}</span></>}
+      {threshold !== null && <><span class="ts-faint">{v === null || limit === null ? t('instead of') : v < limit ? t('below') : t('above')}</span><span class="ts-mono ts-muted">{show(threshold)}</span></>}
       {share !== null && <i aria-hidden="true"><i style={{ width: `${Math.max(4, share * 100)}%` }} /></i>}
     </span>
   );

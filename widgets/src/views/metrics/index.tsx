@@ -1,7 +1,7 @@
 /** Scalars over steps: live, grouped by the first part of their tag, all charts sharing zoom and hover; and runs beside each other. */
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Button, Nothing, offer, Select, Slider, Tabs, Toggle, t, useKept, useRedraw, useRun, useSelection } from '../../chrome';
+import { Button, Nothing, offer, Select, Slider, Tabs, Toggle, t, useKept, useRedraw, useRun, useSelection, wordsOf } from '../../chrome';
 import { hubOf } from '../../hub';
 import type { Attachment, RunStore, View } from '../../store/types';
 import { addStyle, onTheme, readTheme, type Theme } from '../../theme';
@@ -140,7 +140,7 @@ function rowsOf(all: readonly Run[], at: Attachment, store: RunStore, others: re
 
 /** Findings at the x where they were found. */
 function marksOf(store: RunStore, axis: Axis, began: number): Mark[] {
-  return store.findings.filter(f => f.step !== null && f.severity !== 'info').map(f => ({ x: xOf(store, axis, f.step!, began), words: f.title }));
+  return store.findings.filter(f => f.step !== null && f.severity !== 'info').map(f => ({ x: xOf(store, axis, f.step!, began), words: wordsOf(f, 'title') }));
 }
 
 /** Stores of other recordings, by id, for as long as they are asked for. */
