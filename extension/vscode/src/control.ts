@@ -1,7 +1,6 @@
 /** What the extension host itself asks of a stream, beside the page: findings for Problems, and commands of the palette. A client of its own on the same pipe. */
 
-import { problemOf, say } from '@tapescope/widgets/chrome/words';
-import type { Said } from '@tapescope/widgets';
+import { problemOf, say, type Said } from '@tapescope/widgets/chrome/words';
 import type { Message, Parcel } from './framing';
 
 export interface Finding { id: string; rule: string; severity: string; title: string; cause: string; fix: string; source: [string, number, string] | null; said?: Partial<Record<'title' | 'cause' | 'fix', Said>> }

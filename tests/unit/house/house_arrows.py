@@ -198,7 +198,8 @@ TS_OTHERS: Mapping[str, set[str]] = {
 }
 EXTENSION_OTHERS = re.compile(r"@jupyterlab/|@lumino/|@codemirror/(state|view)$|@tapescope/widgets(/hub|/views/[a-z]+|/words/[a-z]+|/breaks/words|/chrome/words)?$")
 # The part that runs in a page has the views; the extension host has VS Code and Node.
-VSCODE_OTHERS = {"host": re.compile(r"vscode$|node:"), "page": re.compile(r"@tapescope/widgets(/heights|/replay/[a-z]+|/words/[a-z]+)?$")}
+VSCODE_OTHERS = {"host": re.compile(r"vscode$|node:|@tapescope/widgets/(chrome/words|words/es_[a-z]+)$"),      # of the views their words alone
+                 "page": re.compile(r"@tapescope/widgets(/heights|/replay/[a-z]+|/words/[a-z]+)?$")}
 
 _IMPORT = re.compile(r"""^\s*(?P<kind>import|export)\s+(?P<what>[^;'"()]*?)\s*\bfrom\s*['"](?P<from>[^'"]+)['"]"""
                      r"""|^\s*import\s*['"](?P<bare>[^'"]+)['"]|\bimport\(\s*['"](?P<later>[^'"]+)['"]""", re.MULTILINE)

@@ -2,6 +2,8 @@
 
 import type { Finding, Said } from '../store/types';
 
+export type { Said };
+
 const KEY = Symbol.for('tapescope.words.1');
 type Words = keyof NonNullable<Finding['said']>;
 type Table = Record<string, string>;
