@@ -1,4 +1,4 @@
-"""The panel's list of runs: groups, and a metric of theirs as mean and band."""
+"""Runs on disk: the panel groups and compares them by mean and band, and a kernel that knows nothing of their model shows them in every view."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from .lab import Lab
+from .test_cells import output
+from .test_panel import DRAWN
 
 Write = Callable[..., str]
 RUNS = """
@@ -81,4 +83,61 @@ def test_runs_in_the_panel_are_grouped_and_compared_by_mean_and_band(lab: Lab, n
     lab.until(lambda: legend.count() == 2 and "4 runs" in chart.inner_text(), what="groups by another parameter")
     lab.page.wait_for_timeout(300)
     lab.page.screenshot(path=shots / "panel-runs-bands-dark.png")
+    assert lab.strangers() == []
+
+
+RECORDED = """
+import subprocess, sys, tempfile
+import tapescope as ts
+folder = tempfile.mkdtemp() + "/run"
+program = '''
+import sys, tapescope as ts, tapescope.nn.functional as F
+from tapescope import nn, optim
+ts.manual_seed(0)
+model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+opt = optim.Adam(model.parameters(), lr=1e-2)
+x, y = ts.randn(64, 8), ts.randint(0, 3, (64,))
+with ts.record(sys.argv[1], values="full") as tape:
+    tape.probe("activation/0")
+    for i in range(12):
+        opt.zero_grad(); loss = F.cross_entropy(model(x), y); loss.backward(); opt.step()
+        tape.labels(y); tape.log_scalar("accuracy", i / 12)
+'''
+subprocess.run([sys.executable, "-c", program, folder], check=True)
+tape = ts.load_tape(folder); print(tape.state, tape.step_number, "model" in globals())
+"""
+CALLS = {"tape.graph()": "7 ops", "tape.metrics()": "accuracy", "tape.histograms()": "0.weight", "tape.projector('0')": "Explained", "tape.backward()": "NllLossBackward0",
+         "tape.tensor('activation/0')": "float32", "tape.dashboard()": "loss"}
+
+
+def test_a_new_kernel_comes_back_to_a_recording_without_its_model(lab: Lab, notebook_of: Write, shots: Path) -> None:
+    lab.open(notebook_of(RECORDED, *CALLS))
+    lab.run(0)
+    assert lab.text_of(0).strip() == "stopped 12 False"
+    outs = {}
+    for i, (call, words) in enumerate(CALLS.items(), 1):
+        lab.run(i)
+        out = outs[call] = output(lab, i)
+        lab.until(lambda o=out, w=words: w in o.inner_text(), what=call)
+        lab.until(lambda o=out: any(c.evaluate(DRAWN) > 50 for c in o.locator("canvas").all()) or o.locator("canvas").count() == 0, what=f"a drawing of {call}")
+    back = outs["tape.backward()"]
+    back.scroll_into_view_if_needed()
+    back.get_by_role("button", name="Step", exact=True).first.click()
+    lab.until(lambda: "LogSoftmaxBackward0" in back.inner_text() and back.locator(".ts-tcard").count() >= 1, what="the gradient that arrived at the second node")
+    card = back.locator(".ts-tcard").first
+    lab.until(lambda: "64×3" in card.inner_text(), what="its values")
+    lab.page.screenshot(path=shots / "loaded-backward.png")
+    points = outs["tape.projector('0')"]
+    points.scroll_into_view_if_needed()
+    slider = points.get_by_role("slider").last
+    slider.focus()
+    lab.page.keyboard.press("Home")
+    lab.until(lambda: "step 0" in points.inner_text(), what="the projector's first step")
+    lab.page.screenshot(path=shots / "loaded-projector.png")
+    line = outs["tape.dashboard()"].locator(".ts-timeline canvas")
+    line.scroll_into_view_if_needed()
+    line.focus()
+    lab.page.keyboard.press("Home")
+    lab.until(lambda: "step 0" in outs["tape.dashboard()"].inner_text(), what="the first step on the time line")
+    lab.page.screenshot(path=shots / "loaded-dashboard.png")
     assert lab.strangers() == []
