@@ -113,7 +113,7 @@ class Course:
             g.count += 1
         if self.growing is not None:
             self.values.troubles.look_back_on_growth()
-            if not partial:
+            if not partial and self.level:
                 settle_checks(g, here)
         same = self.prev_graph == g.number
         number, step = g.number, self.step_no

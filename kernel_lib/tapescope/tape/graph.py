@@ -83,8 +83,8 @@ class Graph:
 
     def mark(self) -> Counts:
         """The lengths as the recording thread knows them."""
-        return Counts(len(self.op_inputs), len(self.src_module), len(self.mod_last), len(self.node_nexts), len(self.sites),
-                      len(self.op_in), len(self.node_next), len(self.closed), len(self.owner))
+        return tuple.__new__(Counts, (len(self.op_inputs), len(self.src_module), len(self.mod_last), len(self.node_nexts), len(self.sites),
+                                      len(self.op_in), len(self.node_next), len(self.closed), len(self.owner)))
 
     def counts(self) -> Counts:
         """The lengths as another thread may use them: an op that is being written does not count."""
@@ -298,6 +298,17 @@ class Graph:
         frame, _ = self.read(Counts(), True, 1 << 60)
         assert frame is not None
         return frame.columns
+
+
+_dtypes: dict[Any, str] = {}
+
+
+def dtype_text(dtype: Any) -> str:
+    """'float32'; NumPy takes its time to say so."""
+    text = _dtypes.get(dtype)
+    if text is None:
+        text = _dtypes[dtype] = str(dtype)
+    return text
 
 
 def shape_text(shape: Any) -> str:

@@ -13,14 +13,15 @@ class Param:
     """A leaf that is trained: its name, and what was last measured of its gradient."""
 
     __slots__ = ("energy", "grad_step", "index", "key_grad", "key_norm", "key_ratio", "key_update", "key_weight", "name", "ndim", "numel", "owned",
-                 "packed", "ref", "seen_step", "trained", "version", "watch")
+                 "packed", "ref", "seen_step", "strings", "trained", "version", "watch")
 
     def __init__(self, index: int, name: str, tensor: Any, strings: Strings, owned: bool) -> None:
         self.index = index
         self.name = name
         self.ref = weakref.ref(tensor)
         self.owned = owned                     # known from a module or an optimizer, not only from an op
-        self.numel, self.ndim = int(tensor._array.size), int(tensor._array.ndim)
+        array = tensor._array
+        self.numel, self.ndim = int(array.size), int(array.ndim)
         self.trained = bool(tensor._req)       # when it was met; what is so now only the tensor knows, while it lives
         self.version = -1                      # of its memory when the recording ended
         self.energy = 0.0                      # squared norm of its gradient after the newest backward
@@ -28,9 +29,19 @@ class Param:
         self.grad_step = -1
         self.packed = False                    # measured together with the others of its optimizer
         self.watch = True                      # passes the recording's module filter
-        add = strings.add
-        self.key_norm, self.key_ratio = add("grad_norm/" + name), add("update_ratio/" + name)
-        self.key_weight, self.key_grad, self.key_update = add("weight/" + name), add("grad/" + name), add("update/" + name)
+        self.strings = strings
+
+    def __getattr__(self, key: str) -> int:
+        """Numbers of what its series are called, when they are first asked for."""
+        series = _SERIES.get(key)
+        if series is None:
+            raise AttributeError(key)
+        number = self.strings.add(series + self.name)
+        setattr(self, key, number)
+        return number
+
+
+_SERIES = {"key_norm": "grad_norm/", "key_ratio": "update_ratio/", "key_weight": "weight/", "key_grad": "grad/", "key_update": "update/"}
 
 
 class Call:

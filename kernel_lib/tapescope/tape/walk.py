@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.node import title
 from .frame import FULL
-from .graph import BUFFER, CONSTANT, IN_PLACE, INPUT, NO_GRAD, PARAMETER, VIEW, Counts, Graph, shape_text
+from .graph import BUFFER, CONSTANT, IN_PLACE, INPUT, NO_GRAD, PARAMETER, VIEW, Counts, Graph, dtype_text, shape_text
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -94,7 +94,7 @@ def add_op(r: Recorder, g: Graph, sig: Any, op: Any, inputs: tuple[Any, ...], ou
     if r.in_backward:
         flags |= 8
     row = g.op(op.label, module, g.site(site), flags, shape_text(array.shape) if array is not None else "",
-               str(array.dtype) if array is not None else "", r.label(outputs), entries)
+               dtype_text(array.dtype) if array is not None else "", r.label(outputs), entries)
     g.op_size.append(int(array.size) if array is not None and len(outputs) == 1 else 0)
     for o in outputs:
         if o._id not in r.names.known:
@@ -108,17 +108,17 @@ def add_op(r: Recorder, g: Graph, sig: Any, op: Any, inputs: tuple[Any, ...], ou
 
 
 def _fresh_source(r: Recorder, g: Graph, t: Any, module: int) -> int:
-    kind, name, param = INPUT, "", -1
+    kind, name, param, array = INPUT, "", -1, t._array
     if t._req and t._node is None:
         p = r.names.leaf(t)
         kind = PARAMETER
         if p is not None:
             name, param = p.name, p.index
-    elif t._array.ndim == 0:
+    elif array.ndim == 0:
         kind = CONSTANT
     if not name:
         name = f"{'const' if kind == CONSTANT else 'input'}{sum(1 for k in g.src_kind if k == kind)}"
-    return g.source(kind, name, shape_text(t._array.shape), str(t._array.dtype), module, param)
+    return g.source(kind, name, shape_text(array.shape), dtype_text(array.dtype), module, param)
 
 
 def _known_source(r: Recorder, g: Graph, rel: int, t: Any, module: int) -> int:
@@ -126,7 +126,8 @@ def _known_source(r: Recorder, g: Graph, rel: int, t: Any, module: int) -> int:
     row = g.param_src.get(number)
     if row is None:
         kind, name = r.names.labels[number]
-        row = g.source(PARAMETER if kind == 0 else BUFFER, name, shape_text(t._array.shape), str(t._array.dtype), module, number)
+        array = t._array
+        row = g.source(PARAMETER if kind == 0 else BUFFER, name, shape_text(array.shape), dtype_text(array.dtype), module, number)
     return -(row + 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from .recorder import TorchRecorder
 
 LEAF = 1 << 62                     # AccumulateGrad is numbered above everything
+_number = itemgetter(0)
 
 
 class NodeStub:
@@ -64,31 +66,38 @@ class OpNode:
     def _find(self) -> None:
         if self._last is not None:
             return
-        roots = [t.grad_fn for t in self.outs if t.grad_fn is not None]
-        mine, seen, stack = [], set(roots), list(roots)
+        first, roots = self.first, [n for t in self.outs if (n := t.grad_fn) is not None]
+        stubs: dict[Any, Any] = dict.fromkeys(roots)           # several outputs may come of one node
+        mine: list[tuple[int, Any, list[Any]]] = []
+        outside: dict[Any, int] = {}
+        stack = list(stubs)
         while stack:
             n = stack.pop()
-            if self.first <= n._sequence_nr() < LEAF:
-                mine.append(n)
-                for m, _ in n.next_functions:
-                    if m is not None and m not in seen:
-                        seen.add(m)
+            seq = n._sequence_nr()
+            if first <= seq < LEAF:
+                nexts = [m for m, _ in n.next_functions]
+                mine.append((seq, n, nexts))
+                for m in nexts:
+                    if m is not None and m not in stubs:
+                        stubs[m] = None
                         stack.append(m)
-        mine.sort(key=lambda n: n._sequence_nr())
-        stubs: dict[Any, Any] = {}
-        for n in mine:
-            stubs[n] = NodeStub(n._sequence_nr(), n.name(), [])
-        for n in mine:
-            stubs[n].next = [None if m is None else stubs.get(m) or self._outside(m, stubs) for m, _ in n.next_functions]
-        order = [stubs[n] for n in mine]
+            else:
+                outside[n] = seq
+        mine.sort(key=_number)
+        for seq, n, _ in mine:
+            stubs[n] = NodeStub(seq, n.name(), [])
+        for _, n, nexts in mine:
+            stubs[n].next = [None if m is None else self._outside(m, outside[m], stubs) if m in outside else stubs[m] for m in nexts]
+        order = [stubs[n] for _, n, _ in mine]
         if order:
             self._last, self._inner = order[-1], order[:-1]
         else:                                  # handed through from an earlier op
             self._inner = []
-            self._last = NodeStub(self.seq, roots[0].name() if roots else "", [self._outside(n, stubs) for n in roots])
+            self._last = NodeStub(self.seq, roots[0].name() if roots else "", [self._outside(n, outside[n], stubs) for n in roots])
 
-    def _outside(self, n: Any, stubs: dict[Any, Any]) -> Any:
-        seq = n._sequence_nr()
+    def _outside(self, n: Any, seq: int, stubs: dict[Any, Any]) -> Any:
+        if stubs[n] is not None:
+            return stubs[n]
         if seq >= LEAF:
             found: Any = LeafStub(self.recorder.mirrors.of(n.variable)) if hasattr(n, "variable") else None
         else:
