@@ -40,7 +40,8 @@ class Sink(Protocol):
     def update_end(self, optimizer: Any) -> None: ...
 
     def treated(self, what: str, *about: Any) -> None:
-        """Something is done to gradients: "scale" (a GradScaler is about to multiply a loss), "scaled" (the loss, multiplied), "unscaled" (tensors whose `.grad`
-        are themselves again), "updated" (the scaler has), "clipped"."""
+        """What no op says. "asked": a classification loss without a gradient, its scores and classes, raw arrays. Of what is done to gradients: "scale" (a
+        GradScaler is about to multiply a loss), "scaled" (the loss, multiplied), "unscaled" (tensors whose `.grad` are themselves again), "updated" (the scaler
+        has), "clipped"."""
 
     def log(self, kind: str, tag: str, value: Any, step: int | None, meta: dict[str, Any]) -> None: ...

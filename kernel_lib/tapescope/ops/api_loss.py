@@ -12,6 +12,7 @@ import numpy as np
 from ..core import errors
 from ..core.arrays import beside
 from ..core.autocast import full_precision
+from ..core.state import mode
 from ..core.tensor import Tensor, wrap
 from . import ctc as ct
 from . import loss as ls
@@ -103,7 +104,10 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     reduction, weights = reduction_of(reduction, size_average, reduce), None if weight is None else weight._array
     if reduction == "none" and input._array.ndim == 1:
         return _nll_of_one(input, t, weights, ignore_index)
-    return ls.nll_loss(x, t, weights, ignore_index, reduction)
+    loss = ls.nll_loss(x, t, weights, ignore_index, reduction)
+    if mode.sink is not None and loss._node is None:
+        mode.sink.treated("asked", x._array, t)
+    return loss
 
 
 @one_node("nll_loss_one", "NllLossBackward0", r"-w_t\,{x0}_t", 1, r"\bar{x}_t = -w_t\,\bar{y}")

@@ -96,15 +96,17 @@ class Values(Leaves):
 
     def _targets(self, node: Any, inputs: tuple[Any, ...]) -> None:
         """The integer targets that a classification loss keeps for its backward are the labels of the batch."""
-        if node is None:                                       # nobody asks for gradients: what it is given tells the same
-            target = inputs[1] if len(inputs) > 1 else None
-        else:
-            target = node.saved[node.plan.names.index("target")] if "target" in node.plan.names else None
+        target = node.saved[node.plan.names.index("target")] if node is not None and "target" in node.plan.names else None
         if isinstance(target, tuple):
             target = target[0]
         array = getattr(target, "_array", target)
         if array is not None and array.ndim >= 1 and array.dtype.kind in "iu":
             self._classes(inputs[0]._array, host(array))
+
+    def asks(self, scores: Any, target: Any) -> None:
+        """A loss that keeps nothing, as no gradient is asked for."""
+        if self.probes.keys:
+            self._classes(scores, host(target))
 
     def _classes(self, scores: Any, target: Any) -> None:
         self.note_labels(target.reshape(-1).copy())

@@ -354,6 +354,15 @@ def test_labels_come_from_the_loss_when_something_is_probed() -> None:
         assert tape.recorder.values.labels[2].tolist() == list(range(5))
 
 
+def test_a_batch_that_is_only_evaluated_has_its_labels_too() -> None:
+    model, classes = nn.Sequential(nn.Linear(4, 3)), ts.tensor([0, 2, 1, 1])
+    with ts.record() as tape:
+        tape.probe("input/0")
+        with ts.no_grad():
+            F.cross_entropy(model(ts.randn(4, 4)), classes)
+    assert tape.frames("tensor", id="input/0")[0][-1].meta["labels"] == [0, 2, 1, 1]
+
+
 def test_full_copies_what_arrives_at_every_node(tmp_path: Path) -> None:
     model, x, y = Net(), *data(5)
     with ts.record(tmp_path / "a", values="full") as tape:

@@ -100,10 +100,10 @@ class TorchValues(DeviceValues):
         self.histograms.add(0, step, counts.nbytes + 24 * len(keys), (keys, firsts, widths, counts))
 
     def _targets(self, node: Any, inputs: tuple[Any, ...]) -> None:
-        if node is not None and len(node.inputs) > 1:
-            array = node.inputs[1]._array
+        if len(given := inputs if node is None else node.inputs) > 1:
+            array = given[1]._array
             if array.ndim >= 1 and array.dtype.kind in "iu":
-                self._classes(node.inputs[0]._array, host(array))
+                self._classes(given[0]._array, host(array))
 
     def backward_begin(self, roots: tuple[Any, ...], site: Any) -> None:
         super().backward_begin(roots if all(t._array.dtype.kind != "V" for t in roots[:1]) else (), site)      # a meta tensor has no value
