@@ -6,6 +6,7 @@ In every process bare steps and watched ones take turns; process CPU time per st
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -97,8 +98,8 @@ PEERS: dict[str, tuple[str, Callable[..., Watched], bool]] = {
 def main(quick: bool = False) -> None:
     print("  beside others, GPT-mini, every step:")
     for name, (what, _, _) in PEERS.items():
-        if find_spec(name) is None:
-            print(f"    {name:14} is not installed: not measured ({what})")
+        if find_spec(name) is None or (name == "torchexplorer" and shutil.which("dot") is None):
+            print(f"    {name:14} is not installed{', or Graphviz, whose dot it runs, is not' if name == 'torchexplorer' else ''}: not measured ({what})")
             continue
         done = subprocess.run([sys.executable, "-m", "tests.benchmarks.torch_peers", name, *(["quick"] if quick else [])], capture_output=True, text=True, check=False,
                               cwd=Path(__file__).resolve().parents[2])

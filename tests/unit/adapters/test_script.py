@@ -51,8 +51,8 @@ def test_a_pytorch_script_is_recorded_and_followed(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(PLAIN)
     child = shell("--to", tmp_path / "runs/exp1", tmp_path / "train.py", 30, 0.1)
     end = time.monotonic() + 60
-    while time.monotonic() < end and not (found := ts.runs(tmp_path / "runs") if (tmp_path / "runs").exists() else []):
-        time.sleep(0.1)
+    while time.monotonic() < end and not (found := [run for run in (ts.runs(tmp_path / "runs") if (tmp_path / "runs").exists() else ()) if not run.error]):
+        time.sleep(0.1)                        # what has just been made is listed before it can be read
     tape: Any = found[0].tape
     while time.monotonic() < end and not (tape.refresh() and tape.step_number):
         time.sleep(0.05)
