@@ -185,11 +185,11 @@ def test_probes_labels_and_views():
             tape.log_scalar("accuracy", torch.tensor(0.5))
             tape.log_scalars("train", {"loss": value})
         with torch.no_grad():
-            torch.nn.functional.cross_entropy(torch.zeros(5, 3), torch.tensor([0, 2, 1, 1, 0]))
+            torch.nn.functional.cross_entropy(model(torch.ones(32, 8)), torch.tensor([0, 2, 1, 1] * 8))
     probes = {f.meta["key"]: f.meta["shape"] for f in tape.frames("tensor", max_bytes=1 << 30)[0]}
     assert probes == {"activation/1": [32, 16], "weight/4.weight": [3, 16], "grad/0.bias": [16]}
     assert tape.recorder.values.labels[0].shape == (32,)
-    assert tape.recorder.values.labels[3].tolist() == [0, 2, 1, 1, 0], "a batch that is only evaluated has its labels, too"
+    assert tape.recorder.values.labels[3].tolist() == [0, 2, 1, 1] * 8, "a batch that is only evaluated has its labels, too"
     assert [s for s, _ in column(tape, "scalars", "train/loss")] == [0, 1, 2]
     from tapescope.views.static.graph import graph_svg
     from tapescope.views.static.histograms import histograms_svg
