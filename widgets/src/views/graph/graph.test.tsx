@@ -133,7 +133,7 @@ describe('the graph view', () => {
   });
 
   it('shows the kernels under an op, asked for where they are seen and an op is chosen', async () => {
-    for (const can of [{ sees_kernels: true }, {}]) {
+    for (const can of [{ sees_kernels: true }, {}] as Record<string, boolean>[]) {
       const { el, sent, at, stop } = await mounted({ steps: 20, can }), asked = () => sent.filter(m => m.type === 'subscribe' && m.kind === 'kernels').length;
       expect(asked()).toBe(0);
       await act(() => at.selection.set({ op: 5 }));
