@@ -86,11 +86,12 @@ class Job:
             mine = self._run is run
             if mine:
                 self._run = None
+                if y is not None and not why:
+                    self._last = rows.pick, y                   # before whoever looks begins the next
         if mine and why:
             self.error, self._serial = why, self._serial + 1
             self.results[step] = self._serial, rows.nothing(self.id, step, self.method, why)
-        elif mine and y is not None:
-            self._last = rows.pick, y
+        elif mine:
             self.follow()
         self.tape.changed()
 
