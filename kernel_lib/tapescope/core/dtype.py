@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.util import find_spec
 from typing import Any
 
@@ -157,6 +158,31 @@ def scalar_dtype(value: Any) -> dtype:
     if isinstance(value, (float, np.floating)):
         return _default
     return complex64 if _default is not float64 else complex128
+
+
+def wrapped(value: int, d: dtype) -> int:
+    """A Python integer as it is computed with in an integer dtype: modulo its range."""
+    if not -1 << 63 <= value < 1 << 63:
+        raise OverflowError("int too big to convert")
+    bits = 8 * d.itemsize
+    low = value & ((1 << bits) - 1)
+    return low - (1 << bits) if d.dtype.kind == "i" and low >> (bits - 1) else low
+
+
+_IN_C = {uint8: "uint8_t", int8: "int8_t", int16: "int16_t", int32: "int", int64: "int64_t", float16: "c10::Half", float32: "float", float64: "double"}
+
+
+def stored(value: Any, d: dtype) -> Any:
+    """A Python number as it is written into a tensor of a dtype that must have room for it; a negative one counts from above where there is no sign."""
+    if d.category == 1:
+        limits = np.iinfo(d.dtype)
+        below = -limits.max if d.dtype.kind == "u" else limits.min
+        if isinstance(value, complex) or not below <= value <= limits.max:
+            raise RuntimeError(f"value cannot be converted to type {_IN_C[d]} without overflow")
+        return wrapped(int(value), d)
+    if d in _IN_C and (isinstance(value, complex) or (abs(value) > float(np.finfo(d.dtype).max) and not math.isinf(value))):
+        raise RuntimeError(f"value cannot be converted to type {_IN_C[d]} without overflow")
+    return value
 
 
 def result_type(*operands: Any) -> dtype:

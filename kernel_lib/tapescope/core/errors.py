@@ -38,8 +38,11 @@ def _broadcast(*shapes: tuple[int, ...]) -> RuntimeError:
 
 
 def devices(arrays: Any, error: TypeError) -> Exception:
-    """The error for operands of different devices; any other error stays what it was."""
+    """The error for operands of different devices, and for masks that are subtracted; any other error stays what it was."""
     from .device import of
+
+    if "boolean subtract" in str(error):
+        return RuntimeError("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.")
 
     found = list(dict.fromkeys(str(of(a)) for a in arrays if hasattr(a, "shape") and hasattr(a, "dtype")))
     if len(found) < 2:

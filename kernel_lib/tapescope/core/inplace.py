@@ -46,6 +46,9 @@ def run_inplace(o: Op, t: Tensor, others: tuple[Any, ...] = (), params: tuple[An
                 o.inplace_ufunc(target, *arrays, out=target)
             except ValueError:
                 raise _wrong_shape(o, target, others) from None
+            except OverflowError:                          # a number outside the dtype
+                own = dt.of(target)
+                return run_inplace(o, t, tuple([dt.wrapped(x, own) if isinstance(x, int) else x for x in others]))
             except TypeError as wrong:
                 if (moved := together((t, *others))) is not None and moved[0] is t:
                     return run_inplace(o, t, moved[1:], params)

@@ -56,7 +56,7 @@ def _cast(x: Any, d: dt.dtype) -> Any:
     if isinstance(x, bool):
         return d.dtype.type(x)
     if isinstance(x, (int, float, complex)):
-        return x
+        return x if x.__class__ is not int or 0 <= x < 128 or d.category != 1 else dt.wrapped(x, d)
     return x if x.dtype == d.dtype else x.astype(d.dtype)
 
 

@@ -41,6 +41,7 @@ from ..ops.api_activation import (
 from ..ops.api_attention import scaled_dot_product_attention
 from ..ops.api_conv import conv1d, conv2d, conv3d, conv_tbc, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ..ops.api_drop import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from ..ops.api_einsum import einsum
 from ..ops.api_embed import embedding, embedding_bag, one_hot
 from ..ops.api_heads import multi_head_attention_forward
 from ..ops.api_image import (
@@ -57,7 +58,7 @@ from ..ops.api_image import (
     upsample_bilinear,
     upsample_nearest,
 )
-from ..ops.api_linalg import cdist, einsum, linear
+from ..ops.api_linalg import cdist, linear
 from ..ops.api_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

@@ -50,10 +50,11 @@ from .api_create import (
     scalar_tensor,
 )
 from .api_drop import alpha_dropout, dropout, feature_alpha_dropout
+from .api_einsum import einsum
 from .api_embed import embedding, embedding_bag, one_hot
 from .api_image import channel_shuffle, grid_sample, pad, pixel_shuffle, pixel_unshuffle
 from .api_index import gather, index_select, masked_fill, masked_select, take_along_dim
-from .api_linalg import addmm, bmm, cdist, dot, einsum, linear, matmul, mm, mv, outer, tensordot, trace
+from .api_linalg import addmm, bmm, cdist, dot, linear, matmul, mm, mv, outer, tensordot, trace
 from .api_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

@@ -283,12 +283,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         if value._array.ndim:
             raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._array.ndim} dimension(s).")
         return run(el.masked_fill_tensor.op, (input, value), (m,))
-    if dt.scalar_dtype(value).category > max(input.dtype.category, 1):
-        raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
-    return pw.masked_fill(input, m, value)
+    return pw.masked_fill(input, m, dt.stored(value, input.dtype))
 
 
 def masked_fill_(t: Tensor, mask: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return assign(masked_fill, t, mask, value)
-    return run_inplace(pw.masked_fill.op, t, (), (_mask(t, mask), value))
+    return run_inplace(pw.masked_fill.op, t, (), (_mask(t, mask), dt.stored(value, t.dtype)))

@@ -75,7 +75,11 @@ def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any
 
 @full_precision
 def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     a, b = _same_size(input, target, "smooth_l1_loss")
+    if beta == 0:
+        return _reduced(pw.abs(pw.sub(a, b)), reduction_of(reduction, size_average, reduce))
     return ls.smooth_l1_loss(a, b, reduction_of(reduction, size_average, reduce), beta)
 
 

@@ -35,14 +35,34 @@ def to_common(*tensors: Tensor) -> list[Tensor]:
     return [t if t._array.dtype == d.dtype else t.to(d) for t in tensors]
 
 
+def times_alpha(scaled: Any, other: Any, alpha: Any) -> Any:
+    """alpha * scaled, in the dtype that it has in common with the other operand."""
+    if alpha.__class__ is int and alpha == 1:
+        return scaled
+    if isinstance(alpha, (Tensor, np.generic)):
+        alpha = alpha.item()
+    operands = [x._array if isinstance(x, Tensor) else x for x in (scaled, other)]
+    d = dt.result_type(*operands)
+    if isinstance(alpha, bool) and d.category:
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, complex) and d.category < 3:
+        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+    if isinstance(alpha, float) and d.category < 2:
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    alpha = dt.stored(alpha, d) if d.category else bool(alpha)
+    if isinstance(scaled, Tensor) and operands[0].dtype != d.dtype:
+        scaled = scaled.to(d)
+    return scaled * alpha
+
+
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """input + alpha * other."""
-    return _checked(pw.add, "add", input, other if alpha == 1 else other * alpha, out)
+    return _checked(pw.add, "add", input, times_alpha(other, input, alpha), out)
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """input - alpha * other."""
-    return _checked(pw.sub, "sub", input, other if alpha == 1 else other * alpha, out)
+    return _checked(pw.sub, "sub", input, times_alpha(other, input, alpha), out)
 
 
 def mul(input: Any, other: Any, *, out: Any = None) -> Tensor:
@@ -75,8 +95,9 @@ remainder, fmod = _by_other(pw.remainder, el.remainder_tensor, "remainder"), _by
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """other - alpha * input."""
-    scaled = input if alpha == 1 else input * alpha
-    return _checked(el.rsub_tensor if isinstance(other, Tensor) else pw.rsub, "rsub", scaled, other, None)
+    if isinstance(input, Tensor) and input._array.dtype.kind == "b":
+        alpha = 1                                            # a mask is refused whatever it is multiplied by
+    return _checked(el.rsub_tensor if isinstance(other, Tensor) else pw.rsub, "rsub", times_alpha(input, other, alpha), other, None)
 
 
 def floor_divide(input: Any, other: Any, *, out: Any = None) -> Tensor:
@@ -88,6 +109,8 @@ def pow(input: Any, exponent: Any) -> Any:
     """input ** exponent, elementwise."""
     _one_tensor("pow", input, exponent)
     if isinstance(exponent, (int, float)) and not isinstance(exponent, bool) and isinstance(input, Tensor):
+        if exponent.__class__ is int and exponent > 127 and input.dtype.category == 1:
+            exponent = dt.stored(exponent, input.dtype)
         return pw.pow_scalar(input, exponent)
     if isinstance(input, (int, float)) and not isinstance(input, bool):
         return rpow(exponent, input)
@@ -140,17 +163,22 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Any = None) -
     low, high = [v.item() if isinstance(v, np.generic) else v for v in (min, max)]
     if any(isinstance(v, float) for v in (low, high)) and input.dtype.category < 2:
         input = input.to(dt.get_default_dtype())
+    low, high = [None if v is None else dt.stored(v, input.dtype) for v in (low, high)]
     return pw.given(pw.clamp(input, low, high), out)
+
+
+def _limit(input: Tensor, value: Any) -> Any:
+    return dt.stored(value, dt.result_type(input._array, value)) if isinstance(value, (int, float)) else value
 
 
 def clamp_min(input: Tensor, min: Any, *, out: Any = None) -> Tensor:
     """Elements not below `min`."""
-    return pw.given(el.clamp_min_tensor(input, min) if isinstance(min, Tensor) else el.clamp_min(input, min), out)
+    return pw.given(el.clamp_min_tensor(input, min) if isinstance(min, Tensor) else el.clamp_min(input, _limit(input, min)), out)
 
 
 def clamp_max(input: Tensor, max: Any, *, out: Any = None) -> Tensor:
     """Elements not above `max`."""
-    return pw.given(el.clamp_max_tensor(input, max) if isinstance(max, Tensor) else el.clamp_max(input, max), out)
+    return pw.given(el.clamp_max_tensor(input, max) if isinstance(max, Tensor) else el.clamp_max(input, _limit(input, max)), out)
 
 
 def round(input: Tensor, *, decimals: int | None = None, out: Any = None) -> Tensor:
@@ -186,12 +214,12 @@ def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor like `input` in which every element is `value`, a number or a 0-d tensor."""
     if isinstance(value, Tensor) and value._array.ndim:
         raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions.")
-    return run(el.fill.op, (input, value))
+    return run(el.fill.op, (input, value if isinstance(value, Tensor) else dt.stored(value, input.dtype)))
 
 
 def fill_(t: Tensor, value: Any) -> Tensor:
     if mode.sink is None and not t._req and not t._is_view() and not isinstance(value, Tensor):
-        t._array.fill(value)
+        t._array.fill(dt.stored(value, t.dtype))
         t.bump()
         return t
     return assign(fill, t, value)
@@ -218,6 +246,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         np.broadcast_shapes(*shapes)
     except ValueError:
         raise errors.broadcast(*sorted(shapes, key=len, reverse=True)) from None
+    if input.__class__ is int or other.__class__ is int:
+        d = dt.result_type(*[x._array if isinstance(x, Tensor) else x for x in (input, other)])
+        input, other = [dt.stored(x, d) if x.__class__ is int and d.category == 1 else x for x in (input, other)]
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
         kind = dt.result_type(input, other).dtype
         input, other = wrap(np.asarray(input, kind)), wrap(np.asarray(other, kind))

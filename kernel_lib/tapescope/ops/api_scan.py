@@ -217,10 +217,10 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: 
     for other in (prepend, append):
         if other is not None and other._array.ndim != input._array.ndim:
             raise RuntimeError("diff expects prepend or append to be the same dimension as input")
+    if n == 0:
+        return pw.given(copied(wrap(np.empty_like(input._array)), input), out)
     parts = [t for t in (prepend, input, append) if t is not None]
     t = cat(parts, d) if len(parts) > 1 else input
-    if n == 0:
-        return pw.given(copied(wrap(np.empty_like(t._array)), t), out)
     for _ in range(min(n, t._array.shape[d])):
         a, b = _cut(t, d, 1, 0), _cut(t, d, 0, -1)
         t = pw.logical_xor(a, b) if t.dtype is dt.bool_ else pw.sub(a, b)

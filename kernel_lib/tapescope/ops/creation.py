@@ -187,7 +187,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
     d = dt.scalar_dtype(fill_value) if dtype is None else dt.as_dtype(dtype)
-    return _into(out, finish(np.full(shape_of((size,)), fill_value, d.dtype), None, device, requires_grad))
+    return _into(out, finish(np.full(shape_of((size,)), dt.stored(fill_value, d), d.dtype), None, device, requires_grad))
 
 
 def zeros_of(like: Any, shape: tuple[int, ...]) -> Any:
@@ -212,8 +212,8 @@ zeros_like, ones_like, empty_like = _like("zeros_like"), _like("ones_like"), _li
 
 
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
-    d = None if dtype is None else dt.as_dtype(dtype).dtype
-    return finish(np.full_like(input._array, fill_value, dtype=d, order="C"), None, device or dev.of(input._array), requires_grad)
+    d = input.dtype if dtype is None else dt.as_dtype(dtype)
+    return finish(np.full_like(input._array, dt.stored(fill_value, d), dtype=d.dtype, order="C"), None, device or dev.of(input._array), requires_grad)
 
 
 def _into(out: Any, made: Tensor) -> Tensor:

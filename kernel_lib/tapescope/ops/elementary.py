@@ -12,7 +12,7 @@ from ..core.device import module_of
 from ..core.op import op
 from ..core.pointwise import binary, common, unary
 from . import large
-from .pointwise import exp2, fmod, isfinite, isnan, let, masked_fill, nothing, remainder, rsqrt, sigmoid, where
+from .pointwise import _no_masks, exp2, fmod, isfinite, isnan, let, masked_fill, nothing, remainder, rsqrt, sigmoid, where
 
 # -- one operand ---------------------------------------------------------------------------------------------------------------------------
 
@@ -78,18 +78,13 @@ logaddexp2.vjp(lambda g, a, b: g / (1 + exp2(b - a)), lambda g, a, b: g / (1 + e
 ldexp.vjp(lambda g, b: g * exp2(b), lambda g, y: g * y * math.log(2))
 
 
-def _no_zero(x: Any, b: Any) -> None:
-    if getattr(x, "dtype", np.dtype("f4")).kind in "iub" and np.any(np.equal(b, 0)):
-        raise RuntimeError("ZeroDivisionError")
-
-
 def _floor(a: Any, b: Any) -> Any:
-    _no_zero(a, b)
+    large.no_zero(a, b)
     return large.floor_divide(a, b)
 
 
 def _trunc(a: Any, b: Any) -> Any:
-    _no_zero(a, b)
+    large.no_zero(a, b)
     if a.dtype.kind == "f":
         return np.trunc(np.true_divide(a, b))
     q = np.floor_divide(a, b)
@@ -108,6 +103,7 @@ fmod_tensor = binary(fmod.op.tex, large.fmod, name="fmod_tensor", grad_tex=fmod.
 rsub_tensor = binary(r"{b} - {a}", lambda a, b: np.subtract(b, a), name="rsub_tensor")
 remainder_tensor.vjp(*remainder.op.vjps)
 fmod_tensor.vjp(*fmod.op.vjps)
+rsub_tensor.op.forward = _no_masks(rsub_tensor.op.forward)
 rsub_tensor.vjp(lambda g: -g, lambda g: g)
 remainder_tensor.op.node_name, fmod_tensor.op.node_name, rsub_tensor.op.node_name = "RemainderBackward1", "FmodBackward1", "RsubBackward0"
 

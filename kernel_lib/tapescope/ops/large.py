@@ -97,8 +97,15 @@ def _rest(a: Any, b: Any) -> Any:
     return np.where(far, np.fmod(np.where(far, a, 0), np.where(far, b, 1)), r) if far.any() else r
 
 
+def no_zero(a: Any, b: Any) -> None:
+    """Refuses a division of whole numbers by 0."""
+    if all(getattr(x, "dtype", np.dtype(bool)).kind in "iub" for x in (a, b)) and np.any(np.equal(b, 0)):
+        raise RuntimeError("ZeroDivisionError")
+
+
 def fmod(a: Any, b: Any) -> Any:
     """np.fmod."""
+    no_zero(a, b)
     return in_double(_rest, a, b, np.fmod)
 
 
@@ -109,6 +116,7 @@ def _positive_rest(a: Any, b: Any) -> Any:
 
 def remainder(a: Any, b: Any) -> Any:
     """np.remainder."""
+    no_zero(a, b)
     return in_double(_positive_rest, a, b, np.remainder)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..core.device import module_of
 from ..core.op import op
 from .index import raw
-from .pointwise import clamp, log, sigmoid, sign
+from .pointwise import hardtanh, log, sigmoid
 from .shape import broadcast_to
 
 
@@ -47,8 +47,6 @@ mse_loss.vjp(lambda g, x, t, reduction: spread(g * 2, x.shape, reduction) * (x -
     grad_tex=r"\bar{x} = \bar{y}\,\operatorname{clamp}\left(\tfrac{x - t}{\beta}, -1, 1\right)")
 def smooth_l1_loss(x: Any, t: Any, reduction: str, beta: float) -> Any:
     d = x - t
-    if not beta:
-        return reduced(np.abs(d), reduction)
     near = np.clip(d, -beta, beta)                          # both cases are near (d - near / 2)
     d -= near * d.dtype.type(0.5)
     d *= near
@@ -57,7 +55,7 @@ def smooth_l1_loss(x: Any, t: Any, reduction: str, beta: float) -> Any:
 
 
 def _smooth_grad(g: Any, x: Any, t: Any, reduction: str, beta: float) -> Any:
-    return spread(g, x.shape, reduction) * (clamp((x - t) * (1 / beta), -1, 1) if beta else sign(x - t))
+    return spread(g, x.shape, reduction) * hardtanh((x - t) * (1 / beta), -1, 1)
 
 
 smooth_l1_loss.vjp(_smooth_grad, lambda g, x, t, reduction, beta: -_smooth_grad(g, x, t, reduction, beta))

@@ -11,7 +11,7 @@ from ..core.device import module_of
 from ..core.op import op
 from .index import raw
 from .loss import reduced, spread
-from .pointwise import clamp, sigmoid
+from .pointwise import hardtanh, sigmoid
 
 
 @op(r"\operatorname{huber}_{\delta}({x} - {t})", operands=2, name="huber_loss", grad_tex=r"\bar{x} = \bar{y}\,\operatorname{clamp}(x - t, -\delta, \delta)")
@@ -24,7 +24,7 @@ def huber_loss(x: Any, t: Any, reduction: str, delta: float) -> Any:
 
 
 def _huber_grad(g: Any, x: Any, t: Any, reduction: str, delta: float) -> Any:
-    return spread(g, x.shape, reduction) * clamp(x - t, -delta, delta)
+    return spread(g, x.shape, reduction) * hardtanh(x - t, -delta, delta)
 
 
 huber_loss.vjp(_huber_grad, lambda g, x, t, reduction, delta: -_huber_grad(g, x, t, reduction, delta))

@@ -31,8 +31,8 @@ def _reflected(f: Any) -> Any:
 
 def _inplace(o: Any, public: Any = None) -> Any:
     def call(self: Tensor, *others: Any, alpha: Any = 1) -> Tensor:
-        if alpha != 1:
-            others = (others[0] * alpha,)
+        if alpha.__class__ is not int or alpha != 1:
+            others = (ap.times_alpha(others[0], self, alpha),)
         return run_inplace(o, self, others)
     return call
 

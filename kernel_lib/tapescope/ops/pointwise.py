@@ -41,6 +41,21 @@ add = binary(r"{a} + {b}", np.add, name="add")
 sub = binary(r"{a} - {b}", np.subtract, name="sub")
 rsub = binary(r"{b} - {a}", lambda a, b: np.subtract(b, a), name="rsub")
 rsub.op.node_name = "RsubBackward1"
+
+
+def _no_masks(forward: Any) -> Any:
+    def checked(a: Any, b: Any) -> Any:
+        masks = [x.__class__ is bool or getattr(getattr(x, "dtype", None), "kind", "") == "b" for x in (a, b)]
+        if all(masks) and hasattr(a, "dtype") and hasattr(b, "dtype"):
+            raise RuntimeError("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.")
+        if any(masks):
+            raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` "
+                               "operator instead.")
+        return forward(a, b)
+    return checked
+
+
+sub.op.forward, rsub.op.forward = _no_masks(sub.op.forward), _no_masks(rsub.op.forward)
 mul = binary(r"{a} \odot {b}", np.multiply, name="mul")
 div = binary(r"\frac{a}{b}", np.true_divide, name="div", to_float=True)
 neg = unary(r"-{x}", np.negative, name="neg")

@@ -254,7 +254,10 @@ def _norm_grad(g: Any, x: Any, y: Any, p: float, dims: Dims) -> Any:
     safe = where(y == 0, y * 0 + 1, y)                     # the subgradient at 0 is 0
     if p == 2:
         return g * (x / safe)
-    return g * sign(x) * (absolute(x) / safe) ** (p - 1)
+    share = absolute(x) / safe
+    if p < 1:
+        share = where(x == 0, share * 0 + 1, share)         # beside it the slope has no bound
+    return g * sign(x) * share ** (p - 1)
 
 
 norm.vjp(_norm_grad)

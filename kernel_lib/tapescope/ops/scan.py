@@ -214,6 +214,8 @@ aminmax.vjp(_aminmax_grad)
 @op(r"\lVert {a} - {b} \rVert_{p}", operands=2, name="dist", grad_tex=r"\bar{a} = -\bar{b} = \bar{y}\,\frac{\partial \lVert a - b \rVert_p}{\partial a}")
 def dist(a: Any, b: Any, p: float) -> Any:
     d = a - b
+    if d.dtype == np.float16:                                # its squares have no room
+        return norm.op.forward(d.astype(np.float32), p, tuple(range(d.ndim)), False).astype(np.float16)
     return norm.op.forward(d, p, tuple(range(d.ndim)), False)
 
 
