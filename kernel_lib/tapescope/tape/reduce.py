@@ -6,6 +6,8 @@ NumPy and CuPy alike: nothing here reads single elements of a device array; resu
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ _TINY = {np.dtype("f2"): 6.104e-05, np.dtype("f8"): 2.2250738585072014e-308}
 ORDER = np.concatenate([np.arange(1024, 2048), np.arange(1023, -1, -1)])       # bin of a float by its uppermost 11 bits
 _TINY32 = 1.1754943508222875e-38
 _BITS = np.arange(BINS + 1, dtype=np.uint16)
-SORTED = 4_096                               # elements from which histograms sort
+SORTED = 4_096                               # elements from which sorting may be the faster way to a histogram
 _FAINT = 1e-30                               # a sum of squares above it has lost nothing to underflow that shows
 
 
@@ -263,12 +265,34 @@ def histogram(x: Any, seed: int = 0) -> tuple[int, Column]:
         part = part.astype(np.float32)
     part = xp.ascontiguousarray(part)
     if xp is np and part.size > SORTED:
-        return _sorted_bins(part)
-    return trim(host(xp.bincount(part.view(np.uint32) >> np.uint32(21), minlength=BINS)))
+        return _faster(part)(part)
+    return _counted_bins(part)
+
+
+_FASTER: dict[int, Callable[[Any], tuple[int, Column]]] = {}
+
+
+def _faster(x: Column) -> Callable[[Any], tuple[int, Column]]:
+    """The faster way on this processor for about so many elements: with AVX-512 NumPy sorts in half the time of counting, without it in fifteen times."""
+    way = _FASTER.get(x.size.bit_length())
+    if way is None:
+        times = []
+        for candidate in (_counted_bins, _sorted_bins):
+            for _ in range(3):
+                start = perf_counter()
+                candidate(x)
+                times.append((perf_counter() - start, candidate))
+        way = _FASTER[x.size.bit_length()] = min(times, key=lambda t: t[0])[1]
+    return way
+
+
+def _counted_bins(x: Any) -> tuple[int, Column]:
+    """`histogram` of float32 by counting the uppermost 11 bits."""
+    return trim(host(module_of(x).bincount(x.view(np.uint32) >> np.uint32(21), minlength=BINS)))
 
 
 def _sorted_bins(x: Column) -> tuple[int, Column]:
-    """`histogram` by sorting the uppermost 11 bits: half the time of counting, where neighbours fall into the same few bins."""
+    """`histogram` of float32 by sorting the uppermost 11 bits: neighbours that fall into the same few bins do not wait for each other."""
     bits = (x.view(np.uint32) >> np.uint32(21)).astype(np.uint16)
     bits.sort()
     end = int(np.searchsorted(bits, _BITS[1024]))

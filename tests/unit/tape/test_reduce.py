@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tapescope.tape import reduce
 from tapescope.tape.reduce import BINS, EXACT, MOMENTS, Scratch, edges, energy, histogram, histograms, joined, moments, nonfinite, sample
 
 floats = hnp.arrays(np.float32, st.integers(1, 300), elements=st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnormal=True))
@@ -78,6 +79,23 @@ def test_histogram_bins(x: np.ndarray) -> None:
         k = 1024 + (int(np.float32(abs(v)).view(np.uint32)) >> 21) if math.copysign(1, v) > 0 else 1023 - (int(np.float32(abs(v)).view(np.uint32)) >> 21)
         assert line[k] > 0
         assert e[k] <= v <= e[k + 1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(floats)
+def test_counting_and_sorting_make_the_same_histogram(x: np.ndarray) -> None:
+    (a, counted), (b, by_order) = reduce._counted_bins(x), reduce._sorted_bins(x)
+    assert (a, counted.dtype, counted.tolist()) == (b, by_order.dtype, by_order.tolist())
+
+
+def test_the_faster_way_is_found_once_for_a_size() -> None:
+    x = np.random.default_rng(0).standard_normal(EXACT).astype("f4")
+    reduce._FASTER.pop(EXACT.bit_length(), None)
+    first, counts = histogram(x)
+    way = reduce._FASTER[EXACT.bit_length()]
+    assert (first, counts.tolist()) == (way(x)[0], way(x)[1].tolist())
+    histogram(x[::-1])
+    assert reduce._FASTER[EXACT.bit_length()] is way
 
 
 @settings(max_examples=50, deadline=None)
