@@ -64,7 +64,7 @@ def sum(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = 
 def prod(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Tensor | None = None) -> Any:
     """The product of what the mask keeps; 1 of nothing."""
     x = _kept(_wide(input, dtype), mask, 1)
-    for d in sorted(_dims(dim, x), reverse=True):
+    for d in sorted(_dims(dim, x) or (() if dim is None or dim == () else (0,)), reverse=True):
         x = ops.prod(x, d, keepdim)
     return x
 
@@ -121,8 +121,6 @@ def mean(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any =
         raise ValueError(f"masked.mean expects a floating point or complex dtype, got {x.dtype}") if x.dtype.category == 0 else RuntimeError(
             f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: {x.dtype.tensor_name}")
     dims = _dims(dim, x)
-    if mask is None and x._array.ndim:
-        return ops.mean(x, dims, keepdim)
     return ops.div(sum(x, dim, keepdim=keepdim, mask=mask), _count(x, dims, keepdim, mask))
 
 
@@ -140,7 +138,8 @@ def logsumexp(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: 
     """log of the sum of exponentials of what the mask keeps."""
     x = _to(input, dtype)
     wide = x if x.dtype.category >= 2 else x.to(dt.get_default_dtype())
-    return ops.logsumexp(_kept(wide, mask, -math.inf), _dims(dim, x), keepdim).to(x.dtype)
+    least = -math.inf if x.dtype.category != 1 else int(np.iinfo(x._array.dtype).min)
+    return ops.logsumexp(_kept(wide, mask, least), _dims(dim, x), keepdim).to(x.dtype)
 
 
 def logaddexp(input: Tensor, other: Tensor, *, dtype: Any = None, input_mask: Tensor | None = None, other_mask: Tensor | None = None) -> Any:

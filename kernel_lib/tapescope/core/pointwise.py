@@ -31,7 +31,7 @@ _NUMBERS = (int, float, complex, np.generic)
 _PLAIN = (int, float, complex, bool)
 # which operands PyTorch wants to be tensors: both, the first, or one of the two
 _BOTH = frozenset("atan2 fmax fmin gcd heaviside hypot lcm ldexp logaddexp logaddexp2 logical_and logical_or logical_xor maximum minimum nextafter".split())
-_FIRST = frozenset("eq ne lt le gt ge copysign fmod fmod_tensor rsub rsub_tensor clamp_min_tensor clamp_max_tensor".split())
+_FIRST = frozenset("eq ne lt le gt ge copysign copysign_number fmod fmod_tensor rsub rsub_tensor clamp_min_tensor clamp_max_tensor".split())
 _ONE = frozenset("bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift remainder".split())
 
 

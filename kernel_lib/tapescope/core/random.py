@@ -82,20 +82,22 @@ class Generator:
         return (w[0::2] << np.uint64(32)) | w[1::2]
 
     def uniform(self, n: int, dtype: Any) -> Array:
-        """n numbers in [0, 1): 24 bits each for float32 and what is made of it, 11 for float16, 53 for float64."""
+        """n numbers in [0, 1): 24 bits each for float32 and what is made of it, 53 for float64."""
         if np.dtype(dtype) == np.float64:
             return (self.words64(n) & np.uint64((1 << 53) - 1)).astype(np.float64) * 2.0**-53
-        if np.dtype(dtype) == np.float16:
-            return (self.words(n) & np.uint64((1 << 11) - 1)).astype(np.float16) * np.float16(2.0**-11)
-        return (self.words(n) & np.uint64((1 << 24) - 1)).astype(np.float32) * np.float32(2.0**-24)
+        u = (self.words(n) & np.uint64((1 << 24) - 1)).astype(np.float32) * np.float32(2.0**-24)
+        if np.dtype(dtype).itemsize == 2:
+            u = u.astype(dtype)
+            u[u == 1] = 0                                    # what was rounded up to the end is the beginning
+        return u
 
     def normal(self, n: int, dtype: Any) -> Array:
         """n standard normal numbers: Box-Muller in blocks of 16, or one by one below 16."""
         kind = np.dtype(dtype) if np.dtype(dtype) == np.float64 else np.dtype(np.float32)
         if n < 16:
             return np.array([self._one_normal() for _ in range(n)], kind)
-        u = self.uniform(n, kind)
         tail = n % 16
+        u = self.uniform(n - tail if np.dtype(dtype).itemsize == 2 else n, kind)     # what the tail replaces is drawn for wide numbers only
         if tail:                                            # the last 16 are drawn afresh, over what was there
             last = self.uniform(16, kind)
         body = _box_muller(u[:n - tail].reshape(-1, 16)).reshape(-1)

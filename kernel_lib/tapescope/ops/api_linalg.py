@@ -234,8 +234,11 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = "use_mm_fo
     if compute_mode not in modes:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
     many = compute_mode == modes[1] or compute_mode == modes[0] and max(a.shape[-2], b.shape[-2]) > 25
-    if p == 2 and many and a.dtype == b.dtype and a.shape[:-2] == b.shape[:-2] and a.size and b.size:
-        return la.euclidean_dist(x1, x2)
+    if p == 2 and many and a.dtype == b.dtype and a.size and b.size:
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        x1, x2 = [x if x._array.shape[:-2] == lead else shape.expand(x, (*lead, *x._array.shape[-2:])) for x in (x1, x2)]
+        y = la.euclidean_dist(x1, x2)
+        return shape.view(y, y._array.shape)
     return _distances(x1, x2, float(p))
 
 

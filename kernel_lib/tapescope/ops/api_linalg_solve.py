@@ -327,7 +327,7 @@ def _least(A: Tensor, B: Tensor, limit: float, vector: bool, over: bool) -> tupl
         r = b - A @ x
         missed = (r * r.conj()).real.sum(-2) if r._array.dtype.kind == "c" else (r * r).sum(-2)
     else:
-        missed = shape.reshape(A, (-1,))[:0]
+        missed = shape.reshape(A.real if A._array.dtype.kind == "c" else A, (-1,))[:0]
     return squeeze_dim(x, (x._array.ndim - 1,)) if vector else x, missed
 
 
@@ -344,7 +344,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     limit = float(np.finfo(A._array.dtype).eps) * max(m, n) if rcond is None else rcond
     s = np.linalg.svd(A._array, compute_uv=False)
     ranks = (s > limit * s[..., :1]).sum(-1)
-    result, residuals = _least(A, B, limit, vector, m > n and (driver == "gels" or bool((ranks == n).all())))
+    result, residuals = _least(A, B, limit, vector, m > n and (driver == "gels" or driver in ("gelss", "gelsd") and bool((ranks == n).all())))
     full = driver not in (None, "gelsy", "gels")
     rank = wrap(module_of(s).zeros(0, np.int64)) if driver == "gels" else wrap(as_array(ranks, np.int64))
     return _lstsq(result, residuals, rank, wrap(s) if full else wrap(s[:0].reshape(-1)))

@@ -105,8 +105,10 @@ def floating_norm(name: str, x: Tensor) -> None:
         raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.tensor_name}")
 
 
-def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The norm of matrices: "fro", "nuc", inf, -inf, 1, -1, 2 or -2."""
+    if out is not None:
+        return given(matrix_norm(A, ord, dim, keepdim, dtype=dtype), out)
     matrices("linalg.matrix_norm", A)
     floating_norm("linalg.matrix_norm", A)
     A = _cast(A, dtype)
@@ -119,6 +121,8 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
     if ord == "fro":
         return rd.norm(A, 2.0, (rows, columns), keepdim)
     if ord == "nuc" or (isinstance(ord, (int, float)) and builtins.abs(ord) == 2):
+        if ord == 2 and not A._array.shape[rows] * A._array.shape[columns]:
+            return rd.norm(A, 2.0, (rows, columns), keepdim)
         rest = [i for i in range(n) if i not in (rows, columns)]
         s = svdvals(shape.permute(A, (*rest, rows, columns)))
         y = ar.sum(s, -1, keepdim) if ord == "nuc" else ar.amax(s, -1, keepdim) if ord > 0 else ar.amin(s, -1, keepdim)
@@ -127,12 +131,16 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
     if isinstance(ord, str) or builtins.abs(ord) not in (1, math.inf):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     summed, taken = (rows, columns) if builtins.abs(ord) == 1 else (columns, rows)
+    if ord > 0 and not A._array.shape[taken]:                 # nothing is as large as 0
+        return rd.norm(A, 1.0, (rows, columns), keepdim)
     pick = ar.amax if ord > 0 else ar.amin
     return pick(rd.norm(A, 1.0, (summed,), keepdim), taken if keepdim or taken < summed else taken - 1, keepdim)
 
 
-def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
     """A vector norm, or a matrix norm where `dim` names two dimensions or `ord` is given for a matrix."""
+    if out is not None:
+        return given(norm(A, ord, dim, keepdim, dtype=dtype), out)
     if dim is not None and isinstance(dim, (tuple, list)) and len(dim) not in (1, 2):
         raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim)}")
     if ord is None:
@@ -181,11 +189,13 @@ def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: An
     return wrap(np.asarray((s > np.maximum(absolute, relative * s.max(-1, keepdims=True))).sum(-1), np.int64))
 
 
-def matrix_power(A: Tensor, n: int) -> Tensor:
+def matrix_power(A: Tensor, n: int, *, out: Any = None) -> Tensor:
     """A multiplied with itself n times; its inverse for negative n."""
     from .api_linalg_solve import inv
     from .pointwise import clone
 
+    if out is not None:
+        return given(matrix_power(A, n), out)
     square("linalg.matrix_power", A)
     if n == 0:
         from .api_index import copied
@@ -194,6 +204,8 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         return copied(wrap(np.empty_like(A._array)), zero(A) + wrap(module_of(A._array).eye(A._array.shape[-1], dtype=A._array.dtype)))
     if n < 0:
         A, n = inv(A), -n
+        if n == 1:
+            return A
     if n == 1:
         return clone(A)
     result, factor = None, A

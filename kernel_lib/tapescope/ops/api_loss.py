@@ -108,7 +108,14 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     reduction, weights = reduction_of(reduction, size_average, reduce), None if weight is None else weight._array
     if reduction == "none" and input._array.ndim == 1:
         return _nll_of_one(input, t, weights, ignore_index)
-    loss = ls.nll_loss(x, t, weights, ignore_index, reduction)
+    if len(p) < 3:
+        loss = ls.nll_loss(x, t, weights, ignore_index, reduction)
+    elif len(p) == 4:
+        loss = ls.nll_loss2d(x, t, weights, ignore_index, reduction)
+    else:                                                    # any other number of places is a row of an image
+        row = shape.reshape(x, (*p[:2], 1, math.prod(p[2:])))
+        loss = ls.nll_loss2d(row, t.reshape(p[0], 1, -1), weights, ignore_index, reduction)
+        loss = shape.view(loss, t.shape) if reduction == "none" else loss
     if mode.sink is not None and loss._node is None:
         mode.sink.treated("asked", x._array, t)
     return loss

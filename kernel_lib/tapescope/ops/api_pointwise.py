@@ -93,6 +93,11 @@ def _by_other(of_number: Any, of_tensor: Any, name: str) -> Any:
 remainder, fmod = _by_other(pw.remainder, el.remainder_tensor, "remainder"), _by_other(pw.fmod, el.fmod_tensor, "fmod")
 
 
+def copysign(input: Any, other: Any, *, out: Any = None) -> Tensor:
+    """The magnitude of input with the sign of other, elementwise."""
+    return _checked(el.copysign if isinstance(other, Tensor) else el.copysign_number, "copysign", input, other, out)
+
+
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """other - alpha * input."""
     if isinstance(input, Tensor) and input._array.dtype.kind == "b":

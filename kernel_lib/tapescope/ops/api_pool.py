@@ -70,13 +70,17 @@ def _one_row(function: Any, input: Tensor, name: str) -> Any:
     return found if isinstance(y, tuple) else found[0]
 
 
+def _least(x: Tensor) -> Any:
+    return -np.inf if x._array.dtype.kind in "fV" else int(np.iinfo(x._array.dtype).min)
+
+
 def _max_pool(d: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, return_indices: bool) -> Any:
     name = f"max_pool{d}d"
     x, single = batched(input, d, name)
     k, s, p, dil, extra = _geometry(x, d, name, kernel_size, stride, padding, dilation, ceil_mode)
     wide, border = x, p
     if any(extra):
-        wide, border = shape.pad(x, ((0, 0), (0, 0), *((a, a + e) for a, e in zip(p, extra, strict=True))), -np.inf), (0,) * d
+        wide, border = shape.pad(x, ((0, 0), (0, 0), *((a, a + e) for a, e in zip(p, extra, strict=True))), _least(x)), (0,) * d
     y = pool.max_pool[d](wide, k, s, border, dil)
     y = squeeze_dim(y, (0,)) if single else y
     if not return_indices:

@@ -101,6 +101,9 @@ def min(input: Tensor, *args: Any, dim: Any = None, keepdim: bool = False, **nam
 def _over(f: Any, input: Tensor, dim: Any, keepdim: bool, out: Any) -> Tensor:
     if not input._array.size and (dim is None or dim == ()):
         raise RuntimeError(f"{f.op.name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
+    for d in dim if isinstance(dim, (tuple, list)) else () if dim is None else (dim,):
+        if input._array.ndim and not input._array.shape[dim_of(d, input._array.ndim)]:
+            raise IndexError(f"{f.op.name}(): Expected reduction dim {d} to have non-zero size.")
     if out is not None and out._array.dtype != input._array.dtype:
         raise RuntimeError(f"Expected the dtype for input and out to match, but got {input.dtype.tensor_name} for input's dtype and {out.dtype.tensor_name} for out's dtype.")
     return pw.given(f(input, dims_of(dim, input._array.ndim), keepdim), out)
@@ -217,10 +220,17 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return wrap(np.bincount(input._array, None if weights is None else weights._array, minlength))
 
 
-def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out: Any = None) -> Tensor:
+    """How many elements lie in each of `bins` equal parts of [min, max], or of what they span."""
     a = input._array
-    low, high = (min, max) if min != max else (float(a.min()), float(a.max()))
-    return wrap(np.histogram(a, bins, (low, high))[0].astype(a.dtype))
+    if a.dtype.kind in "biu":
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{input.dtype.tensor_name}'")
+    low, high = (min, max) if min != max or not a.size else (float(a.min()), float(a.max()))
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise RuntimeError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
+    if low == high:
+        low, high = low - 1, high + 1
+    return pw.given(wrap(np.histogram(a, bins, (low, high))[0].astype(a.dtype)), out)
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:

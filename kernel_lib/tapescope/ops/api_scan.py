@@ -16,8 +16,9 @@ from . import pointwise as pw
 from . import reduce as rd
 from . import scan, shape
 from .api_index import copied
+from .api_pointwise import lerp
 from .api_reduce import _axis, _cast, _moments, mean, sort, sum
-from .api_shape import cat, dim_of, dims_of, movedim, reshape
+from .api_shape import cat, dim_of, dims_of, reshape
 from .numbers import div_number, mul_number
 from .returned import named
 from .strided import squeeze_written
@@ -154,39 +155,39 @@ def _quantile(input: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str
             raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
         if q._array.dtype != input._array.dtype:
             raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
-        qs = q._array
     else:
-        qs = np.asarray(q, input._array.dtype)
-    if qs.size and not ((qs >= 0) & (qs <= 1)).all():
-        raise RuntimeError(f"{name}() q {'values must be' if qs.ndim else 'must be'} in the range [0, 1]")
+        q = wrap(module_of(input._array).asarray(q, input._array.dtype))
+    if q._array.size and not ((q._array >= 0) & (q._array <= 1)).all():
+        raise RuntimeError(f"{name}() q {'values must be' if q._array.ndim else 'must be'} in the range [0, 1]")
     n = input._array.ndim
-    rows = reshape(input, (-1,)) if dim is None else movedim(input, dim_of(dim, n), n - 1) if n else reshape(input, (1,))
+    d = 0 if dim is None else dim_of(dim, max(n, 1))
+    rows = reshape(input, (-1,)) if dim is None else input if d == n - 1 else shape.transpose(shape.unsqueeze(input, n), d, n)
     ordered = ix.sort(rows, rows._array.ndim - 1, False)
+    lead = [1] * n if keepdim else []
+    if dim is not None and n:
+        lead = [1 if i == d else s for i, s in enumerate(input._array.shape) if keepdim or i != d]
+    ordered = reshape(ordered, (*lead, -1))
     lane = ordered._array
+    at, end = len(lead), lane.shape[-1] - 1
     nan = np.isnan(lane)
-    last = (np.maximum((~nan).sum(-1, keepdims=True) - 1, 0) if ignore_nan else module_of(lane).full((*lane.shape[:-1], 1), lane.shape[-1] - 1)).astype(lane.dtype)
-    rank = qs.reshape(-1) * last
-    if not ignore_nan:
-        rank = np.where(nan.any(-1, keepdims=True), lane.shape[-1] - 1, rank)
-    if interpolation == "lower":
-        rank = np.floor(rank)
-    elif interpolation == "higher":
-        rank = np.ceil(rank)
-    elif interpolation == "nearest":
-        rank = np.round(rank)
-    low = np.floor(rank).astype(np.int64)
-    out = ix.gather(ordered, lane.ndim - 1, low)
+    last: Any = end if not ignore_nan else wrap(np.maximum((~nan).sum(-1, keepdims=True) - 1, 0).astype(lane.dtype))
+    ranks = reshape(q, (-1,)) * last
+    ranks = shape.expand(ranks, (*lead, q._array.size)) if lead else ranks
+    if not ignore_nan and nan.any():
+        ranks = pw.where(wrap(nan.any(-1, keepdims=True)), wrap(np.asarray(end, lane.dtype)), ranks)
+    rank = _ROUNDED.get(interpolation, np.positive)(ranks._array)
+    low = np.floor(rank)
+    out = ix.gather(ordered, at, low.astype(np.int64))
     if interpolation in ("linear", "midpoint"):
-        weight = np.full_like(rank, 0.5, lane.dtype) if interpolation == "midpoint" else (rank - low).astype(lane.dtype)
-        out = out + (ix.gather(ordered, lane.ndim - 1, np.ceil(rank).astype(np.int64)) - out) * wrap(weight)
+        weight = wrap(np.full_like(rank, 0.5)) if interpolation == "midpoint" else ranks - wrap(low)
+        out = lerp(out, ix.gather(ordered, at, np.ceil(rank).astype(np.int64)), weight)
     # the quantiles come first; a single one has no dimension of its own
-    if dim is None and keepdim:
-        out = reshape(out, (1,) * n + (-1,))
-    elif dim is not None and keepdim and n:
-        out = movedim(shape.unsqueeze(out, lane.ndim - 1), lane.ndim - 1, dim_of(dim, n))
-    k = out._array.ndim
-    out = shape.permute(out, (k - 1, *range(k - 1)))
-    return out if qs.ndim else squeeze_written(out, (0,))
+    if q._array.ndim:
+        out = shape.transpose(shape.unsqueeze(out, 0), 0, at + 1)
+    return squeeze_written(out, (out._array.ndim - 1,))
+
+
+_ROUNDED: dict[str, Any] = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
 
 
 def quantile(input: Tensor, q: Any, dim: Any = None, keepdim: bool = False, *, interpolation: str = "linear", out: Any = None) -> Tensor:

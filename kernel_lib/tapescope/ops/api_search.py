@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any
 
 import numpy as np
@@ -129,15 +130,45 @@ def _edges(a: Any, bins: int, bounds: Any) -> Any:
     return np.linspace(low, high, bins + 1).astype(a.dtype)
 
 
+def _bin(edges: Any, x: Any) -> Any:
+    """The bin of each number, found by halves: edges need not be in order; the last bin has its upper end."""
+    if bool((edges[1:] >= edges[:-1]).all()):
+        found = np.searchsorted(edges, x, "right")
+    else:
+        found, left = np.zeros(x.shape, np.int64), np.full(x.shape, len(edges))
+        while left.any():
+            half = left // 2
+            after = (left > 0) & ~(x < edges[np.minimum(found + half, len(edges) - 1)])
+            found, left = np.where(after, found + half + 1, found), np.where(after, left - half - 1, half)
+    return np.minimum(found, len(edges) - 1) - 1
+
+
 def histogramdd(input: Tensor, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """(counts or densities, edges of each dimension) of points, one a row."""
-    a = input._array.reshape(-1, input._array.shape[-1])
-    n = a.shape[1]
+    if input._array.ndim < 2:
+        raise RuntimeError("torch.histogramdd: input tensor should have at least 2 dimensions")
+    n = input._array.shape[-1]
+    a = input._array.reshape(-1, n)
     many = [bins] * n if isinstance(bins, int) else list(bins)
+    if len(many) != n:
+        raise RuntimeError("histogramdd: The size of bins must be equal to the innermost dimension of the input." if not any(isinstance(b, Tensor) for b in many) else
+                           f"torch.histogramdd: expected {n} sequences of bin edges for a {n}-dimensional histogram but got {len(many)}")
+    if range is not None and len(range) != 2 * n:
+        raise RuntimeError(f"torch.histogramdd: for a {n}-dimensional histogram range should have {2 * n} elements, but got {len(range)}")
     bounds = [None] * n if range is None else [(range[2 * i], range[2 * i + 1]) for i in builtins.range(n)]
     edges = [b._array if isinstance(b, Tensor) else _edges(a[:, i], int(b), bounds[i]) for i, b in enumerate(many)]
-    hist, _ = np.histogramdd(a.astype(np.float64), [e.astype(np.float64) for e in edges], weights=None if weight is None else weight._array.reshape(-1), density=density)
-    return _Pairs["histogramdd"](wrap(hist.astype(input._array.dtype)), tuple(wrap(e) for e in edges))
+    inside = np.ones(len(a), bool)
+    for x, e in zip(a.T, edges, strict=True):
+        inside &= (x >= e[0]) & (x <= e[-1])
+    size = tuple(len(e) - 1 for e in edges)
+    place = np.ravel_multi_index([_bin(e, x) for x, e in zip(a[inside].T, edges, strict=True)], size) if 0 not in size else np.zeros(0, np.int64)
+    weights = None if weight is None else weight._array.reshape(-1)[inside]
+    hist = np.bincount(place, weights, math.prod(size)).reshape(size).astype(a.dtype)
+    if density:
+        hist /= hist.sum()
+        for d, e in enumerate(edges):
+            hist /= np.diff(e).reshape([-1 if i == d else 1 for i in builtins.range(n)])
+    return _Pairs["histogramdd"](wrap(hist), tuple(wrap(e) for e in edges))
 
 
 def is_same_size(input: Tensor, other: Tensor) -> bool:

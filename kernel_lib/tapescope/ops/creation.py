@@ -264,8 +264,12 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
     return _into(out, finish(a.astype(d.dtype), None, device, requires_grad))
 
 
-def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    return finish(np.power(base, linspace(start, end, steps, dtype=dt.float64)._array).astype(_default(dtype)), None, device, requires_grad)
+def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None) -> Tensor:
+    """base to the powers that `linspace` would give; of a whole dtype, the ends are cut before."""
+    d = _default(out.dtype if out is not None and dtype is None else dtype)
+    if d.kind in "iu":
+        start, end = int(start), int(end)
+    return _into(out, finish(np.power(base, linspace(start, end, steps, dtype=dt.float64)._array).astype(d), None, device, requires_grad))
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None, **_: Any) -> Tensor:
@@ -300,6 +304,9 @@ def _draw(kind: str) -> Any:
                requires_grad: bool = False, pin_memory: bool = False, **named: Any) -> Tensor:
         shape = shape_of(size, named.get("size"))
         d = _default(dtype)
+        if d.kind == "c":                                    # real and imaginary parts in turn; normal ones share the variance
+            parts = getattr(_generator(generator), kind)(2 * _count(shape), np.dtype(f"f{d.itemsize // 2}")).astype(f"f{d.itemsize // 2}", copy=False)
+            return _into(out, finish((parts if kind == "uniform" else parts * parts.dtype.type(math.sqrt(0.5))).view(d).reshape(shape), None, device, requires_grad))
         if d.kind not in "fV":
             raise RuntimeError(f"random numbers of this kind are floating point; got dtype {dt.OF_NUMPY[d]}")
         a = getattr(_generator(generator), kind)(_count(shape), d).reshape(shape).astype(d, copy=False)
@@ -396,8 +403,16 @@ def uniform_(t: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Gener
     if low > high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
     d = t._array.dtype
-    u = _generator(generator).uniform(t._array.size, d).reshape(t._array.shape)
-    return _overwrite(t, u * d.type(high - low) + d.type(low))
+    kind = d.type if d.itemsize == 8 else np.float32
+    made = _generator(generator).uniform(t._array.size, kind).reshape(t._array.shape)
+    if (low, high) != (0.0, 1.0):                            # rounded once, as by a fused multiplication and addition
+        wide = made.astype(np.float64, copy=False)
+        wide = wide * float(kind(high) - kind(low)) + float(kind(low))
+        made = wide.astype(kind, copy=False)
+    made = made.astype(d, copy=False)
+    if d.itemsize == 2:
+        made[made == d.type(high)] = low                     # rounded up to the end, which is not among them
+    return _overwrite(t, made)
 
 
 def normal_(t: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
@@ -431,4 +446,5 @@ def keep_mask(shape: tuple[int, ...], keep: float, dtype: Any) -> Any:
     `bernoulli_` and `exponential_`, which nobody else has.
     """
     kept = default_generator.chance(math.prod(shape), keep)
-    return (kept * (dtype.type(1) / dtype.type(keep))).astype(dtype, copy=False).reshape(shape)
+    scale = np.float32(1) / np.float32(keep) if dtype.itemsize == 2 else dtype.type(1) / dtype.type(keep)
+    return (kept * scale).astype(dtype, copy=False).reshape(shape)

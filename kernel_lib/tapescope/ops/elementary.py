@@ -71,6 +71,8 @@ ldexp = binary(r"{a}\,2^{b}", lambda a, b: a * np.exp2(b), name="ldexp", to_floa
 
 hypot.vjp(lambda g, a, y: g * (a / y), lambda g, b, y: g * (b / y))
 copysign.vjp(lambda g, a, y: where(a == 0, g * 0, g * (y / a)), nothing)
+copysign_number = binary(copysign.op.tex, np.copysign, name="copysign_number", to_float=True, grad_tex=copysign.op.grad_tex).vjp(*copysign.op.vjps)
+copysign_number.op.node_name = "CopysignBackward1"
 fmax.vjp(lambda g, a, b: let(g, (a >= b) | isnan(b)), lambda g, a, b: masked_fill(g, (a >= b) | isnan(b), 0))
 fmin.vjp(lambda g, a, b: let(g, (a <= b) | isnan(b)), lambda g, a, b: masked_fill(g, (a <= b) | isnan(b), 0))
 logaddexp.vjp(lambda g, a, b: g * sigmoid(a - b), lambda g, a, b: g * sigmoid(b - a))

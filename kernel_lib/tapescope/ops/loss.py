@@ -129,6 +129,8 @@ def _nll_vjp(g: Any, x_shape: Any, target: Any, weight: Any, ignore_index: int, 
 
 
 nll_loss.vjp(_nll_vjp)
+nll_loss2d = op(nll_loss.op.tex, operands=1, name="nll_loss2d", aux=("weight_sum",), grad_tex=nll_loss.op.grad_tex)(nll_loss.op.forward).vjp(_nll_vjp)
+nll_loss2d.op.node_name = "NllLoss2DBackward0"
 
 
 def _nll_grad_vjp(g: Any, target: Any, weight: Any, ignore_index: int) -> Any:

@@ -71,7 +71,7 @@ for _name in ("neg reciprocal exp expm1 exp2 log log1p log2 log10 sqrt rsqrt sin
     setattr(Tensor, _name + "_", _inplace(getattr(pw, _name).op))
 for _name, _op in {"add_": pw.add, "sub_": pw.sub, "mul_": pw.mul}.items():
     setattr(Tensor, _name, _inplace(_op.op))
-ELEMENTARY = ("acosh asinh atanh deg2rad rad2deg frac signbit isneginf isposinf hypot copysign fmax fmin logaddexp logaddexp2 ldexp heaviside gcd lcm "
+ELEMENTARY = ("acosh asinh atanh deg2rad rad2deg frac signbit isneginf isposinf hypot fmax fmin logaddexp logaddexp2 ldexp heaviside gcd lcm "
               "bitwise_left_shift bitwise_right_shift").split()
 for _name in ELEMENTARY:
     setattr(Tensor, _name, getattr(el, _name))
@@ -81,15 +81,15 @@ for _name, _op in {"lshift": el.bitwise_left_shift, "rshift": el.bitwise_right_s
     setattr(Tensor, f"__i{_name}__", _assigned(_op))
 # Written into the memory of the tensor, whatever they are made of.
 for _module, _names in {
-    el: "acosh asinh atanh deg2rad rad2deg frac hypot copysign ldexp heaviside gcd lcm bitwise_left_shift bitwise_right_shift",
-    ap: "div pow square clamp clamp_min clamp_max round lerp addcmul addcdiv remainder fmod floor_divide nan_to_num float_power",
+    el: "acosh asinh atanh deg2rad rad2deg frac hypot ldexp heaviside gcd lcm bitwise_left_shift bitwise_right_shift",
+    ap: "copysign div pow square clamp clamp_min clamp_max round lerp addcmul addcdiv remainder fmod floor_divide nan_to_num float_power",
     pw: "asin acos atan atan2 erf bitwise_not bitwise_and bitwise_or bitwise_xor logical_not logical_and logical_or logical_xor eq ne lt le gt ge",
 }.items():
     for _name in _names.split():
         setattr(Tensor, _name + "_", _assigned(getattr(_module, _name)))
 
 for _module, _names in {
-    ap: "add sub mul div pow square clamp clamp_min clamp_max round lerp addcmul addcdiv remainder fmod floor_divide nan_to_num float_power positive "
+    ap: "copysign add sub mul div pow square clamp clamp_min clamp_max round lerp addcmul addcdiv remainder fmod floor_divide nan_to_num float_power positive "
         "frexp",
     ar: "sum mean prod max min amax amin argmax argmin var std logsumexp norm cumsum cumprod all any sort argsort topk unique nonzero "
         "count_nonzero bincount histc isclose allclose equal numel is_floating_point",

@@ -65,16 +65,16 @@ def _picked(x: Any, lines: Lines) -> Any:
     place = module.asarray(_flat(tuple(size), lines))
     out = tuple(place.shape[-2 * d:-d])
     many = math.prod(place.shape[-d:])
-    flat = x.reshape(n, c, -1)
+    flat = x.reshape(n, c, math.prod(size))
     if place.ndim == 2 * d:
         place = place.reshape(*out, many)
         won = flat[:, :, place].argmax(-1)
         indices = module.take_along_axis(module.broadcast_to(place, (n, c, *place.shape)), won[..., None], -1)[..., 0]
     else:
         place = module.broadcast_to(place.reshape(*place.shape[:2], *out, many), (n, c, *out, many))
-        values = module.take_along_axis(flat, place.reshape(n, c, -1), 2).reshape(place.shape)
+        values = module.take_along_axis(flat, place.reshape(n, c, math.prod(place.shape[2:])), 2).reshape(place.shape)
         indices = module.take_along_axis(place, values.argmax(-1)[..., None], -1)[..., 0]
-    return module.take_along_axis(flat, indices.reshape(n, c, -1), 2).reshape(n, c, *out), indices
+    return module.take_along_axis(flat, indices.reshape(n, c, math.prod(out)), 2).reshape(n, c, *out), indices
 
 
 def _put(x: Any, indices: Any, shape: Any) -> Any:
@@ -82,13 +82,14 @@ def _put(x: Any, indices: Any, shape: Any) -> Any:
     n, c = shape[:2]
     out = np.zeros_like(x, shape=(n * c, math.prod(shape[2:])), order="C")
     rows = module_of(x).arange(n * c)[:, None]
-    ar.at(np.add, out, (rows, indices.reshape(n * c, -1)), x.reshape(n * c, -1))
+    many = math.prod(indices.shape[2:])
+    ar.at(np.add, out, (rows, indices.reshape(n * c, many)), x.reshape(n * c, many))
     return out.reshape(shape)
 
 
 def _taken(x: Any, indices: Any) -> Any:
     n, c = x.shape[:2]
-    return module_of(x).take_along_axis(x.reshape(n, c, -1), indices.reshape(n, c, -1), 2).reshape(indices.shape)
+    return module_of(x).take_along_axis(x.reshape(n, c, math.prod(x.shape[2:])), indices.reshape(n, c, math.prod(indices.shape[2:])), 2).reshape(indices.shape)
 
 
 put = op(r"\operatorname{max\_unpool}({x})", name="pick_backward", node="PickBackward", grad_tex=r"\bar{x} = \bar{y}[\operatorname{argmax}]")(_put)

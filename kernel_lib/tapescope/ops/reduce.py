@@ -160,7 +160,7 @@ def even_of_all(g: Any, x: Any, y: Any, dims: Dims) -> Any:
 
 def _extreme(reduce: Any, label: str) -> Any:
     def forward(x: Any, dims: Dims, keepdim: bool) -> Any:
-        if x.size == 0:
+        if x.size == 0 and (label in ("max", "min") or any(x.shape[d] == 0 for d in dims)):
             raise IndexError(f"{label}(): Expected reduction dim to be specified for input.numel() == 0. "
                              "Specify the reduction dim with the 'dim' argument.")
         return reduce(x, dims, keepdim)
@@ -207,7 +207,7 @@ std.vjp(_std_grad)
 
 @op(r"\log \sum \exp({x})", name="logsumexp", grad_tex=r"\bar{x} = \bar{y} \odot e^{x - y}")
 def logsumexp(x: Any, dims: Dims, keepdim: bool) -> Any:
-    top = ar.largest(x, dims)
+    top = ar.largest(x.real if x.dtype.kind == "c" else x, dims)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype, copy=False)
     with np.errstate(divide="ignore"):
         y = np.log(np.add.reduce(np.exp(x - top), dims, None, None, True)) + top

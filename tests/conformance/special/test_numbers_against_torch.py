@@ -93,3 +93,42 @@ g, = torch.autograd.grad(y, x)
 say(y, g, torch.nn.functional.l1_loss(x, t))
 attempt(lambda: torch.nn.functional.smooth_l1_loss(x, t, beta=-1))
 """)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_uniform_numbers_are_pytorchs_bit_for_bit(says_the_same: Says, dtype: str) -> None:
+    says_the_same(f"""
+for make in (lambda: torch.rand(5000, dtype=torch.{dtype}), lambda: torch.empty(5000, dtype=torch.{dtype}).uniform_(-0.1, 0.3),
+             lambda: torch.nn.functional.dropout(torch.ones(100, dtype=torch.{dtype}), 0.3)):
+    torch.manual_seed(3)
+    say(make().double().tolist())
+torch.manual_seed(3)
+say(nn.Linear(7, 5).weight.tolist(), nn.Conv2d(2, 3, 3).weight.tolist(), [round(v, 3) for v in torch.randn(25, dtype=torch.{dtype}).tolist()])
+""")
+
+
+def test_extremes_norms_and_counts_of_nothing(says_the_same: Says) -> None:
+    says_the_same("""
+def attempt(f):
+    try: say(f())
+    except Exception as e: say(type(e).__name__, e)
+a = torch.ones(0, 3)
+for f in (lambda: a.amax(1), lambda: a.amin((1,), True), lambda: a.amax(0), lambda: a.amax(-2)):
+    attempt(f)
+for order, dims in ((1, (0, 1)), (float("inf"), (1, 0)), (2, (1, 0)), (-1, (2, 0))):
+    attempt(lambda: torch.linalg.norm(torch.ones(2, 0, 4), order, dim=dims))
+attempt(lambda: torch.histc(torch.ones(0), 3))
+attempt(lambda: torch.histc(torch.tensor([1, 2]), 3))
+attempt(lambda: torch.linalg.lstsq(torch.eye(4, 3), torch.ones(4, 2)).residuals.shape)
+""")
+
+
+def test_quantiles_have_a_gradient_for_q(says_the_same: Says) -> None:
+    says_the_same("""
+x = torch.tensor([[4.0, 1, 2, 8], [0, 5, 3, 1]], requires_grad=True)
+q = torch.tensor([0.2, 0.7], requires_grad=True)
+for dim in (0, 1):
+    y = torch.quantile(x, q, dim=dim)
+    say(y, *torch.autograd.grad(y.sum(), [x, q]))
+say(torch.quantile(x, 0.5, dim=1, keepdim=True, interpolation="lower"), torch.nanquantile(x, 0.4))
+""")
