@@ -87,6 +87,9 @@ def first(x: Any, k: int, dim: int, descending: bool) -> Any:
     """The places of the first k in order along `dim`."""
     n = x.shape[dim]
     lines = x if dim == x.ndim - 1 else np.moveaxis(x, dim, -1)
+    few = _few(lines, k, descending)
+    if few is not None:
+        return few if dim == x.ndim - 1 else np.ascontiguousarray(np.moveaxis(few, -1, dim))
     keys, bits = _keys(lines, descending) if 0 < k < n // 4 else (None, 0)
     if keys is None:
         return order(x, dim, descending)[(slice(None),) * dim + (slice(0, k),)]
@@ -94,6 +97,34 @@ def first(x: Any, k: int, dim: int, descending: bool) -> Any:
     part.sort(-1)
     found = _places(part, bits)
     return found if dim == x.ndim - 1 else np.ascontiguousarray(np.moveaxis(found, -1, dim))
+
+
+def _few(lines: Any, k: int, descending: bool) -> Any:
+    """The places of the first k of many: no element beyond the k-th of the blocks' own first ones can be among them. None where that leaves too many."""
+    n = lines.shape[-1]
+    size = min(1024, n // (4 * max(k, 1)))
+    if not isinstance(lines, np.ndarray) or size < 16 or lines.size < _SMALL or not k or not (lines.dtype.kind in "iu" or lines.dtype.char in "fd"):
+        return None
+    rows = np.ascontiguousarray(lines).reshape(-1, n)
+    many = n // size
+    blocks = rows[:, :many * size].reshape(len(rows), many, size)
+    ends = (np.maximum if descending else np.minimum).reduce(blocks, -1)
+    place = many - k if descending else k - 1
+    bound = np.partition(ends, place, -1)[:, place, None]
+    if (bound != bound).any():
+        return None
+    near = rows < bound if descending else rows <= bound
+    if descending:
+        np.logical_not(near, near)                           # nan is above all
+    flat = np.flatnonzero(near)
+    if len(flat) > lines.size // 8:
+        return None
+    line, found = np.divmod(flat, n) if len(rows) > 1 else (np.zeros_like(flat), flat)
+    ranked = order(rows.reshape(-1)[flat], 0, descending)
+    if len(rows) > 1:
+        ranked = ranked[np.argsort(line[ranked], kind="stable")]
+    first_of = np.searchsorted(line, np.arange(len(rows)))
+    return found[ranked[first_of[:, None] + np.arange(k)]].reshape(*lines.shape[:-1], k)
 
 
 def nth(x: Any, k: int, dim: int) -> Any:

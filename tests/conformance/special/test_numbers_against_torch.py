@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+
+import tapescope as ts
 
 Says = Callable[[str], None]
 
@@ -132,3 +135,20 @@ for dim in (0, 1):
     say(y, *torch.autograd.grad(y.sum(), [x, q]))
 say(torch.quantile(x, 0.5, dim=1, keepdim=True, interpolation="lower"), torch.nanquantile(x, 0.4))
 """)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "float16"])
+@pytest.mark.parametrize(("size", "k", "dim"), [((5000,), 11, 0), ((4, 3000), 5, 1), ((900, 7), 2, 0), ((5000,), 4000, 0)])
+def test_the_first_of_many(dtype: str, size: tuple[int, ...], k: int, dim: int) -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    for strange in (False, True):
+        a = (rng.standard_normal(size) * 60).astype(dtype) if dtype != "uint8" else rng.integers(0, 255, size).astype(dtype)
+        if strange and a.dtype.kind == "f":
+            a[rng.random(size) < 0.01] = np.nan
+            a[rng.random(size) < 0.01] = -np.inf
+        for largest in (True, False):
+            values, places = ts.topk(ts.from_numpy(a), k, dim, largest)
+            expected = torch.topk(torch.from_numpy(a), k, dim, largest).values.numpy()
+            np.testing.assert_array_equal(values.numpy(), expected)
+            np.testing.assert_array_equal(np.take_along_axis(a, places.numpy(), dim), expected)
