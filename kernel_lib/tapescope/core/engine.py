@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from . import errors
-from .narrow import widened
+from .called import hooked, post_hooks, pre_hooks, quietly, tensor_hooks
 from .node import AccumulateGrad, Freed, Node, meta_of, same
-from .saved import arrays, tensors
+from .rule import fit, run_node
+from .saved import arrays
 from .site import Site
 from .sparse import dense
 from .state import mode, numbers, set_grad
@@ -86,9 +86,9 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
         if g is None:
             return
         if variable._extra is not None and variable._extra.hooks:
-            g = _tensor_hooks(variable._extra.hooks.values(), g, create)
+            g = tensor_hooks(variable._extra.hooks.values(), g, create)
         if node.extra is not None and node.extra.pre:
-            g = _pre_hooks(node, [g], create)[0]
+            g = pre_hooks(node, [g], create)[0]
         if captures is not None and (node, 0) in captures:
             captures[node, 0].append(g)
         if not accumulate or not variable._req:             # its flag was taken away since
@@ -122,10 +122,10 @@ def walk(roots: Sequence[Tensor], grads: Sequence[Any], *, retain: bool = False,
         if keep is not None:
             keep(node, g, buffer, leaves)
         if g is not None and needed is not None and node not in needed:
-            _capture(captures, node, _hooked(node, g, create))
+            _capture(captures, node, hooked(node, g, create))
         elif g is not None:
             if extra is not None:
-                g = _hooked(node, g, create)
+                g = hooked(node, g, create)
             _capture(captures, node, g)
             if observe:
                 given = g if isinstance(g, list) else [g]
@@ -147,10 +147,10 @@ def written(node: Node, g: Any, create: bool) -> None:
     """What follows the writing of a leaf's `.grad`: its hooks, and the tape hears of it."""
     variable = node.variable
     if node.extra is not None and node.extra.post:
-        _post_hooks(node, (), (g,), create)
+        post_hooks(node, (), (g,), create)
     extra = variable._extra
     if extra is not None and extra.post_accumulate:
-        _quietly(create, lambda: [h(variable) for h in list(extra.post_accumulate.values())])
+        quietly(create, lambda: [h(variable) for h in list(extra.post_accumulate.values())])
     sink = mode.sink
     if sink is not None:
         sink.accumulate(variable, g)
@@ -163,7 +163,7 @@ def _run(node: Node, g: Any, create: bool, retain: bool, freed: Freed, sink: Any
     if not retain and (node.plan is None or node.plan.holds):
         node.saved = freed
     if node.extra is not None and node.extra.post:
-        outs = _post_hooks(node, outs, tuple(g) if isinstance(g, list) else (g,), create)
+        outs = post_hooks(node, outs, tuple(g) if isinstance(g, list) else (g,), create)
     if sink is not None:
         sink.node(node, tuple(g) if isinstance(g, list) else (g,), tuple(outs), t0, clock())
     return outs
@@ -201,7 +201,7 @@ def _sweep(order: list[Node], buffer: dict[Node, Any], leaves: dict[Node, int], 
         plan = node.plan
         ready: Sequence[Node] = ()
         if g is None or node.extra is not None or plan is None or plan.joint is not None:
-            outs = None if g is None else _run(node, g if node.extra is None else _hooked(node, g, False), False, retain, freed, sink)
+            outs = None if g is None else _run(node, g if node.extra is None else hooked(node, g, False), False, retain, freed, sink)
             ready = _pass_on(node, outs, buffer, leaves, False)
         else:
             outs = None
@@ -268,83 +268,6 @@ def _sweep(order: list[Node], buffer: dict[Node, Any], leaves: dict[Node, int], 
                     pass
 
 
-def run_node(node: Node, g: Any, create: bool) -> Sequence[Any]:
-    """The gradients of a node's operands from the gradient of its output: None where none is needed."""
-    plan = node.plan
-    if plan is None:                                                # a user's autograd.Function brings its own
-        return node.run(g, create)
-    if numbers.wide and node.op.holomorphic and _is_complex(g):
-        return _conjugated(node, plan, g, create)
-    if create:
-        values = tensors(node)
-        before = set_grad(True)
-        try:
-            return _vjps(node, plan, g, values)
-        finally:
-            set_grad(before)
-    if numbers.wide and numbers.bfloat16 is not None:
-        *given, values = widened([*(g if isinstance(g, list) else [g]), tuple(arrays(node))])
-        return _vjps(node, plan, given if isinstance(g, list) else given[0], list(values))
-    return _vjps(node, plan, g, arrays(node))
-
-
-def _is_complex(g: Any) -> bool:
-    return any(_is_complex(x) for x in g if x is not None) if isinstance(g, list) else (g._array if isinstance(g, Tensor) else g).dtype.kind == "c"
-
-
-def _conjugated(node: Node, plan: Any, g: Any, create: bool) -> Sequence[Any]:
-    """PyTorch's gradient of a complex number is the conjugate of the derivative: for a holomorphic op, the real rule between two conjugations."""
-    before = set_grad(create)
-    try:
-        g = [x if x is None else x.conj() for x in g] if isinstance(g, list) else g.conj()
-        outs = _vjps(node, plan, g, tensors(node) if create else arrays(node))
-        return [o.conj() if o is not None and _is_complex(o) else o for o in outs]
-    finally:
-        set_grad(before)
-
-
-def _vjps(node: Node, plan: Any, g: Any, values: list[Any]) -> Sequence[Any]:
-    if plan.joint is not None:
-        _, rule, where, _ = plan.vjps[0]
-        return rule(g, *[plan.needs if p < 0 else values[p] for p in where])
-    outs = [None] * len(node.next)
-    for i, rule, where, n in plan.vjps:
-        if n == 0:
-            outs[i] = rule(g)
-        elif n == 1:
-            outs[i] = rule(g, values[where[0]])
-        else:
-            outs[i] = rule(g, *[values[p] for p in where])
-    return outs
-
-
-def fit(g: Any, shape: tuple[int, ...], dtype: Any, node: Node, to: Node) -> Any:
-    """The gradient in the shape and dtype of what it belongs to: broadcast dimensions are summed."""
-    if tuple(g.shape) != tuple(shape):
-        lead = len(g.shape) - len(shape)
-        dims = tuple(range(lead)) + tuple(i + lead for i, s in enumerate(shape) if s == 1 and g.shape[i + lead] != 1)
-        if lead < 0 or any(s not in (1, g.shape[i + lead]) for i, s in enumerate(shape)):
-            raise RuntimeError(f"Function {node.name()} returned an invalid gradient at the input of {to.name()} - got {list(g.shape)} "
-                               f"but expected shape compatible with {list(shape)}{errors.at(node.site)}")
-        if isinstance(g, Tensor):
-            before = set_grad(True)
-            try:
-                g = g.sum(dims).reshape(shape)
-            finally:
-                set_grad(before)
-        elif lead == 1 and len(dims) == 1 and g.ndim == 2:
-            g = np.add.reduce(g, 0)
-        else:
-            g = np.add.reduce(g, dims).reshape(shape) if dims else g.reshape(shape)
-    if isinstance(g, Tensor):
-        if g._array.dtype == dtype:
-            return g
-        return _quietly(True, lambda: (g.real if g._array.dtype.kind == "c" and dtype.kind != "c" else g).to(np.dtype(dtype)))
-    if g.dtype != dtype:
-        g = (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
-    return g
-
-
 def _put(buffer: dict[Node, Any], node: Node, nr: int, g: Any, create: bool) -> None:
     known = buffer.get(node)
     if node.extra is not None and node.extra.outs is not None:
@@ -381,88 +304,6 @@ def _capture(captures: dict[tuple[Node, int], list[Any]] | None, node: Node, g: 
     for nr, part in enumerate(g if isinstance(g, list) else [g]):
         if (node, nr) in captures and part is not None:
             captures[node, nr].append(part)
-
-
-# -- hooks: tensor hooks, pre-hooks, retained gradients, the node, post-hooks -------------------------------------------------
-
-
-def _quietly(create: bool, run: Callable[[], Any]) -> Any:
-    before = set_grad(create)
-    try:
-        return run()
-    finally:
-        set_grad(before)
-
-
-def _tensor(g: Any) -> Any:
-    return g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g) if isinstance(g, np.generic) else g)
-
-
-def _raw(t: Any, create: bool) -> Any:
-    return t if create or t is None or not isinstance(t, Tensor) else t._array
-
-
-def _tensor_hooks(hooks: Any, g: Any, create: bool) -> Any:
-    t = _tensor(g)
-    for h in list(hooks):
-        def call(h: Any = h, t: Any = t) -> Any:
-            return h(t)
-        replaced = _quietly(create, call)
-        if replaced is not None:
-            if not isinstance(replaced, Tensor):
-                raise TypeError(f"hook should return a Tensor or None, but got {type(replaced).__name__}")
-            if replaced._array.shape != t._array.shape:
-                raise RuntimeError(f"hook has changed the size of value: {list(t._array.shape)} became {list(replaced._array.shape)}")
-            t = replaced
-    return _raw(t, create)
-
-
-def _pre_hooks(node: Node, grads: list[Any], create: bool) -> list[Any]:
-    assert node.extra is not None and node.extra.pre is not None
-    current = tuple(_tensor(g) for g in grads)
-    for h in list(node.extra.pre.values()):
-        def call(h: Any = h, current: Any = current) -> Any:
-            return h(current)
-        replaced = _quietly(create, call)
-        if replaced is not None:
-            current = replaced if isinstance(replaced, tuple) else (replaced,)
-    return [_raw(t, create) for t in current]
-
-
-def _post_hooks(node: Node, outs: Sequence[Any], grads: tuple[Any, ...], create: bool) -> Sequence[Any]:
-    assert node.extra is not None and node.extra.post is not None
-    current = tuple(_tensor(o) for o in outs)
-    given = tuple(_tensor(g) for g in grads)
-    for h in list(node.extra.post.values()):
-        def call(h: Any = h, current: Any = current) -> Any:
-            return h(current, given)
-        replaced = _quietly(create, call)
-        if replaced is not None:
-            current = replaced if isinstance(replaced, tuple) else (replaced,)
-    return [_raw(t, create) for t in current]
-
-
-def _hooked(node: Node, g: Any, create: bool) -> Any:
-    """The incoming gradient after tensor hooks and pre-hooks; retained gradients are written on the way."""
-    extra = node.extra
-    if extra is None:
-        return g
-    grads = g if isinstance(g, list) else [g]
-    if extra.tensor_hooks:
-        for nr, h in list(extra.tensor_hooks.values()):
-            if grads[nr] is not None:
-                grads = [*grads[:nr], _tensor_hooks([h], grads[nr], create), *grads[nr + 1:]]
-    if extra.pre:
-        grads = _pre_hooks(node, grads, create)
-    if extra.retain:
-        for nr, ref in extra.retain:
-            t = ref()
-            if t is not None and grads[nr] is not None:
-                if t._grad is None:
-                    t._grad = grads[nr] if create else wrap(np.array(grads[nr]) if isinstance(grads[nr], np.generic) else grads[nr].copy())
-                else:
-                    t._grad = t._grad + grads[nr] if create else wrap(t._grad._array + grads[nr])
-    return grads if isinstance(g, list) else grads[0]
 
 
 # -- writing .grad -----------------------------------------------------------------------------------------------------------

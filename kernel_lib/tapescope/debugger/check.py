@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..core.engine import _vjps, fit
 from ..core.node import AccumulateGrad, Freed, Node, title
+from ..core.rule import fit, vjps
 from ..core.say import Said, say, told
 from ..core.state import set_grad, set_sink
 from ..core.tensor import Tensor, wrap
@@ -218,7 +218,7 @@ def _both(node: Node, operands: list[Any], params: tuple[Any, ...], result: Any,
             saved.append(tuple([np.shape(o) for o in operands]) if op.variadic else np.shape(at[name.removesuffix("_shape")]))
     g = gs if op.multi else gs[0]
     with np.errstate(all="ignore"):
-        analytic = _vjps(node, plan, g, saved)
+        analytic = vjps(node, plan, g, saved)
     fitted = _fitted(node, analytic, operands)
 
     def run(given: list[Any]) -> float:

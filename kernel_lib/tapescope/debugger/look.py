@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.engine import Stop, fit, run_node
+from ..core.engine import Stop
 from ..core.explain import formula
 from ..core.node import AccumulateGrad, Freed, Node, meta_of, title
+from ..core.rule import fit, run_node
 from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.tensor import Tensor, wrap

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.engine import fit, walk
+from ..core.engine import walk
 from ..core.explain import formula
 from ..core.node import AccumulateGrad, Node, meta_of
+from ..core.rule import fit
 from ..core.saved import arrays, names
 from ..core.site import SiteInfo, resolve
 from ..core.state import set_sink

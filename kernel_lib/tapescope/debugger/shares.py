@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..core.engine import fit, walk
+from ..core.engine import walk
 from ..core.node import AccumulateGrad, Node, meta_of, title
+from ..core.rule import fit
 from .kept import Kept
 
 if TYPE_CHECKING:
