@@ -1,11 +1,14 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it } from 'vitest';
+import { render } from 'preact';
+import { act } from 'preact/test-utils';
 import { speak } from '../chrome';
 import { sampleOf } from '../engines/graphmodel.samples';
 import { DOT } from '../engines/painter_style';
-import type { Breakpoint, DebugState, Said } from '../store/types';
+import type { Attachment, Breakpoint, DebugState, Said } from '../store/types';
 import { GraphBuilder } from '../testing/graphs';
 import { draftOf, fieldsOfDraft } from './editor';
+import { BreakList } from './list';
 import { dotOf, fieldsOf, listAt, matcher, placesOf, removable, showOf } from './places';
 import { es } from '../words/es';
 import { pauseWords, told, wordsOf } from './words';
@@ -62,6 +65,48 @@ describe('places of breakpoints', () => {
   it('shows what counts most', () => {
     const on = breakpoint({ op: 'a' }), off = breakpoint({ op: 'a', enabled: false }), condition = breakpoint({ op: 'a', norm_above: 1 });
     expect([[], [off], [off, condition], [off, condition, on]].map(dotOf)).toEqual([DOT.none, DOT.off, DOT.condition, DOT.on]);
+  });
+});
+
+describe('the list', () => {
+  const listed = async (breakpoints: Breakpoint[]) => {
+    const el = document.createElement('div'), sent: [string, any][] = [], answers: ((result: object | Error) => void)[] = [];
+    document.body.append(el);
+    const at = { command: (verb: string, args: object) => { sent.push([verb, args]); return new Promise((resolve, reject) => answers.push(r => (r instanceof Error ? reject(r) : resolve(r)))); } } as unknown as Attachment;
+    const news = (list: Breakpoint[]) => act(() => render(<BreakList at={at} breakpoints={list} />, el));
+    await news(breakpoints);
+    const box = (name: string) => [...el.querySelectorAll<HTMLInputElement>('input[type=checkbox]')].find(b => (b.getAttribute('aria-label') ?? b.closest('label')!.textContent!.trim()) === name)!;
+    return { el, sent, news, box, press: (name: string) => act(() => box(name).click()), answer: (result: object | Error) => act(() => { answers.shift()!(result); return new Promise<void>(resolve => setTimeout(resolve)); }), said: () => el.querySelector('[role=status]')!.textContent };
+  };
+
+  it('turns a breakpoint off and on again by two presses, though the news of the first have not come', async () => {
+    const b = breakpoint({ words: 'backward at mul', op: 'mul' }), { sent, news, box, press, answer, said } = await listed([b]), name = 'Enable: backward at mul';
+    await press(name);
+    expect(box(name).checked).toBe(false);
+    await press(name);                                          // before the kernel has answered: not sent twice
+    expect(sent).toEqual([['break.edit', { id: b.id, enabled: false }]]);
+    await answer({ id: b.id });
+    expect(said()).toBe(`breakpoint ${b.id} is off`);
+    await press(name);
+    await answer({ id: b.id });
+    expect(sent[1]).toEqual(['break.edit', { id: b.id, enabled: true }]);
+    expect(said()).toBe(`breakpoint ${b.id} is on`);
+    await news([{ ...b, enabled: false }]);                     // what the kernel says counts
+    expect(box(name).checked).toBe(false);
+  });
+
+  it('adds and takes away one that stands everywhere by two presses, and shows a refusal', async () => {
+    const { el, sent, box, press, answer, said } = await listed([]), name = 'Any nan or inf';
+    await press(name);
+    await answer({ id: 77 });
+    expect([said(), box(name).checked]).toEqual(['Any nan or inf: on', true]);
+    await press(name);
+    await answer({});
+    expect([said(), box(name).checked]).toEqual(['Any nan or inf: off', false]);
+    expect(sent).toEqual([['break.add', { when: 'nonfinite' }], ['break.remove', { id: 77 }]]);
+    await press(name);
+    await answer(new Error('no'));
+    expect([el.querySelector('[role=alert]')!.textContent, box(name).checked]).toEqual(['no', false]);
   });
 });
 

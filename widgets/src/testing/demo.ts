@@ -112,7 +112,8 @@ export class DemoHost implements Host {
       case 'debug.edit': case 'record.start': case 'record.stop': break;
       default: return this.say({ type: 'reply', request: m.request, ok: false, error: `no such verb: ${m.verb}` });
     }
-    this.say({ type: 'reply', request: m.request, ok: true, result: null });
+    const moved = m.verb.startsWith('debug.') ? { state: this.held.state, index: this.held.index, total } : null;
+    this.say({ type: 'reply', request: m.request, ok: true, result: m.verb === 'break.add' ? { id: this.made } : moved });
     this.pump();
   }
 

@@ -82,6 +82,33 @@ describe('a held pass', () => {
     await stop();
   });
 
+  it('keeps the place of the slider while news come that are not of its move', async () => {
+    const { el, host, where, stop } = await mounted({ held: true }), send = host.send.bind(host);
+    const slide = (to: string) => act(() => { const slider = el.querySelector<HTMLInputElement>('.ts-scrub-line input')!; slider.value = to; slider.dispatchEvent(new Event('input', { bubbles: true })); });
+    const late: object[] = [];
+    host.send = message => { if ((message as any).verb === 'debug.go') late.push(message); else send(message); };
+    await slide('9');
+    await wait(200);
+    await slide('5');                                           // the move to 9 is on its way, and this one has not rested
+    expect(where()).toBe('before node 6 of 12');
+    host.send = send;
+    late.forEach(send);
+    await wait(60);                                             // the pass has come to 9
+    expect(where()).toBe('before node 6 of 12');
+    await wait(500);
+    expect(where()).toBe('before node 6 of 12');
+    expect(el.textContent).not.toContain('when you let go');   // and to 5
+    await act(() => { const slider = el.querySelector<HTMLInputElement>('.ts-scrub-line input')!; slider.dispatchEvent(new Event('pointerdown', { bubbles: true })); });
+    await slide('8');
+    host.send({ type: 'command', request: 'of another page', verb: 'debug.go', args: { index: 1 } });
+    await wait(300);
+    expect(where()).toBe('before node 9 of 12');               // while it is held, too
+    await act(() => void el.querySelector('.ts-scrub-line input')!.dispatchEvent(new Event('pointerup', { bubbles: true })));
+    await wait(400);
+    expect(where()).toBe('before node 9 of 12');
+    await stop();
+  });
+
   it('says a refusal in words, and what is missing', async () => {
     const { el, host, press, stop } = await mounted({ held: true });
     const send = host.send.bind(host);

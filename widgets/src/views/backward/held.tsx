@@ -26,11 +26,13 @@ import { HOLD_CODE, type Shared } from './view';
 
 /** Moves that are on their way; more are not taken while the kernel is behind. */
 const PIPELINE = 8;
+/** After so long the page goes where the pass stands, whatever it was asked. */
+const LATE_MS = 1000;
 
 export function Held({ at, store, graph, model, chosen, theme, choose, help, host, debug, tab, setTab }: Shared & { host: Host; debug: DebugState }) {
   const { total, state } = debug, { version } = graph, forward = debug.direction === 'forward';
   const [said, setSaid] = useState(''), [opens, setOpens] = useState(0), [ghost, setGhost] = useState<number | null>(null), [playing, setPlaying] = useState(false), [reveal, setReveal] = useState(0), [memory, setMemory] = useState<Memory | null>(null);
-  const under = useRef(0), moving = useRef(false), rest = useRef<ReturnType<typeof setTimeout> | undefined>(undefined), alive = useRef(true), known = useRef<Int32Array | null>(null);
+  const under = useRef(0), dragged = useRef(false), rest = useRef<ReturnType<typeof setTimeout> | undefined>(undefined), alive = useRef(true), known = useRef<Int32Array | null>(null);
   useEffect(() => () => { alive.current = false; }, []);
   const { deaf, heard } = useDeaf(at, Boolean(debug.live) && state === 'held');
 
@@ -44,7 +46,15 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
   // A leaf may have no row of its own in what the kernel says: the order knows it.
   const node = ghost !== null && trusted ? trusted[index] ?? -1 : debug.node >= 0 ? debug.node : trusted?.[index] ?? -1;
   const states = useMemo(() => statesOf(graph, trusted, state === 'done' && ghost === null ? total : index, over && ghost === null ? -1 : node), [graph, version, trusted, index, node, state]);
-  useEffect(() => { moving.current = false; if (!playing) setGhost(null); }, [debug]);   // the pass has moved: the page follows it
+  // The pass has moved, and the page follows it: but to where the last move goes, not to what news of earlier ones say.
+  const due = useRef<number | null>(null), now = useRef({ debug, playing });
+  now.current = { debug, playing };
+  const settle = () => {
+    if (!alive.current || now.current.playing || dragged.current || rest.current !== undefined || under.current > 0 || (due.current !== null && now.current.debug.state === 'held' && due.current !== now.current.debug.index)) return;
+    due.current = null;
+    setGhost(null);
+  };
+  useEffect(settle, [debug]);
 
   const breakpoints = debug.breakpoints ?? NONE, places = useMemo(() => placesOf(model, breakpoints), [model, version, breakpoints]);
   const stops = useMemo(() => (trusted ? stopsOf(model, trusted, places) : []), [model, trusted, places]);
@@ -52,21 +62,24 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
   const send = async (command: Pick<Command, 'verb'>, args: object = {}) => {
     if (under.current >= PIPELINE) return;
     under.current++;
-    moving.current = true;
     clearTimeout(rest.current);                         // whatever is asked for now comes after where the slider stood
     rest.current = undefined;
     setSaid('');
     try {
-      await at.command(command.verb, args);
+      const to = (await at.command(command.verb, args))?.index ?? null;
       heard();
+      due.current = to;
       if (alive.current && (command.verb === 'debug.into' || command.verb === 'debug.run_to')) setOpens(n => n + 1);
     } catch (error) {
+      due.current = null;
       if (alive.current) { setSaid(problemOf(error)); setGhost(null); }
     } finally {
       under.current--;
+      settle();
+      if (due.current !== null) setTimeout(() => { if (under.current === 0) { due.current = null; settle(); } }, LATE_MS);
     }
   };
-  const go = (to: number) => { if (to === debug.index && !over && !moving.current) setGhost(null); else void send({ verb: 'debug.go' }, { index: to }); };
+  const go = (to: number) => { if (to === debug.index && !over && under.current === 0 && due.current === null) setGhost(null); else void send({ verb: 'debug.go' }, { index: to }); };
   const target = chosen && runArgs(model, chosen);
   const press = (command: Command) => {
     if (forward && !FORWARD.has(command.verb)) { setSaid(t('The forward pass goes only forward.')); return; }
@@ -112,7 +125,7 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
   return (
     <div class="ts-column ts-grow" onKeyDown={onKey}>
       <Bar forward={forward} index={debug.index} over={over} aborted={state === 'aborted'} rewind={may.can_rewind !== false} target={Boolean(target)} onPress={press} onHelp={help} />
-      {!forward && <Scrubber timer={rest} index={debug.index} total={total} ghost={ghost} kept={debug.kept ?? NOWHERE} stops={stops} disabled={!trusted || state === 'aborted' || may.can_rewind === false} playing={playing} onPlay={setPlaying} onGhost={setGhost} onGo={go} />}
+      {!forward && <Scrubber timer={rest} dragged={dragged} index={debug.index} total={total} ghost={ghost} kept={debug.kept ?? NOWHERE} stops={stops} disabled={!trusted || state === 'aborted' || may.can_rewind === false} playing={playing} onPlay={setPlaying} onGhost={setGhost} onGo={go} />}
       {live && <p class="ts-back-why"><b>{t('Paused:')}</b> {told(debug)}{debug.note && <span class="ts-muted">  {say(debug.said?.note ?? debug.note)}</span>}</p>}
       {deaf && live && (
         <div class="ts-back-said" role="alert">

@@ -1,6 +1,6 @@
 /** The whole pass as a line: where it stands, places that were kept on the way, breakpoints; drag it, or play it on the page. */
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { Button, t } from '../../chrome';
 
 /** After so long without a move the pass goes where the slider stands. */
@@ -11,6 +11,8 @@ const WHOLE_MS = 12_000;
 export interface ScrubberProps {
   /** Runs while the pass waits for the slider to rest. */
   timer?: { current: ReturnType<typeof setTimeout> | undefined };
+  /** Whether somebody holds the slider. */
+  dragged?: { current: boolean };
   index: number; total: number; ghost: number | null; kept: readonly number[]; stops: readonly number[]; disabled: boolean;
   /** Where the page looks meanwhile; null: where the pass stands. */
   onGhost(index: number | null): void;
@@ -18,18 +20,18 @@ export interface ScrubberProps {
   playing: boolean; onPlay(on: boolean): void;
 }
 
-export function Scrubber({ timer: given, index, total, ghost, kept, stops, disabled, onGhost, onGo, playing, onPlay }: ScrubberProps) {
+export function Scrubber({ timer: given, dragged: hand, index, total, ghost, kept, stops, disabled, onGhost, onGo, playing, onPlay }: ScrubberProps) {
   const own = useRef<ReturnType<typeof setTimeout> | undefined>(undefined), timer = given ?? own, shown = ghost ?? index;
-  const [held, setHeld] = useState(false);
+  const mine = useRef(false), dragged = hand ?? mine;
   const leave = useRef(() => {});
   leave.current = () => { if (timer.current !== undefined) go(shown); };      // the view goes away before the slider has rested
-  useEffect(() => () => leave.current(), []);
+  useEffect(() => () => { dragged.current = false; leave.current(); }, []);
   const still = () => { clearTimeout(timer.current); timer.current = undefined; };
   const now = useRef(onGo);
   now.current = onGo;                                   // where the pass stands when the slider rests, not when it was moved
   const go = (to: number) => { still(); now.current(to); };
   const rest = (to: number, ms: number) => { still(); timer.current = setTimeout(() => go(to), ms); };
-  const move = (to: number) => { onPlay(false); onGhost(to); if (held) still(); else rest(to, REST_MS); };
+  const move = (to: number) => { onPlay(false); onGhost(to); if (dragged.current) still(); else rest(to, REST_MS); };
   usePlay(playing, shown, total, onGhost, end => { onPlay(false); onGo(end); });
   const line = (list: readonly number[], from: number, to: number) => list.map(i => `M${i} ${from}V${to}`).join('');
   return (
@@ -43,7 +45,7 @@ export function Scrubber({ timer: given, index, total, ghost, kept, stops, disab
         </svg>
         <input type="range" min={0} max={Math.max(0, total - 1)} step={1} value={Math.min(shown, total - 1)} disabled={disabled} aria-label={t('Place in the pass')} aria-valuetext={t('node {0} of {1}', Math.min(total, shown + 1), total)}
           style={{ '--at': `${total > 1 ? (Math.min(shown, total - 1) / (total - 1)) * 100 : 0}%` } as Record<string, string>}
-          onPointerDown={() => setHeld(true)} onPointerUp={() => { setHeld(false); if (ghost !== null) rest(ghost, 0); }} onPointerCancel={() => setHeld(false)}
+          onPointerDown={() => { dragged.current = true; }} onPointerUp={() => { dragged.current = false; if (ghost !== null) rest(ghost, 0); }} onPointerCancel={() => { dragged.current = false; }}
           onInput={e => move(Number((e.currentTarget as HTMLInputElement).value))} />
       </div>
     </div>
