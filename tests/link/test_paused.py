@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import StartKernel
-from .kernels import Message, Page
+from .conftest import VERSIONS, StartKernel
+from .kernels import WAYS, Message, Page
 
 pytestmark = pytest.mark.link
 
@@ -23,8 +23,8 @@ def debug(**wanted: Any) -> Any:
     return lambda m: m.get("type") == "frame" and m.get("kind") == "debug" and all(m["meta"].get(k) == v for k, v in wanted.items())
 
 
-def paused(start_kernel: StartKernel) -> tuple[Any, Page, str, Message]:
-    manager = start_kernel()
+def paused(start_kernel: StartKernel, version: str = "installed") -> tuple[Any, Page, str, Message]:
+    manager = start_kernel(version)
     page = Page(manager)
     page.done(page.run("import tapescope as ts\ntape = ts.record()"))
     page.attach()
@@ -35,9 +35,11 @@ def paused(start_kernel: StartKernel) -> tuple[Any, Page, str, Message]:
     return manager, page, cell, page.wait(debug(state="held", live=True))
 
 
-@pytest.mark.parametrize("way", ["control", "comm"])
-def test_a_page_moves_a_paused_cell(start_kernel: StartKernel, way: str) -> None:
-    _, page, cell, frame = paused(start_kernel)
+@pytest.mark.parametrize(("version", "way"), [(version, way) for version in VERSIONS for way in WAYS if (version, way) != ("6.31.0", "subshell")])   # it has none
+def test_a_page_moves_a_paused_cell(start_kernel: StartKernel, version: str, way: str) -> None:
+    _, page, cell, frame = paused(start_kernel, version)
+    if way == "subshell":
+        page.make_subshell()
     meta = frame["meta"]
     assert meta["at"]["name"] == "TanhBackward0"
     assert "backward at tanh" in meta["reason"]
@@ -60,8 +62,9 @@ def test_a_page_moves_a_paused_cell(start_kernel: StartKernel, way: str) -> None
     page.close()
 
 
-def test_an_interrupt_ends_a_pause_and_leaves_everything_clean(start_kernel: StartKernel) -> None:
-    manager, page, cell, _ = paused(start_kernel)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_interrupt_ends_a_pause_and_leaves_everything_clean(start_kernel: StartKernel, version: str) -> None:
+    manager, page, cell, _ = paused(start_kernel, version)
     page.send(way="control", type="command", request="s", recording="latest", verb="debug.step")
     assert page.reply("s")["ok"]
     manager.interrupt_kernel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from program import same_chance
 
 from tapescope.core.printing import set_printoptions
 
+DECIMAL = re.compile(r"-?\d+\.\d+")
 PRINTED = sorted((Path(__file__).parent / "printed").glob("*.py"))
 IMPORTS = [(r"^import torch$", "import {0} as torch"), (r"^import torch\.([\w.]+) as", r"import {0}.\1 as"), (r"^from torch\b", "from {0}")]
 
@@ -51,5 +53,26 @@ def test_it_prints_what_it_prints_with_pytorch(path: Path) -> None:
         torch.set_num_threads(threads)
         for reset in (set_printoptions, torch.set_printoptions):
             reset(profile="default")
+    if re.search(r"\.step\(\)", path.read_text(encoding="utf-8")):
+        ours = [settled(mine, its) for mine, its in zip(ours, theirs, strict=True)]
     assert ours == theirs
     assert len(ours) > 30
+
+
+def settled(mine: str, its: str) -> str:
+    """Our line, with PyTorch's last digit where a decimal differs by no more than one of it: after hundreds of steps the order in which a processor adds may turn the rounding."""
+    theirs = iter(DECIMAL.findall(its))
+
+    def put(found: re.Match[str]) -> str:
+        other, digits = next(theirs, ""), len(found[0].partition(".")[2])
+        same = len(other.partition(".")[2]) == digits and abs(Decimal(other) - Decimal(found[0])) <= Decimal(1).scaleb(-digits)
+        return other if same else found[0]
+
+    return DECIMAL.sub(put, mine)
+
+
+def test_only_the_last_digit_is_settled() -> None:
+    assert settled("49 2642.58 a 1.500", "49 2642.57 a 1.500") == "49 2642.57 a 1.500"
+    assert settled("49 2642.59", "49 2642.57") == "49 2642.59"
+    assert settled("50 2642.58", "49 2642.58") == "50 2642.58"
+    assert settled("2642.6", "2642.58") == "2642.6"
