@@ -39,13 +39,18 @@ def test_the_explorer_and_the_list_of_runs_open_it_too(code: Code, program: Call
     code.page.keyboard.press("Escape")
     code.page.locator(".activitybar [aria-label=Tapescope]").first.click()
     rows = code.page.locator(".pane-body .monaco-list-row")
-    rows.filter(has_text="runs/first").wait_for()
+    ended = rows.filter(has_text="runs/first").filter(has_not_text="is being written")
+    ended.click()                                            # whoever reads it makes a log beside it, which is empty
+    code.inside(".ts-status :text-is('replay')")
+    for _ in range(20):                                      # longer than it takes the list to look again
+        code.page.wait_for_timeout(200)
+        assert ended.count() == 1
     running = program(100_000, 0.05)                         # it writes without a pause
     code.await_tape(running)
     growing = rows.filter(has_text=running.path.name)
     growing.filter(has_text="is being written").wait_for(timeout=10_000)
     growing.click()
-    code.inside("#view").locator(".ts-status").last.get_by_text("live", exact=True).wait_for()
+    code.inside(".ts-status :text-is('live')")
     running.stop()
     growing.filter(has_not_text="is being written").wait_for()
 

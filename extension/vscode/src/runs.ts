@@ -101,7 +101,8 @@ export class Runs implements TreeDataProvider<Run>, Disposable {
     const database = uri.with({ path: uri.path.replace(/-(wal|shm|journal)$/, '') }), path = runOf(database);
     const [db, wal] = await Promise.all([database, database.with({ path: `${database.path}-wal` })].map(u => Promise.resolve(workspace.fs.stat(u)).catch(() => null)));
     const known = this.found.get(path);
-    if (db) this.found.set(path, { path, database, born: known?.born ?? db.ctime, changed: Math.max(db.mtime, wal?.mtime ?? 0, known?.changed ?? 0) });
+    const logged = wal?.size ? wal.mtime : 0;            // whoever opens an ended recording makes an empty log: nothing is written
+    if (db) this.found.set(path, { path, database, born: known?.born ?? db.ctime, changed: Math.max(db.mtime, logged, known?.changed ?? 0) });
     else if (known?.database.path === database.path) this.found.delete(path);
   }
 

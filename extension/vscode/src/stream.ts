@@ -1,10 +1,11 @@
 /** `python -m tapescope stream PATH` as a way to a recording: no port, queries and paging as everywhere. Knows nothing of VS Code. */
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { Decoder, encode, FramingError, type Parcel } from './framing';
-import { tooOld, whyItEnded, type Say, type Trouble } from './troubles';
+import { lacksStream, tooOld, whyItEnded, type Say, type Trouble } from './troubles';
 
 const TAIL = 4000;                                      // characters of what it complained about that are kept
+const VERSION = 'from importlib.metadata import version; print(version("tapescope"))';
 
 export class Stream {
   private readonly process: ChildProcess;
@@ -22,7 +23,11 @@ export class Stream {
     this.process.stderr!.on('data', (piece: Buffer) => { this.stderr = (this.stderr + piece.toString('utf8')).slice(-TAIL); });
     this.process.stdin!.on('error', () => {});           // its end is said by 'close'
     this.process.on('error', error => this.end(whyItEnded(python, path, null, null, '', error, say)));
-    this.process.on('close', (code, signal) => this.end(whyItEnded(python, path, code, signal, this.stderr, null, say)));
+    this.process.on('close', (code, signal) => {
+      const end = (version = '') => this.end(whyItEnded(python, path, code, signal, this.stderr, null, say, version));
+      if (lacksStream(this.stderr) && !this.over) execFile(python, ['-c', VERSION], { cwd, timeout: 5000, windowsHide: true }, (_, out) => end(out.trim()));
+      else end();
+    });
   }
 
   get pid(): number | undefined {

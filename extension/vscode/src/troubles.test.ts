@@ -32,6 +32,7 @@ it.each<[string, string | null, string, string | undefined]>([
   ['no Python', null, 'There is no Python at', undefined],
   ['no tapescope', 'echo "/x/python: No module named tapescope" >&2; exit 1', 'has no Tapescope', '-m pip install tapescope'],
   ['one without stream', 'echo "python -m tapescope: error: argument command: invalid choice: \'stream\' (choose from list)" >&2; exit 2', 'is too old: it cannot follow', '-m pip install -U tapescope'],
+  ['one without stream whose version is known', 'if [ "$1" = -c ]; then echo 0.0.7; exit; fi; echo "python -m tapescope: error: argument command: invalid choice: \'stream\' (choose from list)" >&2; exit 2', 'Tapescope 0.0.7 of', '-m pip install -U tapescope'],
   ['no NumPy', 'echo "ModuleNotFoundError: No module named \'numpy\'" >&2; exit 1', 'lacks numpy', '-m pip install tapescope'],
   ['an old Python', 'echo "SyntaxError: invalid syntax" >&2; exit 1', 'needs Python 3.11', undefined],
   ['not a tape', 'echo "/runs/a holds no recording" >&2; exit 1', '/runs/a is not a recording', undefined],

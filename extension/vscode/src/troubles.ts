@@ -6,8 +6,11 @@ export interface Trouble { title: string; detail?: string; line?: string; action
 /** The oldest Tapescope whose recordings can be followed from here. */
 export const OLDEST = '0.1.0';
 
-/** Of a process that ended before it said anything: its exit code (or the error of starting it) and the end of what it said. */
-export function whyItEnded(python: string, path: string, code: number | null, signal: string | null, stderr: string, error: NodeJS.ErrnoException | null, say: Say): Trouble {
+/** Whether a process complained that its Tapescope has no `stream`. */
+export const lacksStream = (stderr: string) => /invalid choice: '?stream|No module named tapescope\.__main__|cannot be directly executed/.test(stderr);
+
+/** Of a process that ended before it said anything: its exit code (or the error of starting it) and the end of what it said. `version` is that of a Tapescope without `stream`, where it is known. */
+export function whyItEnded(python: string, path: string, code: number | null, signal: string | null, stderr: string, error: NodeJS.ErrnoException | null, say: Say, version = ''): Trouble {
   const install = (upgrade: boolean) => `${quoted(python)} -m pip install ${upgrade ? '-U ' : ''}tapescope`;
   if (error?.code === 'ENOENT' || error?.code === 'EACCES' || error?.code === 'ENOTDIR') {
     return { title: say('There is no Python at {0}.', python), detail: say('Choose an interpreter, or set tapescope.pythonPath.'), action: 'python' };
@@ -15,8 +18,9 @@ export function whyItEnded(python: string, path: string, code: number | null, si
   if (error) return { title: say('{0} could not be started: {1}', python, error.message), action: 'python' };
   const missing = /No module named '?([\w.]+)'?/.exec(stderr)?.[1];
   if (missing === 'tapescope') return { title: say('{0} has no Tapescope.', python), detail: say('Install it where the recording is read:'), line: install(false), action: 'python' };
-  if (/invalid choice: '?stream|No module named tapescope\.__main__|cannot be directly executed/.test(stderr)) {
-    return { title: say('The Tapescope of {0} is too old: it cannot follow recordings for an editor.', python), detail: say('Bring a newer one:'), line: install(true), action: 'python' };
+  if (lacksStream(stderr)) {
+    const title = version ? say('Tapescope {0} of {1} is too old; {2} or newer is needed.', version, python, OLDEST) : say('The Tapescope of {0} is too old: it cannot follow recordings for an editor.', python);
+    return { title, detail: say('Bring a newer one:'), line: install(true), action: 'python' };
   }
   if (missing) return { title: say('{0} lacks {1}, which Tapescope needs.', python, missing), detail: say('Install it where the recording is read:'), line: install(false), action: 'python' };
   if (/SyntaxError/.test(stderr)) return { title: say('{0} is too old: Tapescope needs Python 3.11 or newer.', python), action: 'python' };
