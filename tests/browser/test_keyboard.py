@@ -190,3 +190,8 @@ def cells() -> list[str]:
 def test_in_jupyterlab(lab: Lab, notebook_of: Any) -> None:
     lab.open(notebook_of(*cells()))
     walk(lab)
+
+
+def test_in_notebook_7(notebook7: Lab, notebook_server: Any) -> None:
+    notebook7.open(notebook_server.notebook("keyboard.ipynb", cells()))
+    walk(notebook7)

@@ -64,7 +64,7 @@ export function Replay({ at: at_, store, graph, model, chosen, theme, choose, he
         <Picture model={model} version={version} store={store} states={states} node={node} places={places} chosen={chosen} open={opens} still={playing} onChoose={choose} onBreak={target => toggle(target)} />
         <Panel shown={tab} onShow={setTab} tabs={[{ id: 'node', label: t('Node'), body: () => (
           <>
-          {node >= 0 ? <Now name={model.text(nodes.name[node]!)} where={nodes.op[node]! >= 0 ? modulePath(model, model.moduleOf(nodes.op[node]!)) : name(node)} value={values.get(node)} us={store.clocks?.graph === graph.id ? store.clocks.nodeUs[node] : undefined} /> : <p class="ts-back-over">{t('The pass is over.')}</p>}
+          {node >= 0 ? <Now name={model.text(nodes.name[node]!)} where={nodes.op[node]! >= 0 ? modulePath(model, model.moduleOf(nodes.op[node]!)) : name(node)} value={values.get(node)} us={store.clocks?.graph === graph.id ? store.clocks.nodeUs[node] : undefined} /> : <><h2 class="ts-hidden">{t('At the cursor')}</h2><p class="ts-back-over">{t('The pass is over.')}</p></>}
           {node >= 0 && nodes.op[node]! >= 0 && step !== null && <Kept at={at_} store={store} node={node} step={step} theme={theme} playing={playing} />}
           {arrived.length > 0 && <Arrivals list={arrived} />}
           <h3>{t('Stop inside it')}</h3>

@@ -76,7 +76,7 @@ function Outcome({ branch, busy, onDrop, onKeep, onShow }: { branch: Branch; bus
       )}
       <h3>{t('Gradients, without and with')}{branch.optimizer ? `; ${branch.optimizer}` : ''}</h3>
       {moved.length === 0 ? <p class="ts-muted">{t('No gradient of a parameter changes.')}</p> : (
-        <div class="ts-scroll"><table class="ts-compare"><thead><tr><th scope="col">{t('Parameter')}</th><th scope="col">{t('norm')}</th><th scope="col">cos</th>{moved.some(p => p.update) && <th scope="col">{t('Update')}</th>}</tr></thead><tbody>
+        <div class="ts-scroll" tabIndex={0} role="group" aria-label={t('Gradients, without and with')}><table class="ts-compare"><thead><tr><th scope="col">{t('Parameter')}</th><th scope="col">{t('norm')}</th><th scope="col">cos</th>{moved.some(p => p.update) && <th scope="col">{t('Update')}</th>}</tr></thead><tbody>
           {moved.slice(0, 40).map(p => (
             <tr key={p.parameter}><th scope="row" class="ts-mono" title={p.parameter}><span class="ts-clip">{p.parameter}</span><i aria-hidden="true"><b style={{ width: `${bar(p.grad[0], most)}%` }} /><b data-new style={{ width: `${bar(p.grad[1], most)}%` }} /></i></th>
               <td class="ts-mono">{show(p.grad[0], 3)} → {show(p.grad[1], 3)}</td><td class="ts-mono" data-bad={p.cosine < 0 || undefined}>{show(p.cosine, 2)}</td>{moved.some(q => q.update) && <td class="ts-mono">{p.update ? `${show(p.update[0], 2)} → ${show(p.update[1], 2)}` : ''}</td>}</tr>))}

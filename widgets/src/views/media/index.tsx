@@ -56,10 +56,10 @@ function MediaView({ at, host, root }: ViewProps) {
       </div>
       <div class="ts-grow ts-scroll ts-media-body" style={{ '--ts-media-size': `${size}px` } as any}>
         {groups.length === 0 && (filter !== '' || chosen.length === 0) && <div style={{ padding: '10px 0' }}><Nothing link={at.link} recorded what={filter ? t('No tag fits “{0}”.', filter) : t('Nothing was logged beside numbers')} code={filter ? undefined : 'writer = ts.utils.tensorboard.SummaryWriter()\nwriter.add_images("batch", x, step)      # audio, text, figures, video, pr_curve, mesh too'} /></div>}
-        {groups.length > 0 && <section aria-label={t('Logged')}><div class="ts-media-grid">{groups.map(g => <Card key={g.name} at={at} store={store} group={g} step={selection.step} />)}</div></section>}
+        {groups.length > 0 && <section aria-label={t('Logged')}><h2 class="ts-hidden">{t('Logged')}</h2><div class="ts-media-grid">{groups.map(g => <Card key={g.name} at={at} store={store} group={g} step={selection.step} />)}</div></section>}
         {(inside.length > 0 || chosen.length > 0) && (
           <section aria-label={t('Inside the model')}>
-            <h3>{t('Inside the model')}</h3>
+            <h2>{t('Inside the model')}</h2>
             {left.length > 0 && <div class="ts-media-choose">{left.map(c => <Button key={c.key} onPress={() => setWatched(now => [...now, c.key])} title={t('Watch {0} from the next step on', c.key)}>{c.label}</Button>)}</div>}
             <div class="ts-media-grid">{chosen.map(c => <Maps key={c.key} at={at} store={store} candidate={c} step={selection.step} onClose={() => setWatched(now => now.filter(k => k !== c.key))} />)}</div>
           </section>

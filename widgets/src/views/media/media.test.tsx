@@ -38,7 +38,7 @@ it('shows what was logged as text, at the step looked at, and never as HTML', as
   expect(el.textContent).toContain('hologram: 2 bytes of x/y');
   const slider = el.querySelector<HTMLInputElement>('.ts-scrub input')!;
   await act(() => { slider.value = '0'; slider.dispatchEvent(new Event('input', { bubbles: true })); });
-  expect(el.querySelector('.ts-media-text h4')!.textContent).toBe('one');
+  expect(el.querySelector('.ts-media-text h3')!.textContent).toBe('one');
   await act(() => stop());
 });
 

@@ -1,7 +1,7 @@
 /** Rules of the media view; colours by token only. */
 export const STYLE = `
 .ts-media-body { padding: 4px 12px 14px; }
-.ts-media-body h3 { font-size: 11px; font-weight: 600; color: var(--ts-muted); margin: 12px 0 6px; }
+.ts-media-body h2 { font-size: 11px; font-weight: 600; color: var(--ts-muted); margin: 12px 0 6px; }
 .ts-media-grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(var(--ts-media-size, 220px), 100%), 1fr)); gap: 10px; align-items: start; }
 .ts-media-card { margin: 0; min-width: 0; border: 1px solid var(--ts-line); border-radius: 7px; padding: 7px 9px 8px; background: var(--ts-bg); display: flex; flex-direction: column; gap: 6px; }
 .ts-media-card[data-wide] { grid-column: 1 / -1; }
@@ -15,7 +15,7 @@ export const STYLE = `
 .ts-media-wave { width: 100%; height: 44px; }
 .ts-media-text { max-height: 320px; overflow: auto; overflow-wrap: anywhere; }
 .ts-media-text > * { margin: 0 0 7px !important; } .ts-media-text > *:last-child { margin-bottom: 0 !important; }
-.ts-media-text h4 { font-size: 13px; font-weight: 600; } .ts-media-text h4[data-level='1'] { font-size: 15px; }
+.ts-media-text h3 { font-size: 13px; font-weight: 600; } .ts-media-text h3[data-level='1'] { font-size: 15px; }
 .ts-media-text code { font-family: var(--ts-mono); font-size: 0.93em; background: var(--ts-inset); border-radius: 3px; padding: 0 3px; }
 .ts-media-text pre { background: var(--ts-inset); border-radius: 4px; padding: 6px 8px; font: 11.5px/1.45 var(--ts-mono); overflow: auto; }
 .ts-media-text blockquote { border-left: 3px solid var(--ts-line); padding: 0 0 0 10px; color: var(--ts-muted); white-space: pre-line; }

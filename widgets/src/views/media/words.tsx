@@ -19,12 +19,12 @@ const spans = (list: readonly Inline[]): ComponentChildren => list.map(one => {
 
 export function Text({ item }: { item: Media }) {
   const text = textOf(item);
-  if (item.mime !== 'text/markdown') return <div class="ts-media-text"><pre>{text}</pre></div>;
+  if (item.mime !== 'text/markdown') return <div class="ts-media-text" tabIndex={0} role="group" aria-label={item.tag}><pre>{text}</pre></div>;
   return (
-    <div class="ts-media-text">
+    <div class="ts-media-text" tabIndex={0} role="group" aria-label={item.tag}>
       {markdown(text).map((b, i) => {
         switch (b.type) {
-          case 'h': return <h4 key={i} data-level={b.level}>{spans(b.of)}</h4>;
+          case 'h': return <h3 key={i} data-level={b.level}>{spans(b.of)}</h3>;
           case 'p': return <p key={i}>{spans(b.of)}</p>;
           case 'quote': return <blockquote key={i}>{spans(b.of)}</blockquote>;
           case 'code': return <pre key={i}>{b.text}</pre>;
@@ -40,7 +40,7 @@ export function Text({ item }: { item: Media }) {
 /** JSON of one level as a table; anything else as it is. */
 export function Table({ item }: { item: Media }) {
   let told: unknown;
-  try { told = JSON.parse(textOf(item)); } catch { return <div class="ts-media-text"><pre>{textOf(item)}</pre></div>; }
+  try { told = JSON.parse(textOf(item)); } catch { return <div class="ts-media-text" tabIndex={0} role="group" aria-label={item.tag}><pre>{textOf(item)}</pre></div>; }
   if (typeof told !== 'object' || told === null) return <p>{String(told)}</p>;
   return (
     <table class="ts-media-table">

@@ -93,8 +93,8 @@ function Parallel({ axes, params, values, rows, kept, hot, brushes, onBrush, onH
   };
   const out = kept.filter(k => !k).length, order = [...values.keys()].sort((a, b) => Number(kept[a]) - Number(kept[b]) || Number(a === hot) - Number(b === hot));
   return (
-    <div class="ts-parallel ts-scroll" ref={box}>
-      <svg width={width} height={HEIGHT} role="group" aria-label={t('Parallel coordinates of {0} runs over {1} axes', rows.length, axes.length)}>
+    <div class="ts-parallel ts-scroll" ref={box} tabIndex={0} role="group" aria-label={t('Parallel coordinates of {0} runs over {1} axes', rows.length, axes.length)}>
+      <svg width={width} height={HEIGHT}>
         {order.map(i => paths[i] && (
           <g key={rows[i]!.id} class="ts-parallel-line" data-out={!kept[i] || undefined} data-hot={hot === i || undefined} data-hidden={!rows[i]!.shown || undefined} onMouseEnter={() => onHot(i)} onMouseLeave={() => onHot(null)} onClick={() => onPick(i)}>
             <path d={paths[i]} stroke="transparent" stroke-width="10" fill="none" />

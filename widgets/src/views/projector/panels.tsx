@@ -17,7 +17,7 @@ export function Legend({ what, colours, palette, alone, inside, names, onAlone }
     const ends = colours.range.map(v => show(v, 3)) as [string, string], stops = Array.from({ length: 9 }, (_, i) => css(palette.colours[Math.round((i * (VALUES - 1)) / 8)]!));
     return (
       <div class="ts-proj-card">
-        <h3>{what}</h3>
+        <h2>{what}</h2>
         <div class="ts-proj-ramp" style={{ background: `linear-gradient(to right, ${stops.join(', ')})` }} role="img" aria-label={t('colours from {0} to {1}', ...ends)} />
         <div class="ts-proj-ends" aria-hidden="true"><span>{ends[0]}</span><span>{ends[1]}</span></div>
       </div>
@@ -26,7 +26,7 @@ export function Legend({ what, colours, palette, alone, inside, names, onAlone }
   const long = colours.labels.some((l) => wordOf(l.label, names).length > 4);
   return (
     <div class="ts-proj-card" role="group" aria-label={t('Labels')}>
-      <h3>{what}</h3>
+      <h2>{what}</h2>
       <div class="ts-proj-legend" data-long={long || undefined} style={{ gridTemplateRows: `repeat(${Math.ceil(colours.labels.length / (long ? 1 : 2))}, auto)` }}>
         {colours.labels.map(({ label, count, colour }) => (
           <button type="button" key={label} class="ts-proj-label" aria-pressed={alone === label} onClick={() => onAlone(alone === label ? null : label)}
@@ -62,7 +62,7 @@ export function Variance({ projection }: { projection: Projection }) {
   const sum = explained.slice(0, 3).reduce((a, b) => a + b, 0);
   return (
     <div class="ts-proj-card" role="group" aria-label={t('Explained variance')}>
-      <h3>{t('Explained variance')}<span class="ts-proj-end">{percent(sum)}</span></h3>
+      <h2>{t('Explained variance')}<span class="ts-proj-end">{percent(sum)}</span></h2>
       <div class="ts-proj-bars">
         {explained.slice(0, 3).map((share, d) => [<span key={`n${d}`}>{axisName(method, d)}</span>, <i key={`b${d}`} style={{ width: `${(share / most) * 100}%` }} aria-hidden="true" />, <span key={`p${d}`}>{percent(share)}</span>])}
       </div>
@@ -77,11 +77,11 @@ export function Picked({ row, label, near, by, metric, facts, colours, palette, 
   const swatch = (r: number) => css(palette.colours[colours.index[r]! & 127]!);
   return (
     <div class="ts-proj-card" role="group" aria-label={t('Row {0} and its neighbours', row)} style={{ marginTop: 'auto' }}>
-      <h3>
+      <h2>
         <i class="ts-proj-swatch" style={{ background: swatch(row) }} />
         <span class="ts-proj-row ts-clip">{t('row {0}', row)}{label !== null && ` \u00b7 ${names ? wordOf(label, names) : t('label {0}', label)}`}</span>
         <span class="ts-proj-end"><Button quiet icon label="Let go of the point" onPress={onClose}>{'\u00d7'}</Button></span>
-      </h3>
+      </h2>
       {facts.length > 0 && <p class="ts-proj-agree">{facts.join(' \u00b7 ')}</p>}
       {metric !== null && <Tabs<Metric> as="radio" label="Neighbours by" value={by} options={[{ value: 'cosine', label: 'cosine' }, { value: 'l2', label: 'L2' }, { value: 'seen', label: 'seen' }]} onChange={onMetric} />}
       {agreement(near, label, names) && <p class="ts-proj-agree">{agreement(near, label, names)}</p>}

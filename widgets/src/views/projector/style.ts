@@ -14,7 +14,7 @@ export const PROJECTOR_CSS = SCRUB_CSS + `
 .ts-view .ts-proj-over:focus-visible { outline-offset: -2px; }
 .ts-proj-side { position: absolute; top: 8px; right: 8px; bottom: 8px; width: 176px; display: flex; flex-direction: column; align-items: stretch; gap: 8px; pointer-events: none; }
 .ts-proj-card { pointer-events: auto; background: color-mix(in srgb, var(--ts-bg) 90%, transparent); border: 1px solid var(--ts-line); border-radius: 6px; padding: 7px 9px; overflow: auto; scrollbar-width: thin; min-height: 0; flex: 0 1 auto; }
-.ts-proj-card h3 { font-size: 11px; font-weight: 600; color: var(--ts-muted); display: flex; align-items: center; gap: 6px; margin: 0 0 3px !important; }
+.ts-proj-card h2 { font-size: 11px; font-weight: 600; color: var(--ts-muted); display: flex; align-items: center; gap: 6px; margin: 0 0 3px !important; }
 .ts-proj-legend { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 0 6px; }
 .ts-proj-label { appearance: none; border: 0; background: none; color: var(--ts-fg); font: inherit; font-size: 12px; display: flex; align-items: center; gap: 6px; padding: 1px 4px; height: 20px; border-radius: 4px; cursor: pointer; min-width: 0; text-align: left; }
 .ts-proj-label:hover { background: var(--ts-inset); }
