@@ -111,7 +111,7 @@ def _describe(at: HeldAt, check: Any, columns: dict[str, Any]) -> dict[str, Any]
         "source": None if info is None else [info.file, info.line, info.text, info.cell], "formula": at.formula,
         "grad_in": [add(f"grad_in[{i}]", g, "grad_in", i) for i, g in enumerate(at.grad_in) if g is not None],
         "saved": [add(n, v, "saved") for n, v in at.saved.items()],
-        "grad_out": [add(f"grad_out[{i}]", g, "grad_out", i) for i, g in enumerate(at._shown()) if g is not None],
+        "grad_out": [{**add(f"grad_out[{i}]", g, "grad_out", i), "to": to} for i, (g, to) in enumerate(zip(at._shown(), at.goes_to, strict=False)) if g is not None],
         "shares": at._meeting(), "stack": at.stack, "reaches": at._dbg.reach(at.node, MOST), "rule": at.rule, "said": {"rule": told(at.rule)}, "hooks": at.hooks, "held": at.held, "freed": at.freed,
         "check": None if check is None else check.to_dict(), "time": at.time,
     }

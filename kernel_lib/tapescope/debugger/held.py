@@ -175,6 +175,11 @@ class HeldAt(ABC):
 
     @property
     @abstractmethod
+    def goes_to(self) -> tuple[str, ...]:
+        """Where each gradient of `grad_out` goes: a leaf's name, or the name of the node; "" where none is needed."""
+
+    @property
+    @abstractmethod
     def saved(self) -> dict[str, Any]:
         """What the forward kept for this node, by name."""
 
@@ -262,8 +267,8 @@ class HeldAt(ABC):
         lines = [f"node {d.index + 1} of {d.total}: {self.name}" + (f"  ({self.parameter})" if self.parameter else "") + (f"  in {self.module}" if self.module else "")]
         if self.source is not None:
             lines.append(f"  {self.source}")
-        for kind, many in (("grad_in", self.grad_in), ("grad_out", self._shown())):
-            lines += [f"  {kind.replace('_', ' ')}: {self._line(t, kind, i)}" for i, t in enumerate(many) if t is not None]
+        lines += [f"  grad in: {self._line(t, 'grad_in', i)}" for i, t in enumerate(self.grad_in) if t is not None]
+        lines += [f"  grad out: {self._line(t, 'grad_out', i)}" + (f"  to {to}" if to else "") for i, (t, to) in enumerate(zip(self._shown(), self.goes_to, strict=False)) if t is not None]
         lines += [f"  saved {n}: {self._line(v)}" for n, v in self.saved.items()]
         time = ", ".join(f"{name} {us:.3g} µs" for name, us in self.time.items() if us is not None)
         lines += [*([f"  hooks: {', '.join(self.hooks)}"] if self.hooks else []), *([f"  time: {time}"] if time else [])]

@@ -93,6 +93,10 @@ class At(HeldAt):
         return tuple(found)
 
     @property
+    def goes_to(self) -> tuple[str, ...]:
+        return tuple("" if m is None else self._dbg.name_of(m.variable) or title(m) if isinstance(m, AccumulateGrad) else title(m) for m in self.node.next)
+
+    @property
     def formula(self) -> str:
         """The vjp in LaTeX."""
         return formula(self.node)

@@ -74,6 +74,7 @@ def test_what_is_seen_at_a_stop():
     at = dbg.run_to(module="2")
     assert at.name == "AddmmBackward0" and at.module == "2" and "A^{\\top}" in at.formula
     out = {m.name(): g for (m, _), g in zip(at.node.next_functions, at.grad_out, strict=True)}
+    assert at.goes_to == ("2.bias", "ReluBackward0", "TBackward0") and "  to 2.bias\n" in repr(at)
     assert out["ReluBackward0"].shape == (32, 16) and "saved mat1: float32[32, 16]" in repr(at)
     dbg.run_to(op="relu")
     assert torch.equal(dbg.at.grad_in[0], out["ReluBackward0"]) and dbg.at.saved["result"].shape == (32, 16)

@@ -85,6 +85,25 @@ def test_grad_out_is_what_the_next_node_gets() -> None:
     np.testing.assert_array_equal(out.numpy(), dbg.at.grad_in[0].numpy())      # type: ignore[union-attr]
 
 
+def test_each_gradient_says_where_it_goes() -> None:
+    model = ts.nn.Linear(4, 3)
+    dbg = debug(model(ts.ones(2, 4)).tanh().sum(), module=model)
+    told = {}
+    while dbg.state == "held":
+        at = dbg.at
+        assert at is not None
+        assert len(at.goes_to) == len(at.grad_out)
+        told[at.name] = at.goes_to
+        assert repr(at).count("  grad out: ") == sum(f"  to {to}\n" in repr(at) for to in at.goes_to if to)
+        frame = dbg.describe()[0]["at"]
+        assert [one["to"] for one in frame["grad_out"]] == [to for to in at.goes_to if to]
+        dbg.step()
+    assert told["SumBackward0"] == ("TanhBackward0",)
+    assert told["AddmmBackward0"] == ("bias", "", "TBackward0")
+    assert told["TBackward0"] == ("weight",)
+    assert told["AccumulateGrad"] == ()
+
+
 def test_edit_reaches_the_leaves_and_step_back_keeps_it() -> None:
     loss, leaves = program()
     dbg = debug(loss)

@@ -101,6 +101,11 @@ class TorchAt(HeldAt):
         return out if isinstance(out, tuple) else (out,)
 
     @property
+    def goes_to(self) -> tuple[str, ...]:
+        """Where each gradient of `grad_out` goes: a leaf's name, or the name of the node; "" where none is needed."""
+        return tuple("" if m is None else self._dbg.where.parameter(m) or str(m.name()).rpartition("::")[2] for m, _ in self.node.next_functions)
+
+    @property
     def formula(self) -> str:
         """The derivative in LaTeX, '' where none is written down."""
         return formula(self.name)

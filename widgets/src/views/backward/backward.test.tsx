@@ -1,11 +1,14 @@
 // @vitest-environment happy-dom
 import { beforeEach, describe, expect, it } from 'vitest';
+import { render } from 'preact';
 import { act } from 'preact/test-utils';
 import { sampleOf } from '../../engines/graphmodel.samples';
 import { DemoHost, type DemoOptions } from '../../testing/demo';
 import { GraphBuilder } from '../../testing/graphs';
+import { readTheme } from '../../theme';
 import { ABORT, commandOf, COMMANDS, RUN_TO } from './commands';
 import { runArgs, spokenOf } from './held';
+import { NodeTab } from './node';
 import { backward } from '.';
 
 beforeEach(() => { delete (globalThis as any)[Symbol.for('tapescope.hub.1')]; document.body.replaceChildren(); });
@@ -250,4 +253,13 @@ it('speaks of values that are not finite', () => {
   const t = { name: 'g', shape: [2], dtype: 'float32', bytes: 8, min: 0, max: 1, mean: 0.5, norm: 1, nonfinite: 2, values: null };
   const at = { name: 'MulBackward0', label: 'mul', module: 'fc', source: null, formula: '', grad_in: [t], saved: [], grad_out: [], shares: [] };
   expect(spokenOf({ state: 'held', graph: 0, index: 1, total: 9, node: 3, reason: 'step', at, arrived: [] })).toBe('MulBackward0 in fc, node 2 of 9, gradient norm 1, 2 values are not finite');
+});
+
+it('says where each gradient goes', async () => {
+  const el = document.createElement('div'), some = (name: string, to?: string) => ({ name, shape: [2], dtype: 'float32', bytes: 8, min: 0, max: 1, mean: 0.5, norm: 1, nonfinite: 0, values: new Float32Array([0, 1]), ...(to ? { to } : {}) });
+  const at = { name: 'AddBackward0', label: 'add', module: '', source: null, formula: '', grad_in: [some('grad_in[0]')], saved: [], grad_out: [some('grad_out[0]', 'head.bias'), some('grad_out[1]', 'MulBackward0')], shares: [] };
+  await act(() => render(<NodeTab at={at} index={3} forward={false} model={null} host={new DemoHost()} theme={readTheme(el)} onChoose={() => {}} />, el));
+  expect([...el.querySelectorAll('.ts-tcard-head b')].map(b => b.textContent)).toEqual(['grad_in[0]', 'to head.bias→ head.bias', 'to MulBackward0→ MulBackward0']);
+  await act(() => el.querySelectorAll<HTMLElement>('.ts-tcard td button')[1]!.click());
+  expect([...el.querySelectorAll('.ts-element dt')].map(d => d.textContent)).toEqual(['gradient in [0]', 'gradient out → head.bias', 'gradient out → MulBackward0']);
 });

@@ -87,12 +87,12 @@ export function Formula({ tex }: { tex: string }) {
 
 /** One element followed through the derivative: every tensor of its shape, and scalars. */
 function Numbers({ at, element, forward, onClose }: { at: NonNullable<DebugState['at']>; element: Element; forward: boolean; onClose(): void }) {
-  const row = (list: Summary[]) => list.flatMap(one => { const v = sampleShape(one).join() === element.key ? valueAt(one, element.at) : one.values?.length === 1 ? one.values[0]! : null; return v === null ? [] : [{ name: one.name, v }]; });
+  const row = (list: Summary[]) => list.flatMap(one => { const v = sampleShape(one).join() === element.key ? valueAt(one, element.at) : one.values?.length === 1 ? one.values[0]! : null; return v === null ? [] : [{ name: one.to ? `→ ${one.to}` : one.name.replace(/^grad_(in|out)/, ''), v }]; });
   const groups: [string, { name: string; v: number }[]][] = [[forward ? t('in') : t('gradient in'), row(at.grad_in)], [t('saved'), row(at.saved)], [forward ? t('out') : t('gradient out'), row(at.grad_out)]];
   return (
     <div class="ts-element" role="status" aria-label={t('At element {0}', element.at.join(', '))}>
       <div class="ts-row"><b class="ts-mono">[{element.at.join(', ')}]</b><span class="ts-grow" /><button type="button" class="ts-button" data-quiet data-icon aria-label={t('Forget this element')} onClick={onClose}>✕</button></div>
-      <dl>{groups.flatMap(([title, list]) => list.map(({ name, v }) => <div key={title + name}><dt>{title === name ? name : <>{title} <span class="ts-mono">{name.replace(/^grad_(in|out)/, '')}</span></>}</dt><dd class="ts-mono" data-bad={!Number.isFinite(v) || undefined}>{show(v, 6)}</dd></div>))}</dl>
+      <dl>{groups.flatMap(([title, list]) => list.map(({ name, v }) => <div key={title + name}><dt>{title === name ? name : <>{title} <span class="ts-mono">{name}</span></>}</dt><dd class="ts-mono" data-bad={!Number.isFinite(v) || undefined}>{show(v, 6)}</dd></div>))}</dl>
     </div>
   );
 }

@@ -8,8 +8,8 @@ import type { TensorSummary } from '../../store/types';
 import type { Theme } from '../../theme';
 import { paintSlice, paletteOf, type Placed } from '../tensor/heat';
 
-/** `sample`: the shape that thinned values have; `text`: what is saved and no tensor. */
-export type Summary = TensorSummary & { sample?: number[]; text?: string; held?: boolean };
+/** `sample`: the shape that thinned values have; `text`: what is saved and no tensor; `to`: the leaf or the node that gets a gradient. */
+export type Summary = TensorSummary & { sample?: number[]; text?: string; held?: boolean; to?: string };
 
 /** One element that is looked at in every tensor of its (sampled) shape. */
 export interface Element { key: string; at: number[] }
@@ -28,7 +28,7 @@ export function TensorCard({ tensor, theme, element = null, onElement }: CardPro
   return (
     <div class="ts-tcard">
       <div class="ts-tcard-head">
-        <b class="ts-mono ts-clip" title={name}>{name}</b>
+        <b class="ts-mono ts-clip" title={name}>{tensor.to ? <><span class="ts-hidden">{t('to {0}', tensor.to)}</span><span aria-hidden="true">→ {tensor.to}</span></> : name}</b>
         <span class="ts-mono ts-muted" title={tensor.axes ? `${t('axes')}: ${tensor.axes.map(a => a ?? '?').join(', ')}` : undefined}>{tensor.axes ? shape.map((n, d) => (tensor.axes![d] ? `${tensor.axes![d]} ${n}` : n)).join(' × ') : shapeText(shape.join('x'))} {dtype}</span>
         <span class="ts-grow" />
         {tensor.nonfinite > 0 && <b class="ts-tcard-bad">✕ {t('{0} not finite', tensor.nonfinite)}</b>}
