@@ -15,6 +15,7 @@ import numpy as np
 
 from . import dtype as dt
 from . import errors
+from .device import module_of
 from .node import Node, next_seq
 from .op import Op, Plan, _camel, _finish, _with_output, record, run, together
 from .site import PACKAGES, user_frame
@@ -305,6 +306,26 @@ def _number(value: Any, name: str, position: int) -> Any:
     if isinstance(value, np.ndarray):
         return wrap(value)
     return NotImplemented
+
+
+def apart(out: Tensor | None, *inputs: Any) -> None:
+    """Refuses to write into memory that an operation reads."""
+    if out is None:
+        return
+    m = module_of(out._array)
+    if any(isinstance(t, Tensor) and module_of(t._array) is m and m.shares_memory(out._array, t._array) for t in inputs):
+        raise RuntimeError("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. "
+                           "Please clone() the tensor before performing the operation.")
+
+
+_IN_C = {"Double": "double", "Float": "float", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int", "Short": "short int", "Char": "signed char",
+         "Byte": "unsigned char", "Bool": "bool", "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>"}
+
+
+def of_dtype(out: Tensor | None, like: Tensor) -> None:
+    """Refuses an `out` of another dtype, by the names that C has for them."""
+    if out is not None and out._array.dtype != like._array.dtype:
+        raise RuntimeError(f"Expected out tensor to have dtype {_IN_C[like.dtype.tensor_name]}, but got {_IN_C[out.dtype.tensor_name]} instead")
 
 
 def write_out(out: Tensor, result: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.device import module_of
 from ..core.inplace import run_inplace
+from ..core.layout import finfo
 from ..core.random import default_generator
 from ..core.tensor import Tensor, wrap
 from . import activation as ac
@@ -106,8 +107,9 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved by λ towards 0."""
-    if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+    most = finfo(input.dtype).max
+    if not 0 <= lambd <= most:
+        raise RuntimeError(f"lambda must be in range [0, {most:g}] for input dtype {input.dtype.tensor_name}, but found {lambd:g}")
     return ac.softshrink(input, lambd)
 
 

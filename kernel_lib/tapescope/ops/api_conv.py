@@ -25,7 +25,7 @@ def sizes(value: Any, d: int, name: str, function: str) -> Sizes:
         return found * d
     if len(found) != d:
         raise RuntimeError(f"expected {name} to be a single integer value or a list of {d} values to match the convolution dimensions, but got "
-                           f"{name}={list(found)} (in {function})")
+                           f"{name}={list(found)}")
     return found
 
 
@@ -38,17 +38,30 @@ def batched(t: Tensor, d: int, name: str) -> tuple[Tensor, bool]:
     return t, False
 
 
+def named(what: str, values: Sizes, row: int, join: str) -> str:
+    """Numbers with the names of their axes, as PyTorch says them; a sequence is an image of one row."""
+    given = (row, *values) if len(values) == 1 else values
+    return join.join(f"{what}_{axis}: {v}" for axis, v in zip(("depth", "height", "width")[-len(given):], given, strict=True))
+
+
 def _checked(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int, transposed: bool) -> None:
     x, w = input._array.shape, weight._array.shape
     d = len(stride)
-    for name, values, least in (("stride", stride, 1), ("dilation", dilation, 1), ("padding", padding, 0)):
-        if any(v < least for v in values):
-            raise RuntimeError(f"non-positive {name} is not supported" if least else f"negative {name} is not supported")
+    if len(w) < 3:
+        raise RuntimeError("weight should have at least three dimensions")
+    if len(w) != d + 2:
+        raise RuntimeError(f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight {list(w)}, but got {len(x)}-dimensional input of size {list(x)} instead")
+    if any(v < 0 for v in padding):
+        raise RuntimeError("negative padding is not supported")
+    if any(v <= 0 for v in stride):
+        raise RuntimeError("non-positive stride is not supported")
+    if any(v < 0 for v in dilation):
+        raise RuntimeError("dilation should be greater than zero")
     if groups <= 0:
-        raise RuntimeError(f"expected groups to be greater than 0, but got groups={groups}")
+        raise RuntimeError("non-positive groups is not supported")
     if w[0] % groups or w[0] < groups:
         raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size {list(w)} instead" if w[0] < groups else
-                           f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size {list(w)} instead")
+                           f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size [{list(w)}] instead")
     channels, out = (w[0], w[1] * groups) if transposed else (w[1] * groups, w[0])
     if x[1] != channels:
         kind = "transposed=1, " if transposed else ""
@@ -65,6 +78,10 @@ def _checked(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sizes, 
     if bias is not None and bias._array.shape != (out,):
         raise RuntimeError(f"Given {'transposed=1, ' if transposed else ''}weight of size {list(w)}, expected bias to be 1-dimensional with {out} elements, "
                            f"but got bias of size {list(bias._array.shape)} instead")
+    if 0 in w[2:]:
+        raise RuntimeError("kernel size should be greater than zero, but got" + (f": {' x '.join(map(str, w[2:]))} (TxHxW)" if d == 3 else f" {named('kernel', w[2:], 1, ' ')}"))
+    if 0 in dilation:
+        raise RuntimeError(f"dilation should be greater than zero, but got {named('dilation', dilation, 1, ', ') if transposed else [1, *dilation][-max(d, 2):]}")
     if not transposed:
         have = [x[2 + i] + 2 * padding[i] for i in range(d)]
         need = [dilation[i] * (w[2 + i] - 1) + 1 for i in range(d)]
@@ -82,12 +99,12 @@ def _conv(d: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: An
         input, weight, bias = lower(input, weight, bias)
     name = f"conv{d}d"
     x, single = batched(input, d, name)
-    if weight._array.ndim != d + 2:
-        raise RuntimeError(f"weight should have {d + 2} dimensions [out, in / groups, *kernel], but has shape {list(weight._array.shape)}")
     s, dil = sizes(stride, d, "stride", name), sizes(dilation, d, "dilation", name)
     if isinstance(padding, str):
         if padding not in ("valid", "same"):
             raise RuntimeError(f"Invalid padding string: '{padding}'")
+        if weight._array.ndim != d + 2 or any(v < 1 for v in dil):
+            _checked(x, weight, bias, s, (0,) * d, dil, groups, False)
         totals = [dil[i] * (weight._array.shape[2 + i] - 1) if padding == "same" else 0 for i in range(d)]
         if padding == "same" and any(v != 1 for v in s):
             raise RuntimeError("padding='same' is not supported for strided convolutions")
@@ -124,15 +141,18 @@ def _conv_transpose(d: int, input: Tensor, weight: Tensor, bias: Tensor | None, 
     x, single = batched(input, d, name)
     s, p, dil = sizes(stride, d, "stride", name), sizes(padding, d, "padding", name), sizes(dilation, d, "dilation", name)
     extra = sizes(output_padding, d, "output_padding", name)
+    if any(e < 0 for e in extra):
+        raise RuntimeError("negative output_padding is not supported")
     _checked(x, weight, bias, s, p, dil, groups, True)
     if any(e >= max(a, b) for e, a, b in zip(extra, s, dil, strict=True)):
-        raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got output_padding={list(extra)}, stride={list(s)}, dilation={list(dil)}")
+        raise RuntimeError("output padding must be smaller than either stride or dilation, but got "
+                           f"{named('output_padding', extra, 0, ' ')} {named('stride', s, 1, ' ')} {named('dilation', dil, 1, ' ')}")
     n, _, *size = x._array.shape
     _, o, *kernel = weight._array.shape
     out = [(h - 1) * s[i] - 2 * p[i] + dil[i] * (kernel[i] - 1) + extra[i] + 1 for i, h in enumerate(size)]
     if any(v <= 0 for v in out):
-        raise RuntimeError(f"Given input size per channel: ({' x '.join(map(str, size))}). Calculated output size per channel: ({' x '.join(map(str, out))}). "
-                           "Output size is too small")
+        before, after = (" x ".join(map(str, [1, *v][-max(d, 2):])) for v in (size, out))
+        raise RuntimeError(f"Given input size per channel: ({before}). Calculated output size per channel: ({after}). Output size is too small")
     y = cv.conv_transpose(x, weight, bias, (n, o * groups, *out), s, p, dil, groups)
     return squeeze_dim(y, (0,)) if single else y
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from ..core import dtype as dt
 from ..core.op import op, run
+from ..core.pointwise import write_out
 from ..core.random import Generator
 from ..core.tensor import Tensor, wrap
 from . import creation as cr
 from .creation import _default, _generator, _overwrite, finish
-from .pointwise import nothing
+from .pointwise import given, nothing
 
 # Not PyTorch's true slopes: it says that random numbers do not depend on what they are drawn with.
 
@@ -97,14 +98,17 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator 
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None, out: Any = None) -> Tensor:
     """1 with the probability that `input` says (or p), else 0."""
     if p is not None:
-        return cr.bernoulli_(wrap(np.empty_like(input._array)), p, generator=generator)
+        return given(cr.bernoulli_(wrap(np.empty_like(input._array)), p, generator=generator), out)
     a = input._array
     if a.dtype.kind not in "fV":
         raise RuntimeError(f'"bernoulli_tensor_cpu_p_" not implemented for {input.dtype.tensor_name!r}')
     if a.size and (float(a.min()) < 0 or float(a.max()) > 1):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
     u = _generator(generator).uniform(a.size, np.float64 if a.dtype == np.float64 else np.float32).reshape(a.shape)
-    return run(_bernoulli.op, (input,), (u,))
+    drawn: Tensor = run(_bernoulli.op, (input,), (u,))
+    if out is None:
+        return drawn
+    return write_out(out, drawn.detach().to(out.dtype))
 
 
 def _floating(t: Tensor, name: str) -> None:

@@ -54,10 +54,11 @@ def _real(x: Tensor, name: str) -> Tensor:
 
 
 def _dim(dim: int, ndim: int) -> int:
-    wide = max(ndim, 1)
-    if not -wide <= dim < wide:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-wide}, {wide - 1}], but got {dim})")
-    return dim % wide
+    if not ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
+    return dim % ndim
 
 
 def _sized(x: Tensor, dims: Sequence[int], sizes: Sequence[int]) -> Tensor:
@@ -81,8 +82,6 @@ def _points(n: int) -> int:
 
 def _one(x: Tensor, dim: int, n: int | None) -> tuple[int, int]:
     d = _dim(dim, x._array.ndim)
-    if x._array.ndim == 0:
-        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
     return d, _points(x._array.shape[d] if n is None else n)
 
 

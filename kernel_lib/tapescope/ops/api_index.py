@@ -11,6 +11,7 @@ from ..core.device import module_of, move
 from ..core.device import of as device_of
 from ..core.inplace import assign, run_inplace
 from ..core.op import op, run
+from ..core.pointwise import apart, of_dtype
 from ..core.tensor import Tensor, wrap
 from . import elementary as el
 from . import index as ix
@@ -203,11 +204,8 @@ def _in_range(a: Any, n: int, name: str, dim: int) -> None:
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Any = None) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0, and so on."""
     if out is not None:
-        if out._array.dtype != input._array.dtype:
-            raise RuntimeError(f"Expected out tensor to have dtype {input.dtype.tensor_name.lower()}, but got {out.dtype.tensor_name.lower()} instead")
-        if np.shares_memory(out._array, input._array) or np.shares_memory(out._array, index._array):
-            raise RuntimeError("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. "
-                               "Please clone() the tensor before performing the operation.")
+        of_dtype(out, input)
+        apart(out, input, index)
         return pw.given(gather(input, dim, index), out)
     d, i = dim_of(dim, input._array.ndim), _index(index, "gather")
     if not i.size:
@@ -265,6 +263,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
     """The elements where the mask is True, as a line; both broadcast."""
     if mask._array.dtype not in (bool, np.uint8):
         raise RuntimeError("masked_select: expected BoolTensor for mask")
+    apart(out, input, mask)
     common = np.broadcast_shapes(input._array.shape, mask._array.shape)
     wide = input if input._array.shape == common else input.expand(common)
     return pw.given(_chosen(wide, np.broadcast_to(mask._array, common)), out)
@@ -282,6 +281,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         if value._array.ndim:
             raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._array.ndim} dimension(s).")
+        if value.dtype.category == 3 > input.dtype.category:
+            dt.stored(value._array.item(), input.dtype)
         return run(el.masked_fill_tensor.op, (input, value), (m,))
     return pw.masked_fill(input, m, dt.stored(value, input.dtype))
 

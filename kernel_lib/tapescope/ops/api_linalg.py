@@ -63,6 +63,8 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     p, q = input._array.shape, tensor._array.shape
     if len(p) != 1 or len(q) != 1:
         raise RuntimeError(f"1D tensors expected, but got {len(p)}D and {len(q)}D tensors")
+    if input._array.dtype != tensor._array.dtype:
+        raise RuntimeError(f"dot : expected both vectors to have same dtype, but found {input.dtype.tensor_name} and {tensor.dtype.tensor_name}")
     if p != q:
         raise RuntimeError(f"inconsistent tensor size, expected tensor [{p[0]}] and src [{q[0]}] to have the same number of elements, "
                            f"but got {p[0]} and {q[0]} elements respectively")

@@ -376,6 +376,24 @@ _geqrf = named("geqrf", "a", "tau")
 
 def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False) -> Tensor:
     """Q @ other, or other @ Q, for the whole square Q of a product of reflections."""
+    a, t, c, way = input._array, tau._array, other._array, -2 if left else -1
+    said = None
+    if a.ndim < 2 or c.ndim < 2:
+        said = f"{'input' if a.ndim < 2 else 'other'} must have at least 2 dimensions."
+    elif not t.ndim or t.shape[-1] != min(c.shape[way], a.shape[-1]):
+        said = f"tau.shape[-1] must be equal to min(other.shape[{way}], input.shape[-1])"
+    elif c.shape[way] != a.shape[-2]:
+        said = f"other.shape[{way}] must be equal to input.shape[-2]"
+    elif t.ndim != a.ndim - 1:
+        said = f"Expected tau to have one dimension less than input, but got tau.ndim equal to {t.ndim} and input.ndim is equal to {a.ndim}"
+    elif t.dtype != a.dtype or c.dtype != a.dtype:
+        name, one = ("tau", tau) if t.dtype != a.dtype else ("other", other)
+        said = f"Expected input and {name} to have the same dtype, but input has dtype{input.dtype.tensor_name} and {name} has dtype {one.dtype.tensor_name}"
+    elif t.shape[:-1] != a.shape[:-2] or c.shape[:-2] != a.shape[:-2]:
+        name, size = ("tau", t.shape[:-1]) if t.shape[:-1] != a.shape[:-2] else ("other", c.shape[:-2])
+        said = f"Expected batch dimensions of {name} to be equal to input.shape[:-2], but got {list(size)}"
+    if said is not None:
+        raise RuntimeError(f"torch.ormqr: {said}")
     return _ormqr(input, tau, other, left, transpose)
 
 

@@ -328,6 +328,12 @@ def _rows(input: Tensor, target: Tensor) -> tuple[Tensor, Any, bool]:
     return input, target._array, False
 
 
+def _line_or_rows(input: Tensor) -> None:
+    size = input._array.shape
+    if len(size) > 2 or 0 in size[-1:]:
+        raise RuntimeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(size)}")
+
+
 @full_precision
 def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, size_average: Any = None,
                       reduce: Any = None, reduction: str = "mean") -> Tensor:
@@ -337,11 +343,18 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.ndim != 1:
         raise ValueError("weight must be one-dimensional")
+    _line_or_rows(input)
+    n, c = (1, 1, *input._array.shape)[-2:]
+    if target._array.ndim > 1 or target._array.size != n:
+        raise RuntimeError(f"multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected target size [{n}], but got "
+                           f"{list(target.shape)}. Input has shape {list(input.shape)}.")
+    if weight is not None and weight._array.size != c:
+        raise RuntimeError(f"inconsistent weight size, expected {c} but got {list(weight.shape)}")
+    if target._array.dtype != np.int64:
+        raise RuntimeError(f"expected scalar type Long but found {target.dtype.tensor_name}")
     x, t, single = _rows(input, target)
     t = t.reshape(-1)
-    if len(t) != x._array.shape[0]:
-        raise RuntimeError(f"inconsistent target size, expected {x._array.shape[0]} but got {list(target.shape)}")
-    if t.size and (t.min() < 0 or t.max() >= x._array.shape[1]):
+    if t.size and (t.min() < 0 or t.max() >= c):
         raise RuntimeError("target out of range")
     y = mg.multi_margin_loss(x, t, p, margin, _raw(weight), reduction)
     return squeeze_dim(y, (0,)) if single and reduction == "none" else y
@@ -351,6 +364,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
 def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """Σ max(0, 1 - x_t + x_c) / C over all targets t and other classes c; a row's targets end at its first -1."""
     reduction = reduction_of(reduction, size_average, reduce)
+    _line_or_rows(input)
     if target.shape != input.shape:
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
     x, t, single = _rows(input, target)
@@ -429,7 +443,19 @@ def linear_cross_entropy(input: Tensor, linear_weight: Tensor, target: Tensor, *
     """cross_entropy(linear(input, linear_weight, linear_bias), target): weights [C, *out, in], inputs [*, in]."""
     from .api_linalg import linear
 
-    w = linear_weight._array
+    x, w = input._array, linear_weight._array
+    if x.ndim not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {x.ndim}")
+    if w.ndim < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {w.ndim}")
+    if w.ndim > 2 and x.ndim == 1:
+        raise RuntimeError(f"K-dimensional loss defined by linear_weight shape {w.shape} requires batched input, (N, {w.shape[-1]}), got unbatched input with shape {x.shape}")
+    if x.shape[-1] != w.shape[-1]:
+        raise RuntimeError(f"expected equal input and linear_weight last dimensions (in_features), got {x.shape[-1]} and {w.shape[-1]}, respectively")
+    if linear_bias is not None and linear_bias._array.shape != w.shape[:-1]:
+        raise RuntimeError(f"expected linear_bias shape {w.shape[:-1]}, got {linear_bias._array.shape}")
+    if ignore_index is not None and target._array.dtype.kind in "fV":
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
     bias = None if linear_bias is None else linear_bias.reshape(-1)
     y = linear(input, linear_weight.reshape(-1, w.shape[-1]), bias)
     if w.ndim > 2:                                         # (N, C·out) -> (N, C, *out)

@@ -38,21 +38,25 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     return y
 
 
-def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
-    """(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions."""
-    dims = tuple(normalized_shape)
+def _ends_with(input: Tensor, dims: tuple[int, ...]) -> None:
+    if not dims:
+        raise RuntimeError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []")
     if tuple(input._array.shape[-len(dims):]) != dims:
         raise RuntimeError(f"Given normalized_shape={list(dims)}, expected input with shape [*, {', '.join(map(str, dims))}], but got input of size"
                            f"{list(input._array.shape)}")
+
+
+def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions."""
+    dims = tuple(normalized_shape)
+    _ends_with(input, dims)
     return nm.layer_norm(input, weight, bias, len(dims), eps)
 
 
 def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None) -> Tensor:
     """x / sqrt(mean(x²) + eps) * weight over the last dimensions. Zhang & Sennrich, 2019."""
     dims = tuple(normalized_shape)
-    if tuple(input._array.shape[-len(dims):]) != dims:
-        raise RuntimeError(f"Given normalized_shape={list(dims)}, expected input with shape [*, {', '.join(map(str, dims))}], but got input of size"
-                           f"{list(input._array.shape)}")
+    _ends_with(input, dims)
     if weight is not None and tuple(weight._array.shape) != dims:
         raise RuntimeError(f"Expected weight to be of same shape as normalized_shape, but got weight of shape {list(weight._array.shape)} and normalized_shape = {list(dims)}")
     return nm.rms_norm(input, weight, len(dims), finfo(input.dtype).eps if eps is None else eps)

@@ -176,13 +176,21 @@ def _limit(input: Tensor, value: Any) -> Any:
     return dt.stored(value, dt.result_type(input._array, value)) if isinstance(value, (int, float)) else value
 
 
+def _must_be_tensor(name: str, limit: str, input: Any, value: Any) -> None:
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{name}() received an invalid combination of arguments - got ({type(input).__name__}, {type(value).__name__}), but expected one of:\n"
+                        f" * (Tensor input, Tensor {limit}, *, Tensor out = None)\n * (Tensor input, Number {limit}, *, Tensor out = None)\n")
+
+
 def clamp_min(input: Tensor, min: Any, *, out: Any = None) -> Tensor:
     """Elements not below `min`."""
+    _must_be_tensor("clamp_min", "min", input, min)
     return pw.given(el.clamp_min_tensor(input, min) if isinstance(min, Tensor) else el.clamp_min(input, _limit(input, min)), out)
 
 
 def clamp_max(input: Tensor, max: Any, *, out: Any = None) -> Tensor:
     """Elements not above `max`."""
+    _must_be_tensor("clamp_max", "max", input, max)
     return pw.given(el.clamp_max_tensor(input, max) if isinstance(max, Tensor) else el.clamp_max(input, _limit(input, max)), out)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,61 +12,15 @@ from . import pick, pool, resample, shape
 from . import pointwise as pw
 from .api_conv import batched
 from .api_reduce import mean
+from .pool_checks import geometry, line, sizes, strides, target, two_or_three
 from .strided import squeeze_dim
 
-Sizes = tuple[int, ...]
 
-
-def _sizes(value: Any, d: int, name: str, function: str) -> Sizes:
-    if isinstance(value, (int, np.integer)):
-        return (int(value),) * d
-    found = tuple(int(v) for v in value)
-    if len(found) not in (1, d):
-        words = {1: "a single int", 2: "either be a single int, or a tuple of two ints", 3: "either be a single int, or a tuple of three ints"}[d]
-        raise RuntimeError(f"{function}: {name} must {words}")
-    return found * d if len(found) == 1 else found
-
-
-def _geometry(t: Tensor, d: int, name: str, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> tuple[Sizes, Sizes, Sizes, Sizes, Sizes]:
-    """Kernel, stride, padding, dilation, and what ceil_mode adds behind the last row."""
-    k = _sizes(kernel, d, "kernel_size", name)
-    s = k if stride is None or (isinstance(stride, Sequence) and not stride) else _sizes(stride, d, "stride", name)
-    p, dil = _sizes(padding, d, "padding", name), _sizes(dilation, d, "dilation", name)
-    if any(v <= 0 for v in k) or any(v <= 0 for v in s):
-        what = "kernel size" if any(v <= 0 for v in k) else "stride"
-        raise RuntimeError(f"{name}: {what} should be greater than zero, but got {list(k if what == 'kernel size' else s)}")
-    if any(v <= 0 for v in dil):
-        raise RuntimeError(f"{name}() dilation must be greater than zero, but got {next(v for v in dil if v <= 0)}")
-    if not t._array.size and any(n == 0 for n in t._array.shape[1:]):
-        raise RuntimeError(f"{name}(): Expected input's non-batch dimensions to have positive length, but input has a shape of {list(t._array.shape)}")
-    if any(v < 0 for v in p):
-        raise RuntimeError(f"pad must be non-negative, but got pad: {min(p)}")
-    reach = tuple(a * (b - 1) + 1 for a, b in zip(dil, k, strict=True))
-    if any(v > r // 2 for v, r in zip(p, reach, strict=True)):
-        raise RuntimeError(f"pad should be at most half of effective kernel size, but got pad={max(p)}, kernel_size={max(k)} and dilation={max(dil)}")
-    extra = []
-    for i in range(d):
-        n = t._array.shape[2 + i]
-        room = n + 2 * p[i] - reach[i]
-        out = -(-room // s[i]) if ceil_mode else room // s[i]
-        if ceil_mode and out * s[i] >= n + p[i]:           # a window that begins in the border behind does not count
-            out -= 1
-        if out < 0 or (room < 0 and not ceil_mode):
-            size = "x".join(map(str, t._array.shape[1:]))
-            raise RuntimeError(f"Given input size: ({size}). Calculated output size: ({t._array.shape[1]}x{'x'.join(str(max(out + 1, 0)) for _ in range(d))}). "
-                               "Output size is too small")
-        extra.append(max(out * s[i] - room, 0))
-    return k, s, p, dil, tuple(extra)
-
-
-def _one_row(function: Any, input: Tensor, name: str) -> Any:
+def _one_row(function: Any, input: Tensor) -> Any:
     """A function of images, on sequences."""
-    x, single = batched(input, 1, name)
-    y = function(shape.unsqueeze(x, 2))
-    found = tuple(squeeze_dim(t, (2,)) if i == 0 else wrap(t._array.squeeze(2)) for i, t in enumerate(y if isinstance(y, tuple) else (y,)))
-    if single:
-        found = tuple(squeeze_dim(t, (0,)) if i == 0 else wrap(t._array.squeeze(0)) for i, t in enumerate(found))
-    return found if isinstance(y, tuple) else found[0]
+    row = input._array.ndim - 1
+    y = function(shape.unsqueeze(input, row))
+    return (squeeze_dim(y[0], (row,)), wrap(y[1]._array.squeeze(row))) if isinstance(y, tuple) else squeeze_dim(y, (row,))
 
 
 def _least(x: Tensor) -> Any:
@@ -76,8 +29,8 @@ def _least(x: Tensor) -> Any:
 
 def _max_pool(d: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, return_indices: bool) -> Any:
     name = f"max_pool{d}d"
+    k, s, p, dil, extra = geometry(input, d, name, kernel_size, stride, padding, dilation, ceil_mode)
     x, single = batched(input, d, name)
-    k, s, p, dil, extra = _geometry(x, d, name, kernel_size, stride, padding, dilation, ceil_mode)
     wide, border = x, p
     if any(extra):
         wide, border = shape.pad(x, ((0, 0), (0, 0), *((a, a + e) for a, e in zip(p, extra, strict=True))), _least(x)), (0,) * d
@@ -93,9 +46,13 @@ def _max_pool(d: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any
 def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
                return_indices: bool = False) -> Any:
     """The largest element of every window of [N, C, L]."""
-    k, p, d = _sizes(kernel_size, 1, "kernel_size", "max_pool1d"), _sizes(padding, 1, "padding", "max_pool1d"), _sizes(dilation, 1, "dilation", "max_pool1d")
-    s = k if stride is None or stride in ([], ()) else _sizes(stride, 1, "stride", "max_pool1d")
-    return _one_row(lambda x: _max_pool(2, x, (1, *k), (1, *s), (0, *p), (1, *d), ceil_mode, return_indices), input, "max_pool1d")
+    k = sizes(kernel_size, 1, "kernel_size", "max_pool1d")
+    s, p, d = strides(stride, k, "max_pool1d"), sizes(padding, 1, "padding", "max_pool1d"), sizes(dilation, 1, "dilation", "max_pool1d")
+    if return_indices:
+        two_or_three(input, "max_pool1d")
+    else:
+        line(input, k[0], s[0], p[0], d[0], ceil_mode)
+    return _one_row(lambda x: _max_pool(2, x, (1, *k), (1, *s), (0, *p), (1, *d), ceil_mode, return_indices), input)
 
 
 def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
@@ -114,17 +71,18 @@ def _avg_pool(d: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any
     name = f"avg_pool{d}d"
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
+    k, s, p, _, extra = geometry(input, d, name, kernel_size, stride, padding, 1, ceil_mode)
     x, single = batched(input, d, name)
-    k, s, p, _, extra = _geometry(x, d, name, kernel_size, stride, padding, 1, ceil_mode)
     y = pool.avg_pool[d](x, k, s, p, extra, count_include_pad, divisor_override)
     return squeeze_dim(y, (0,)) if single else y
 
 
 def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
     """The mean of every window of [N, C, L]."""
-    k, p = _sizes(kernel_size, 1, "kernel_size", "avg_pool1d"), _sizes(padding, 1, "padding", "avg_pool1d")
-    s = k if stride is None or stride in ([], ()) else _sizes(stride, 1, "stride", "avg_pool1d")
-    made: Tensor = _one_row(lambda x: _avg_pool(2, x, (1, *k), (1, *s), (0, *p), ceil_mode, count_include_pad, None), input, "avg_pool1d")
+    k = sizes(kernel_size, 1, "kernel_size", "avg_pool1d")
+    s, p = strides(stride, k, "avg_pool1d"), sizes(padding, 1, "padding", "avg_pool1d")
+    two_or_three(input, "avg_pool1d")
+    made: Tensor = _one_row(lambda x: _avg_pool(2, x, (1, *k), (1, *s), (0, *p), ceil_mode, count_include_pad, None), input)
     return made
 
 
@@ -143,7 +101,7 @@ def avg_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 def lp_pool(d: int, input: Tensor, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
     """(Σ x^p)^(1/p) over every window."""
     averages = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}[d](input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
-    many = int(np.prod(_sizes(kernel_size, d, "kernel_size", f"lp_pool{d}d")))
+    many = int(np.prod(sizes(kernel_size, d, "kernel_size", f"lp_pool{d}d")))
     made: Tensor = (pw.sign(averages) * pw.relu(pw.abs(averages))).mul(many).pow(1.0 / norm_type)
     return made
 
@@ -151,39 +109,19 @@ def lp_pool(d: int, input: Tensor, norm_type: float, kernel_size: Any, stride: A
 # -- to a size that is asked for ----------------------------------------------------------------------------------------------------------------
 
 
-def _target(x: Tensor, output_size: Any, d: int, name: str) -> Sizes:
-    asked = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * d
-    if not len(asked):
-        raise RuntimeError(f"{name}: output_size must be {d}" if d > 1 else f"{name}() argument 'output_size' should contain one int (got 0)")
-    if len(asked) == 1:
-        asked = tuple(asked) * d
-    if any(o is not None and o < 0 for o in asked):
-        if "avg" in name:
-            raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {{{', '.join(map(str, asked))}}}")
-        raise RuntimeError(f"Trying to create tensor with negative dimension {next(o for o in asked if o < 0)}: {[*x._array.shape[:2], *asked]}")
-    return tuple(n if o is None else int(o) for n, o in zip(x._array.shape[2:], asked, strict=True))
-
-
-def _spatial(input: Tensor, d: int, name: str) -> tuple[Tensor, bool]:
-    if input._array.ndim <= d:
-        raise ValueError(f"Input dimension should be at least {d + 1}")
-    return batched(input, d, name)
-
-
 def _adaptive_avg(d: int, input: Tensor, output_size: Any) -> Tensor:
-    x, single = _spatial(input, d, f"adaptive_avg_pool{d}d")
-    out = _target(x, output_size, d, f"adaptive_avg_pool{d}d")
+    out = target(input, output_size, d, f"adaptive_avg_pool{d}d")
     if all(o == 1 for o in out):
-        y = mean(x, tuple(range(2, 2 + d)), True)
-    else:
-        y = resample.WAYS[f"adaptive_avg{d}"](x, tuple(resample.averages(n, o) for n, o in zip(x._array.shape[2:], out, strict=True)))
+        return mean(input, tuple(range(-d, 0)), True)
+    x, single = batched(input, d, f"adaptive_avg_pool{d}d")
+    y = resample.WAYS[f"adaptive_avg{d}"](x, tuple(resample.averages(n, o) for n, o in zip(x._array.shape[2:], out, strict=True)))
     return squeeze_dim(y, (0,)) if single else y
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The mean over windows chosen so that the output is as long as asked."""
-    o = _target(batched(input, 1, "adaptive_avg_pool1d")[0], output_size, 1, "adaptive_avg_pool1d")
-    made: Tensor = _one_row(lambda x: _adaptive_avg(2, x, (1, *o)), input, "adaptive_avg_pool1d")
+    o = target(input, output_size, 1, "adaptive_avg_pool1d")
+    made: Tensor = _one_row(lambda x: _adaptive_avg(2, x, (1, *o)), input)
     return made
 
 
@@ -207,15 +145,16 @@ def _picking(d: int, function: Any, x: Tensor, lines: Any, single: bool, return_
 
 
 def _adaptive_max(d: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
-    x, single = _spatial(input, d, f"adaptive_max_pool{d}d")
-    lines = pick.adaptive_lines(x._array.shape[2:], _target(x, output_size, d, f"adaptive_max_pool{d}d"))
+    out = target(input, output_size, d, f"adaptive_max_pool{d}d")
+    x, single = batched(input, d, f"adaptive_max_pool{d}d")
+    lines = pick.adaptive_lines(x._array.shape[2:], out)
     return _picking(d, pick.adaptive_max_pool[d], x, lines, single, return_indices)
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The largest of windows chosen so that the output is as long as asked."""
-    o = _target(batched(input, 1, "adaptive_max_pool1d")[0], output_size, 1, "adaptive_max_pool1d")
-    return _one_row(lambda x: _adaptive_max(2, x, (1, *o), return_indices), input, "adaptive_max_pool1d")
+    o = target(input, output_size, 1, "adaptive_max_pool1d")
+    return _one_row(lambda x: _adaptive_max(2, x, (1, *o), return_indices), input)
 
 
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
@@ -233,13 +172,13 @@ def _fractional(d: int, input: Tensor, kernel_size: Any, output_size: Any, outpu
     if output_size is None and output_ratio is None:
         raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
     x, single = batched(input, d, name)
-    k = _sizes(kernel_size, d, "kernel_size", name)
+    k = sizes(kernel_size, d, "kernel_size", name)
     size = x._array.shape[2:]
     if output_size is None:
         ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * d
         out = tuple(int(n * r) for n, r in zip(size, ratios, strict=True))
     else:
-        out = _sizes(output_size, d, "output_size", name)
+        out = sizes(output_size, d, "output_size", name)
     for n, o, w in zip(size, out, k, strict=True):
         if o + w - 1 > n:
             raise RuntimeError(f"{name}(): pool {'height' if d == 2 else 'time'} {w} too large relative to input {'height' if d == 2 else 'time'} {n}")
@@ -269,8 +208,8 @@ def fractional_max_pool3d(input: Tensor, kernel_size: Any, output_size: Any = No
 
 def _unpool(d: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: Any, padding: Any, output_size: Any) -> Tensor:
     name = f"max_unpool{d}d"
-    k, p = _sizes(kernel_size, d, "kernel_size", name), _sizes(padding, d, "padding", name)
-    s = k if stride is None else _sizes(stride, d, "stride", name)
+    k, p = sizes(kernel_size, d, "kernel_size", name), sizes(padding, d, "padding", name)
+    s = k if stride is None else sizes(stride, d, "stride", name)
     x, single = batched(input, d, name)
     i = indices._array[None] if single else indices._array
     if i.shape != x._array.shape:
@@ -294,11 +233,11 @@ def _unpool(d: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: An
 
 def max_unpool1d(input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
     """Zeros with the elements of a pooled sequence where they came from."""
-    k, p = _sizes(kernel_size, 1, "kernel_size", "max_unpool1d"), _sizes(padding, 1, "padding", "max_unpool1d")
-    s = k if stride is None else _sizes(stride, 1, "stride", "max_unpool1d")
+    k, p = sizes(kernel_size, 1, "kernel_size", "max_unpool1d"), sizes(padding, 1, "padding", "max_unpool1d")
+    s = k if stride is None else sizes(stride, 1, "stride", "max_unpool1d")
     out = None if output_size is None else (1, list(output_size)[-1])
-    i = wrap(np.expand_dims(indices._array if input._array.ndim == 3 else indices._array[None], 2))
-    made: Tensor = _one_row(lambda x: _unpool(2, x, i, (1, *k), (1, *s), (0, *p), out), input, "max_unpool1d")
+    i = wrap(np.expand_dims(indices._array, input._array.ndim - 1))
+    made: Tensor = _one_row(lambda x: _unpool(2, x, i, (1, *k), (1, *s), (0, *p), out), input)
     return made
 
 

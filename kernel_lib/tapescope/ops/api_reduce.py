@@ -46,7 +46,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     dim, keepdim = _axis(dim, named), named.get("keepdims", keepdim)
     input = _cast(input, dtype)
     if input.dtype.category < 2:
-        raise RuntimeError("mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+        raise RuntimeError(f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} dtype must be either a floating point or complex dtype. "
                            f"Got: {input.dtype.tensor_name}")
     if dim is None and not keepdim:
         return rd.mean_all(input)

@@ -9,6 +9,7 @@ import numpy as np
 from ..core import dtype as dt
 from ..core.device import module_of
 from ..core.op import run
+from ..core.pointwise import apart, of_dtype
 from ..core.tensor import Tensor, wrap
 from . import index as ix
 from . import order as od
@@ -45,16 +46,16 @@ def cummax(input: Tensor, dim: int, *, out: Any = None) -> Any:
     """(values, indices) of the largest element so far along `dim`."""
     dim_of(dim, input._array.ndim)
     if not input._array.size:
-        return _Pairs["cummax"](pw.clone(input), wrap(np.zeros_like(input._array, np.int64)))
-    return _chosen("cummax", scan.cummax, input, (), dim, None)                     # type: ignore[arg-type]
+        return pw.given_all(_Pairs["cummax"](pw.clone(input), wrap(np.zeros_like(input._array, np.int64))), out)
+    return pw.given_all(_chosen("cummax", scan.cummax, input, (), dim, None), out)  # type: ignore[arg-type]
 
 
 def cummin(input: Tensor, dim: int, *, out: Any = None) -> Any:
     """(values, indices) of the smallest element so far along `dim`."""
     dim_of(dim, input._array.ndim)
     if not input._array.size:
-        return _Pairs["cummin"](pw.clone(input), wrap(np.zeros_like(input._array, np.int64)))
-    return _chosen("cummin", scan.cummin, input, (), dim, None)                     # type: ignore[arg-type]
+        return pw.given_all(_Pairs["cummin"](pw.clone(input), wrap(np.zeros_like(input._array, np.int64))), out)
+    return pw.given_all(_chosen("cummin", scan.cummin, input, (), dim, None), out)  # type: ignore[arg-type]
 
 
 def logcumsumexp(input: Tensor, dim: int, *, out: Any = None) -> Tensor:
@@ -63,29 +64,31 @@ def logcumsumexp(input: Tensor, dim: int, *, out: Any = None) -> Tensor:
     return pw.given(scan.logcumsumexp(input, d), out)
 
 
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """(value, index) of the k-th smallest element along `dim`."""
     d = dim_of(dim, input._array.ndim)
     n = input._array.shape[d] if input._array.ndim else 1
     if n and not 1 <= k <= n:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}")
-    return _chosen("kthvalue", scan.kthvalue, input, (k,), dim, keepdim)
+    for one in out or ():
+        apart(one, input)
+    return pw.given_all(_chosen("kthvalue", scan.kthvalue, input, (k,), dim, keepdim), out)
 
 
-def median(input: Tensor, dim: Any = None, keepdim: bool = False, **named: Any) -> Any:
+def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None, **named: Any) -> Any:
     """The lower median; with `dim`, (values, indices)."""
     dim = _axis(dim, named)
-    return scan.median_all(input) if dim is None else _chosen("median", scan.median_dim, input, (), dim, keepdim)
+    return pw.given(scan.median_all(input), out) if dim is None else pw.given_all(_chosen("median", scan.median_dim, input, (), dim, keepdim), out)
 
 
-def nanmedian(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def nanmedian(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """The lower median of what is not nan; with `dim`, (values, indices)."""
-    return scan.nanmedian_all(input) if dim is None else _chosen("nanmedian", scan.nanmedian_dim, input, (), dim, keepdim)
+    return pw.given(scan.nanmedian_all(input), out) if dim is None else pw.given_all(_chosen("nanmedian", scan.nanmedian_dim, input, (), dim, keepdim), out)
 
 
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """(values, indices) of the most frequent element along `dim`."""
-    return _chosen("mode", scan.mode_dim, input, (), dim, keepdim)
+    return pw.given_all(_chosen("mode", scan.mode_dim, input, (), dim, keepdim), out)
 
 
 def msort(input: Tensor, *, out: Any = None) -> Tensor:
@@ -124,7 +127,9 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, out
     dims = tuple(range(n)) if dim is None else (dim_of(dim, n),) if n else ()
     if dims and dim is not None and not input._array.shape[dims[0]]:
         raise IndexError(f"aminmax(): Expected reduction dim {dims[0]} to have non-zero size.")
-    return _Pairs["aminmax"](*run(scan.aminmax.op, (input,), (dims, keepdim)))
+    for one in out or ():
+        of_dtype(one, input)
+    return pw.given_all(_Pairs["aminmax"](*run(scan.aminmax.op, (input,), (dims, keepdim))), out)
 
 
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
@@ -270,8 +275,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     n = input._array.ndim
     spacing = 1 if spacing is None else spacing
     if dim is None:
-        many = isinstance(spacing, (list, tuple)) and len(spacing) > 0
-        dims = list(range(n)) if not many or len(spacing) == n else list(range(len(spacing)))
+        dims = list(range(n))
     else:
         dims = [dim_of(d, n) for d in (dim if isinstance(dim, (list, tuple)) else (dim,))]
     if len(set(dims)) != len(dims):
@@ -279,9 +283,12 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     if edge_order not in (1, 2):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     steps = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(dims)
+    if len(steps) != len(dims) and dim is not None:
+        raise RuntimeError("torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have the same length, but got a spacing argument of "
+                           f"length {len(steps)} and a dim argument of length {len(dims)}.")
     if len(steps) != len(dims):
-        raise RuntimeError(f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to 'self.dim() = {n}', but got a list of "
-                           f"length {len(steps)}")
+        raise RuntimeError(f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to 'self.dim() = {n}', since dim "
+                           f"argument was not given, but got a list of length {len(steps)}")
     out = []
     for d, h in zip(dims, steps, strict=True):
         if input._array.shape[d] < edge_order + 1:

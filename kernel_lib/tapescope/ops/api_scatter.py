@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..core.device import module_of
+from ..core.dtype import stored
 from ..core.op import run
+from ..core.pointwise import apart
 from ..core.tensor import Tensor, wrap
 from . import index as ix
 from . import scatter as sc
@@ -34,19 +36,23 @@ def _source(input: Tensor, source: Any, d: int, i: Any, name: str) -> Tensor:
         raise RuntimeError(f"{name}(): self and source expected to have the same dtype, but got (self) {input.dtype.tensor_name} and (source) "
                            f"{source.dtype.tensor_name}")
     a, b = input._array.shape, source._array.shape
+    if name == "index_add" and a and b and (len(a) != len(b) or any(p != q for k, (p, q) in enumerate(zip(a, b, strict=True)) if k != d)):
+        raise RuntimeError(f"source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = {list(a)} source.shape = {list(b)}")
     if b and (b[d] if len(b) > d else 1) != i.size:
-        raise (IndexError if name != "index_add" else RuntimeError)(
-            f"{name}(): Number of indices ({i.size}) should be equal to source.size(dim) ({b[d] if len(b) > d else 1}), dim {d}")
+        size = b[d] if len(b) > d else 1
+        if name == "index_add":
+            raise RuntimeError(f"index_add_(): Number of indices ({i.size}) should be equal to source.size(dim): ({size}), for dim: {d}")
+        raise IndexError(f"{name}(): Number of indices ({i.size}) should be equal to source.size(dim) ({size}), dim {d}")
     if a and b and (len(a) != len(b) or any(p != q for k, (p, q) in enumerate(zip(a, b, strict=True)) if k != d)):
-        raise (IndexError if name != "index_add" else RuntimeError)(f"{name}(): source/destination tensor must have same slice shapes. Destination slice "
-                           f"shape: {list(a)} at dimension {d} and source slice shape: {list(b)}")
+        raise IndexError(f"{name}(): source/destination tensor must have same slice shapes. Destination slice "
+                         f"shape: {list(a)} at dimension {d} and source slice shape: {list(b)}")
     return source
 
 
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """`input` with alpha * source added to the slices that `index` names along `dim`."""
     d, i = _line_of(input, dim, index, "index_add")
-    return given(run(sc.index_add.op, (input, _source(input, source, d, i, "index_add")), (d, i, alpha)), out)
+    return given(run(sc.index_add.op, (input, _source(input, source, d, i, "index_add")), (d, i, stored(alpha, input.dtype))), out)
 
 
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Any = None) -> Tensor:
@@ -135,6 +141,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
 
 def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
     """The elements at indices into `input` in order of memory, in the shape of `index`."""
+    apart(out, input, index)
     return given(sc.take_flat(input, _flat(input, index, "take")), out)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import device as dev
 from ..core import dtype as dt
+from ..core.pointwise import apart
 from ..core.tensor import Size, Tensor, wrap
 from . import pointwise, shape
 
@@ -54,10 +55,10 @@ def _whole(target: tuple[int, ...], t: Tensor) -> tuple[int, ...]:
     for s in target:
         known *= s if s != -1 else 1
     if unknown:
-        if known == 0:
+        if known == 0 and not a.size:
             raise RuntimeError(f"cannot reshape tensor of 0 elements into shape {list(target)} because the unspecified dimension size -1 can "
                                "be any value and is ambiguous")
-        if a.size % known == 0:
+        if known and a.size % known == 0:
             return tuple(a.size // known if s == -1 else s for s in target)
     elif known == a.size:
         return target
@@ -223,6 +224,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Any = None, **named: An
 
                 raise not_joined(RuntimeError(f"Sizes of tensors must match except in dimension {d}. Expected size {p} but got size {q} for tensor number "
                                               f"{i} in the list."), ts, d, k)
+    apart(out, *ts)
     return pointwise.given(shape.cat(ts, d), out)
 
 

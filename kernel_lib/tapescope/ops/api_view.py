@@ -115,7 +115,7 @@ def _splits(name: str, dim: int, least: int) -> Any:
         parts = named.get("indices", named.get("sections", indices_or_sections))
         n = input._array.ndim
         if n < least:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension{'s' if least > 1 else ''}, but got a tensor with {n} dimensions!")
+            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {n} dimensions!")
         if isinstance(parts, str):
             raise TypeError(f"{name}() received an invalid combination of arguments - got (Tensor, str), but expected one of:\n"
                             " * (Tensor input, int sections)\n * (Tensor input, tuple of ints indices)")
@@ -281,6 +281,8 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`narrow` as a copy instead of a view."""
+    if length < 0 and input._array.ndim:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({input._array.shape[ash.dim_of(dim, input._array.ndim)]}).")
     d, a, b = ash.narrowed(input, dim, start, length)
     return st.narrow_copy(input, d, a, b, 1)
 

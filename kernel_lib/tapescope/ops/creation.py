@@ -247,8 +247,19 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     return _into(out, finish(a, d, device, requires_grad))
 
 
+def _ends(name: str, start: Any, end: Any, steps: Any) -> None:
+    if isinstance(steps, float):
+        raise TypeError(f"{name}() received an invalid combination of arguments - got ({', '.join(type(v).__name__ for v in (start, end, steps))}), but expected one of:\n"
+                        " * (Tensor start, Tensor end, int steps, ...)\n * (Number start, Tensor end, int steps, ...)\n * (Tensor start, Number end, int steps, ...)\n"
+                        " * (Number start, Number end, int steps, ...)\n")
+    dims = [v._array.ndim if isinstance(v, Tensor) else 0 for v in (start, end)]
+    if any(dims):
+        raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got start with {dims[0]} dimension(s) and end with {dims[1]} dimension(s).")
+
+
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None, **_: Any) -> Tensor:
     """`steps` numbers from start to end, both included; computed from both ends, as PyTorch does."""
+    _ends("linspace", start, end, steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     d = (dt.get_default_dtype() if out is None else out.dtype) if dtype is None else dt.as_dtype(dtype)
@@ -266,6 +277,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
 
 def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Any = None) -> Tensor:
     """base to the powers that `linspace` would give; of a whole dtype, the ends are cut before."""
+    _ends("logspace", start, end, steps)
     d = _default(out.dtype if out is not None and dtype is None else dtype)
     if d.kind in "iu":
         start, end = int(start), int(end)
@@ -364,6 +376,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         raise RuntimeError(f"number of categories cannot exceed 2^24 (there are {p.shape[1]})")
     totals = np.add.reduce(p, 1)
     if not p.min(initial=0) >= 0 or not np.isfinite(totals).all():
+        if replacement and num_samples > 1:
+            raise RuntimeError(f"invalid multinomial distribution (encountering probability entry {'= infinity or NaN' if not np.isfinite(p).all() else '< 0'})")
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (totals <= 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")

@@ -25,6 +25,11 @@ def given(result: Any, out: Any) -> Any:
     return result if out is None else write_out(out, result)
 
 
+def given_all(results: Any, out: Any) -> Any:
+    """As `given`, for a named tuple of results."""
+    return results if out is None else type(results)(*[write_out(o, r) for o, r in zip(out, results, strict=True)])
+
+
 def let(g: Any, mask: Any) -> Any:
     """A gradient where `mask` is not 0, else 0, whatever it is there."""
     return large.let(g, mask) if g.__class__ is _ndarray else masked_fill(g, mask == 0, 0)
@@ -58,7 +63,15 @@ def _no_masks(forward: Any) -> Any:
 sub.op.forward, rsub.op.forward = _no_masks(sub.op.forward), _no_masks(rsub.op.forward)
 mul = binary(r"{a} \odot {b}", np.multiply, name="mul")
 div = binary(r"\frac{a}{b}", np.true_divide, name="div", to_float=True)
-neg = unary(r"-{x}", np.negative, name="neg")
+
+
+def _negative(x: Any) -> Any:
+    if x.dtype.kind == "b":
+        raise RuntimeError("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.")
+    return np.negative(x)
+
+
+neg = unary(r"-{x}", _negative, name="neg")
 reciprocal = unary(r"\frac{1}{x}", lambda x: 1 / x, name="reciprocal", to_float=True)
 
 add.vjp(same,             same)

@@ -68,12 +68,15 @@ def array_of(t: Any) -> np.ndarray[Any, Any]:
     return t.numpy()
 
 
-def laid_out(t: Any) -> np.ndarray[Any, Any]:
-    """As `array_of`, within a copy of all the memory that the tensor is a view of."""
+def laid_out(t: Any, memory: dict[Any, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """As `array_of`, within a copy of all the memory that the tensor is a view of: one copy for all tensors that share it."""
     n = t.untyped_storage().nbytes() // t.element_size()
-    if n == t.numel() or t.is_conj() or t.is_neg():
+    if not n or t.is_conj() or t.is_neg():
         return array_of(t)
-    line = array_of(t.detach().as_strided((n,), (1,), 0))
+    where = t.untyped_storage().data_ptr(), t.dtype
+    if where not in memory:
+        memory[where] = array_of(t.detach().as_strided((n,), (1,), 0))
+    line = memory[where]
     return np.ndarray(tuple(t.shape), line.dtype, line, t.storage_offset() * line.itemsize, [s * line.itemsize for s in t.stride()])
 
 
@@ -82,6 +85,7 @@ class Converter:
 
     def __init__(self) -> None:
         self.pairs: dict[int, tuple[Any, Any]] = {}
+        self.memory: dict[Any, np.ndarray[Any, Any]] = {}
 
     def __call__(self, x: Any) -> Any:
         import torch
@@ -90,7 +94,7 @@ class Converter:
             if id(x) not in self.pairs:
                 if x.layout is not torch.strided:
                     raise TypeError(f"a sample of layout {x.layout}")
-                self.pairs[id(x)] = (x, ts.from_numpy(laid_out(x)).requires_grad_(x.requires_grad))
+                self.pairs[id(x)] = (x, ts.from_numpy(laid_out(x, self.memory)).requires_grad_(x.requires_grad))
             return self.pairs[id(x)][1]
         if isinstance(x, torch.Size):
             return ts.Size(x)

@@ -44,9 +44,16 @@ def differing_errors() -> set[tuple[str, int, str]]:
     return {(name, int(nr), how) for name, nr, how in found}
 
 
+def reasons() -> dict[tuple[str, int, str], str]:
+    """Of each line of `differing_errors.txt`, why it differs."""
+    found = (line.split(" | ") for line in ERRORS.read_text().splitlines() if line and line[0] != "#")
+    return {(name, int(nr), how): rest[1] if len(rest) > 1 else "" for name, nr, how, *rest in found}
+
+
 def write_errors(found: dict[tuple[str, int, str], str]) -> None:
-    """Writes `differing_errors.txt`."""
+    """Writes `differing_errors.txt`; the reasons stay."""
+    why = reasons()
     head = ("# Erroneous samples of PyTorch's op database whose error differs here, in type (or there is none: the call is understood) or in words only.\n"
-            "# entry | number | how | what is said here, and what PyTorch says. Written by `python tests/conformance/opinfo/run.py --errors`; a line that is\n"
-            "# missing here and differs is a failing test.\n")
-    ERRORS.write_text(head + "".join(f"{name} | {nr} | {how} | {told}\n" for (name, nr, how), told in sorted(found.items())))
+            "# entry | number | how | what is said here, and what PyTorch says | why. Written by `python tests/conformance/opinfo/run.py --errors`, the reason by hand;\n"
+            "# a line that is missing here and differs, or that has no reason, is a failing test.\n")
+    ERRORS.write_text(head + "".join(f"{name} | {nr} | {how} | {told} | {why.get((name, nr, how), '')}\n" for (name, nr, how), told in sorted(found.items())))

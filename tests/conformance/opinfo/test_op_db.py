@@ -50,6 +50,7 @@ def test_errors_are_pytorchs_but_for_those_that_are_listed() -> None:
                 if how:
                     differing.add((entry, nr, how))
     assert differing - listed == set()
+    assert [line for line, why in lists.reasons().items() if not why.strip()] == []
     assert n > 500 and len(listed) < n / 2
 
 
