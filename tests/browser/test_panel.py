@@ -333,17 +333,22 @@ def test_status_bar_settings_and_spanish(lab: Lab, notebook_of: Write, lab_serve
         assert lab.page.evaluate(put, [language, {"locale": "es_ES"}]) == 204
         assert lab.page.evaluate(put, [ours, {"theme": "dark", "first": "metrics", "level": "histogram"}]) == 204
         lab.open(notebook_of(MODEL, "for i in range(150):\n    loss = F.cross_entropy(model(x), y); opt.zero_grad(); loss.backward(); opt.step(); time.sleep(0.02)",
-                             "print([t.values for t in ts.recordings()])"))
+                             "print([t.values for t in ts.recordings()])", "dbg = ts.debug(F.cross_entropy(model(x), y), module=model)"))
         lab.run(0)
         lab.open_panel()
         lab.await_panel("live")
         assert lab.panel.get_attribute("data-tab") == "metrics"
         record = lab.panel.locator(".ts-panel-record")
         lab.until(lambda: record.inner_text() == "Grabar", what="Spanish")
+        assert lab.panel.locator(".ts-panel-state").inner_text() == "conectado"
+        assert record.get_attribute("title") == "Grabar todas las celdas desde ahora, como hace ts.record()"
+        assert lab.panel.get_by_role("tablist", name="Vistas de Tapescope").count() == 1
         record.click()
         lab.run(1, wait=False)
         lab.until(lambda: "Suavizado" in lab.panel.inner_text(), what="metrics in Spanish")
-        assert lab.panel.locator(".ts-view").first.get_attribute("data-ts-theme") == "dark"          # while JupyterLab is light
+        view = lab.panel.locator(".ts-view").first                 # dark, while JupyterLab is light
+        assert view.get_attribute("data-ts-theme") == "dark"
+        assert view.evaluate("el => [getComputedStyle(el).backgroundColor, getComputedStyle(el).color]") == ["rgb(21, 24, 29)", "rgb(228, 232, 238)"]
         item = lab.page.locator(".ts-status-item")
         lab.until(lambda: item.is_visible() and "● paso" in item.inner_text() and "%" in item.inner_text(), what="the recording in the status bar")
         lab.page.screenshot(path=shots / "spanish.png")
@@ -352,6 +357,14 @@ def test_status_bar_settings_and_spanish(lab: Lab, notebook_of: Write, lab_serve
         lab.until(lambda: "■" in item.inner_text(), what="the end of the recording in the status bar")
         lab.run(2)
         assert lab.text_of(2).startswith("['histogram'")
+        assert lab.panel.locator(".ts-panel-run option").first.inner_text().startswith("Última: ")
+        lab.page.set_viewport_size({"width": 1800, "height": 900})
+        lab.tab("backward")
+        lab.run(3)
+        tabs = lab.panel.locator(".ts-back-tabs [role=tab]")
+        lab.until(lambda: tabs.count() == 6, what="a held pass")
+        lab.page.screenshot(path=shots / "spanish-held.png")
+        assert len({tab.bounding_box()["y"] for tab in tabs.all()}) == 1          # the longer words, too, stand in one line
     finally:
         for id in (language, ours):
             lab.page.evaluate(put, [id, {}])

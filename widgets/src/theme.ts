@@ -57,6 +57,8 @@ export const TOKENS = `
   --ts-shadow: 0 1px 2px rgb(0 0 0 / 40%), 0 8px 24px rgb(0 0 0 / 45%);
   color-scheme: dark;
 }
+.ts-view[data-ts-own] { --ts-bg: ${LITERAL.light.bg}; --ts-fg: ${LITERAL.light.fg}; }
+.ts-view[data-ts-own][data-ts-theme='dark'] { --ts-bg: ${LITERAL.dark.bg}; --ts-fg: ${LITERAL.dark.fg}; }
 .ts-view[data-ts-theme='contrast'] {
   --ts-panel: var(--ts-bg); --ts-inset: var(--ts-bg); --ts-line: var(--ts-fg); --ts-muted: var(--ts-fg); --ts-faint: var(--ts-fg); --ts-shadow: none;
 }
@@ -136,6 +138,7 @@ function refresh(entry: { el: HTMLElement; wish: string; listeners: Set<(theme: 
   const { el, wish } = entry;
   const { mode, dark } = modeOf(el, wish);
   el.dataset.tsTheme = mode;
+  el.toggleAttribute('data-ts-own', mode !== 'contrast' && dark !== modeOf(el, 'auto').dark);      // the page's colours are not for it
   el.toggleAttribute('data-ts-dark', dark);
   const before = themes.get(el);
   const theme = measure(el);

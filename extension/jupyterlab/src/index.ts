@@ -113,8 +113,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     };
 
     app.commands.addCommand(OPEN, {
-      label: args => (args['isPalette'] ? 'Open the Tapescope Panel' : palette && args['tab'] ? `Show the ${tabs.find(t => t.id === args['tab'])?.label} View` : 'Tapescope'),
-      caption: 'See what the model of this notebook does: graph, gradients, histograms, metrics',
+      label: args => (args['isPalette'] ? t('Open the Tapescope Panel') : palette && args['tab'] ? t('Show the {0} View', t(tabs.find(tab => tab.id === args['tab'])?.label ?? '')) : 'Tapescope'),
+      caption: () => t('See what the model of this notebook does: graph, gradients, histograms, metrics'),
       icon: tapescopeIcon,
       describedBy: {
         args: { type: 'object', properties: { tab: { type: 'string', enum: tabs.map(t => t.id), description: 'The view to show' } } }
@@ -124,8 +124,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
 
     const current = () => (notebooks.currentWidget ? links.of(notebooks.currentWidget.sessionContext) : null);
     app.commands.addCommand(RECORD, {
-      label: () => (current()?.recordings.some(r => r.state === 'recording') ? 'Stop Recording' : 'Start Recording'),
-      caption: 'Record what the active notebook computes, as ts.record() does',
+      label: () => (current()?.recordings.some(r => r.state === 'recording') ? t('Stop Recording') : t('Start Recording')),
+      caption: () => t('Record what the active notebook computes, as ts.record() does'),
       isEnabled: () => current()?.state === 'live',
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => current()?.toggleRecording(preferences.level)

@@ -2,6 +2,7 @@ import { ISessionContext } from '@jupyterlab/apputils';
 import { Kernel } from '@jupyterlab/services';
 import { ISignal, Signal } from '@lumino/signaling';
 import { Connection, Recording } from './connection';
+import { t } from './words';
 
 /** How things stand with the kernel of one notebook, as the panel says it. */
 export type LinkState =
@@ -75,7 +76,7 @@ export class KernelLink {
   async importLibrary(): Promise<string | null> {
     const kernel = this.context.session?.kernel;
     if (!kernel) {
-      return 'The notebook has no kernel.';
+      return t('The notebook has no kernel.');
     }
     const reply = await kernel.requestExecute({ code: 'import tapescope as ts', store_history: false }).done;
     if (reply.content.status !== 'error') {

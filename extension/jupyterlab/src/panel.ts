@@ -52,11 +52,9 @@ export class TapescopePanel extends Widget {
     this.id = 'tapescope-panel';
     this.addClass('ts-panel');
     this.title.label = 'Tapescope';
-    this.title.caption = 'Tapescope: what the model of the active notebook does';
     this.title.icon = tapescopeIcon;
     this.title.closable = true;
 
-    this.run_.setAttribute('aria-label', 'Recording');
     this.run_.addEventListener('change', () => {
       if (this.link) {
         this.link.shown = this.run_.value;
@@ -141,11 +139,13 @@ export class TapescopePanel extends Widget {
     this.node.dataset.state = state ?? 'no-notebook';
     this.node.dataset.tab = this.tab.id;
 
+    this.run_.setAttribute('aria-label', t('Recording'));
+    this.tabs_.setAttribute('aria-label', t('Tapescope views'));
     this.title_.textContent = this.notebook?.context.localPath ?? '';
     this.title_.title = this.title_.textContent ?? '';
-    this.state_.textContent = state ? DOTS[state] : 'no notebook';
+    this.state_.textContent = t(state ? DOTS[state] : 'no notebook');
     this.record_.textContent = recording ? t('Stop') : t('Record');
-    this.record_.title = recording ? 'Stop recording' : 'Record every cell from now on, as ts.record() does';
+    this.record_.title = recording ? t('Stop recording') : t('Record every cell from now on, as ts.record() does');
     this.record_.setAttribute('aria-pressed', String(recording));
     this.record_.disabled = state !== 'live';
     this.renderRuns(state);
@@ -165,7 +165,6 @@ export class TapescopePanel extends Widget {
 
   private buildTabs(): void {
     this.tabs_.setAttribute('role', 'tablist');
-    this.tabs_.setAttribute('aria-label', 'Tapescope views');
     for (const tab of tabs) {
       const button = element('button', 'ts-panel-tab');
       button.type = 'button';
@@ -200,7 +199,7 @@ export class TapescopePanel extends Widget {
   private renderRuns(state: LinkState | null): void {
     const runs = this.link?.recordings ?? [];
     const wanted = runs.map(r => [r.id, r.name]).reverse();
-    wanted.unshift(['latest', runs.length ? `Latest: ${runs[runs.length - 1].name}` : 'Latest']);
+    wanted.unshift(['latest', runs.length ? t('Latest: {0}', runs[runs.length - 1].name) : t('Latest')]);
     const key = JSON.stringify(wanted);
     if (this.run_.dataset.key !== key) {                // an open list is not disturbed
       this.run_.dataset.key = key;
@@ -229,7 +228,7 @@ export class TapescopePanel extends Widget {
     const pause = this.vigil?.pause ?? null;
     this.title.label = pause ? t('Tapescope: paused') : 'Tapescope';
     this.title.className = pause ? 'ts-title-paused' : '';
-    this.title.caption = pause ? t('Paused: {0}', pause.words) : 'Tapescope: what the model of the active notebook does';
+    this.title.caption = pause ? t('Paused: {0}', pause.words) : t('Tapescope: what the model of the active notebook does');
     this.node.dataset.paused = String(pause !== null);
     const there = this.tab.id === 'backward' || this.tab.id === 'dashboard';
     this.pause_.hidden = pause === null || there;
@@ -253,8 +252,8 @@ export class TapescopePanel extends Widget {
     if (state === 'live') {
       return;
     }
-    const text = state ? WORDS[state] : 'Open a notebook: this panel shows the model of the active one.';
-    const died = state === 'absent' && this.link?.hasDied ? 'The kernel died and was restarted; its recordings are gone. ' : '';
+    const text = t(state ? WORDS[state] : 'Open a notebook: this panel shows the model of the active one.');
+    const died = state === 'absent' && this.link?.hasDied ? `${t('The kernel died and was restarted; its recordings are gone.')} ` : '';
     this.notice_.append(paragraph(died + text));
     if (state === 'absent') {
       const code = element('pre', 'ts-panel-code');
@@ -269,7 +268,7 @@ export class TapescopePanel extends Widget {
 
   private async importLibrary(button: HTMLButtonElement): Promise<void> {
     button.disabled = true;
-    button.textContent = 'Importing …';
+    button.textContent = t('Importing …');
     const trouble = await this.link?.importLibrary();
     if (button.isConnected) {
       button.disabled = false;
@@ -323,7 +322,7 @@ export class TapescopePanel extends Widget {
       if (turn === this.turn) {
         this.stopView();
         this.notice_.hidden = false;
-        this.notice_.replaceChildren(paragraph(`The ${tab.label} view could not be shown: ${error}`));
+        this.notice_.replaceChildren(paragraph(t('The view {0} could not be shown: {1}', t(tab.label), String(error))));
       }
     }
   }

@@ -9,7 +9,7 @@ export const CSS = `
 .ts-mono { font-family: var(--ts-mono); font-size: 0.94em; }
 .ts-muted { color: var(--ts-muted); } .ts-faint { color: var(--ts-faint); }
 .ts-clip { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
-.ts-row { display: flex; align-items: center; gap: 8px; min-width: 0; }
+.ts-row { display: flex; align-items: center; gap: 8px; min-width: 0; } .ts-row.ts-wrap { flex-wrap: wrap; row-gap: 5px; }
 .ts-grow { flex: 1 1 auto; min-width: 0; min-height: 0; }
 .ts-column { display: flex; flex-direction: column; min-width: 0; min-height: 0; height: 100%; }
 .ts-scroll { overflow: auto; scrollbar-width: thin; scrollbar-color: var(--ts-line) transparent; }

@@ -9,7 +9,7 @@ export function OriginTab({ at, debug, host, onShow }: { at: Attachment; debug: 
   const { ask, busy, problem } = useAsk(at), { origin } = debug;
   return (
     <>
-      <div class="ts-row"><Button primary={!origin} disabled={busy} title="Looks at the values of the forward pass" onPress={() => void ask('debug.origin', { direction: 'forward' })}>{t('In the forward pass')}</Button>
+      <div class="ts-row ts-wrap"><Button primary={!origin} disabled={busy} title="Looks at the values of the forward pass" onPress={() => void ask('debug.origin', { direction: 'forward' })}>{t('In the forward pass')}</Button>
         <Button disabled={busy} title="Looks at the gradients of the pass" onPress={() => void ask('debug.origin', { direction: 'backward' })}>{t('In the gradients')}</Button></div>
       {problem && <p class="ts-breaks-problem" role="alert">{problem}</p>}
       {origin ? <Found origin={origin} host={host} onShow={onShow} onGo={index => void ask('debug.go', { index })} /> : <p class="ts-muted ts-gap">{t('Finds the first op that made a nan, an inf or a blow-up, not the last one that passed it on.')}</p>}

@@ -7,7 +7,7 @@ export const BACKWARD_CSS = STAGE_CSS + BREAKS_CSS + `
 .ts-back { position: relative; container-type: inline-size; min-height: 200px; overflow: hidden; }
 .ts-back-body { display: flex; min-height: 0; }
 .ts-back-side { flex: 0 0 auto; width: 340px; border-left: 1px solid var(--ts-line); display: flex; flex-direction: column; min-height: 0; background: var(--ts-bg); }
-.ts-back-tabs { flex: none; padding: 4px 8px; border-bottom: 1px solid var(--ts-line); } .ts-back-tabs .ts-tabs { gap: 0; } .ts-back-tabs .ts-tab { padding: 0 6px; font-size: 12px; }
+.ts-back-tabs { flex: none; padding: 4px 6px; border-bottom: 1px solid var(--ts-line); } .ts-back-tabs .ts-tabs { gap: 0; } .ts-back-tabs .ts-tab { padding: 0 5px; font-size: 11.5px; }
 .ts-back-panel { flex: 1 1 auto; min-height: 0; padding: 9px 12px 14px; font-size: 12px; }
 .ts-back-none { display: flex; align-items: center; justify-content: center; padding: 16px; text-align: center; }
 .ts-view .ts-back-panel:focus-visible { outline-offset: -2px; }
