@@ -70,6 +70,32 @@ describe('a held pass', () => {
     expect(sent.filter(m => m.type === 'command')).toHaveLength(1);
   });
 
+  it('steps from where the slider stands before it has rested, and from where it was played to', async () => {
+    const { el, host, press, where, stop } = await mounted({ held: true }), sent: any[] = [], send = host.send.bind(host);
+    host.send = message => { if ((message as any).type === 'command') sent.push([(message as any).verb, (message as any).args?.index]); send(message); };
+    const slider = el.querySelector<HTMLInputElement>('.ts-scrub-line input')!;
+    await act(() => { slider.value = '8'; slider.dispatchEvent(new Event('input', { bubbles: true })); });
+    await press('p');
+    expect([sent, where()]).toEqual([[['debug.go', 8], ['debug.back', undefined]], 'before node 8 of 12']);
+    sent.length = 0;
+    await act(() => { slider.value = '1'; slider.dispatchEvent(new Event('input', { bubbles: true })); });
+    await wait(400);
+    await act(() => void el.querySelector('canvas')!.dispatchEvent(new KeyboardEvent('keydown', { key: 'k', bubbles: true, cancelable: true })));
+    for (let k = 0; k < 100 && slider.value === '1'; k++) await wait(5);
+    const played = Number(slider.value);
+    await press('n');
+    expect(sent[0]).toEqual(['debug.go', 1]);
+    if (played < 11) {                                                   // else it has come to the end by itself
+      expect(sent[1]![1]).toBeGreaterThanOrEqual(played);
+      expect([sent[1]![0], sent[2]]).toEqual(['debug.go', ['debug.step', undefined]]);
+    }
+    sent.length = 0;
+    await act(() => { slider.value = '3'; slider.dispatchEvent(new Event('input', { bubbles: true })); });
+    await press('F5', { shiftKey: true });
+    expect(sent).toEqual([['debug.abort', undefined]]);                  // that is no step: it asks for no place
+    await stop();
+  });
+
   it('comes back to where it was although a move away is still on its way', async () => {
     const { el, host, where, stop } = await mounted({ held: true }), send = host.send.bind(host), late: object[] = [];
     const slide = (to: string) => act(() => { const slider = el.querySelector<HTMLInputElement>('.ts-scrub-line input')!; slider.value = to; slider.dispatchEvent(new Event('input', { bubbles: true })); });

@@ -26,6 +26,8 @@ import { HOLD_CODE, type Shared } from './view';
 
 /** Moves that are on their way; more are not taken while the kernel is behind. */
 const PIPELINE = 8;
+/** What does not ask from where the page looks. */
+const ABSOLUTE = new Set(['debug.go', 'debug.abort']);
 /** After so long the page goes where the pass stands, whatever it was asked. */
 const LATE_MS = 1000;
 
@@ -61,9 +63,11 @@ export function Held({ at, store, graph, model, chosen, theme, choose, help, hos
 
   const send = async (command: Pick<Command, 'verb'>, args: object = {}) => {
     if (under.current >= PIPELINE) return;
-    under.current++;
-    clearTimeout(rest.current);                         // whatever is asked for now comes after where the slider stood
+    const shown = rest.current !== undefined || playing ? ghost : null;
+    clearTimeout(rest.current);
     rest.current = undefined;
+    if (shown !== null && !ABSOLUTE.has(command.verb)) void send({ verb: 'debug.go' }, { index: shown });      // what is asked for now comes after where the slider stands
+    under.current++;
     setSaid('');
     try {
       const to = (await at.command(command.verb, args))?.index ?? null;
