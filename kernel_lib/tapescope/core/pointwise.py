@@ -318,14 +318,14 @@ def apart(out: Tensor | None, *inputs: Any) -> None:
                            "Please clone() the tensor before performing the operation.")
 
 
-_IN_C = {"Double": "double", "Float": "float", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int", "Short": "short int", "Char": "signed char",
-         "Byte": "unsigned char", "Bool": "bool", "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>"}
+_DEMANGLED = {"Double": "double", "Float": "float", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int", "Short": "short int", "Char": "signed char",
+              "Byte": "unsigned char", "Bool": "bool", "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>"}
 
 
 def of_dtype(out: Tensor | None, like: Tensor) -> None:
     """Refuses an `out` of another dtype, by the names that C has for them."""
     if out is not None and out._array.dtype != like._array.dtype:
-        raise RuntimeError(f"Expected out tensor to have dtype {_IN_C[like.dtype.tensor_name]}, but got {_IN_C[out.dtype.tensor_name]} instead")
+        raise RuntimeError(f"Expected out tensor to have dtype {_DEMANGLED[like.dtype.tensor_name]}, but got {_DEMANGLED[out.dtype.tensor_name]} instead")
 
 
 def write_out(out: Tensor, result: Tensor) -> Tensor:

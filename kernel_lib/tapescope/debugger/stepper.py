@@ -29,7 +29,7 @@ from .moves import Until, one_place
 from .passes import Pass
 from .points import met
 from .sight import Sight
-from .where import Where, inside, recording_of
+from .where import Where, inside, recording_of, structure_of
 
 _number = itertools.count(1).__next__
 
@@ -303,6 +303,14 @@ def _tape_of(root: Tensor, order: list[Node], module: Any) -> tuple[Tape, dict[N
         for m in (n, *n.next):
             if m is not None and m.seq in rows:
                 found[m] = rows[m.seq]
+    graph = tape.graphs.get(structure_of(tape))
+    if graph is not None:                                       # leaves have their rows by what leads to them
+        first = [0, *itertools.accumulate(graph.node_nexts)]
+        for n in order:
+            row = found.get(n, -1)
+            for k, m in enumerate(n.next if 0 <= row < len(graph.node_nexts) else ()):
+                if isinstance(m, AccumulateGrad) and k < graph.node_nexts[row]:
+                    found.setdefault(m, graph.node_next[first[row] + k])
     return tape, found
 
 

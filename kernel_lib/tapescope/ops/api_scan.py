@@ -28,7 +28,7 @@ _Pairs: dict[str, Any] = {n: named(n, "values", "indices") for n in ("cummax", "
 _Pairs["aminmax"] = named("aminmax", "min", "max")
 
 
-def _chosen(name: str, o: Any, input: Tensor, params: tuple[Any, ...], dim: int, keepdim: bool) -> Any:
+def _chosen(name: str, o: Any, input: Tensor, params: tuple[Any, ...], dim: int, keepdim: bool | None) -> Any:
     """(values, indices) of an op that finds its indices itself."""
     d = dim_of(dim, input._array.ndim)
     if input._array.ndim and not input._array.shape[d]:
@@ -47,7 +47,7 @@ def cummax(input: Tensor, dim: int, *, out: Any = None) -> Any:
     dim_of(dim, input._array.ndim)
     if not input._array.size:
         return pw.given_all(_Pairs["cummax"](pw.clone(input), wrap(np.zeros_like(input._array, np.int64))), out)
-    return pw.given_all(_chosen("cummax", scan.cummax, input, (), dim, None), out)  # type: ignore[arg-type]
+    return pw.given_all(_chosen("cummax", scan.cummax, input, (), dim, None), out)
 
 
 def cummin(input: Tensor, dim: int, *, out: Any = None) -> Any:
@@ -55,7 +55,7 @@ def cummin(input: Tensor, dim: int, *, out: Any = None) -> Any:
     dim_of(dim, input._array.ndim)
     if not input._array.size:
         return pw.given_all(_Pairs["cummin"](pw.clone(input), wrap(np.zeros_like(input._array, np.int64))), out)
-    return pw.given_all(_chosen("cummin", scan.cummin, input, (), dim, None), out)  # type: ignore[arg-type]
+    return pw.given_all(_chosen("cummin", scan.cummin, input, (), dim, None), out)
 
 
 def logcumsumexp(input: Tensor, dim: int, *, out: Any = None) -> Tensor:

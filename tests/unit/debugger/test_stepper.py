@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,25 @@ def test_each_gradient_says_where_it_goes() -> None:
     assert told["AddmmBackward0"] == ("bias", "", "TBackward0")
     assert told["TBackward0"] == ("weight",)
     assert told["AccumulateGrad"] == ()
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_leaves_have_their_rows_and_are_places(recorded: bool) -> None:
+    """A page asks for a node by its row, a parameter's too."""
+    model = ts.nn.Sequential(ts.nn.Linear(4, 3), ts.nn.Tanh(), ts.nn.Linear(3, 2))
+    x = ts.ones(5, 4)
+    before = model(x).sum()                                     # holds the leaves' nodes: they are older than the recording
+    with ts.record() if recorded else contextlib.nullcontext():
+        dbg = debug(model(x).sum(), module=model)
+    nodes = dbg._nodes()
+    rows = [dbg.row(n) for n in nodes]
+    assert sorted(rows) == sorted(set(rows)) and min(rows) >= 0
+    graph = dbg.where.graph
+    for n, row in zip(nodes, rows, strict=True):
+        if hasattr(n, "variable"):
+            assert graph.strings[graph.src_name[graph.node_src[row]]] == dbg.name_of(n.variable)
+            assert dbg.run_to(node=row).parameter == dbg.name_of(n.variable)
+    del before
 
 
 def test_edit_reaches_the_leaves_and_step_back_keeps_it() -> None:

@@ -93,6 +93,7 @@ export const BACKWARD_CSS = STAGE_CSS + BREAKS_CSS + `
   .ts-back-side { width: auto; flex: 1 1 55%; border-left: 0; border-top: 1px solid var(--ts-line); min-height: 90px; }
 }
 @container (max-width: 660px) and (min-width: 480px) {
+  .ts-back-tabs { padding: 4px; } .ts-back-tabs .ts-tab { padding: 0 3px; }
   .ts-back-body { flex-direction: row; } .ts-back-body > .ts-stage { flex: 1 1 50%; } .ts-back-side { flex: 0 0 50%; border-top: 0; border-left: 1px solid var(--ts-line); }
 }
 `;
